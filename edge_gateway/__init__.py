@@ -1,0 +1,1 @@
+"""The edge gateway: one asyncio process between the broker and the database that loses nothing it has acknowledged."""

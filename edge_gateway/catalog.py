@@ -1,0 +1,142 @@
+"""The quantities this platform knows: name, unit, believable range, group, and how long silence is normal.
+
+A quantity is added by one line here. Its kind and unit never change afterwards (a database field keeps its type for ever): a
+quantity that must change gets a new name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class Kind(StrEnum):
+    """How a value is stored, decided here and never by the value."""
+
+    NUMBER = "number"  # float
+    STATE = "state"  # true or false on the wire, 1.0 or 0.0 in the store
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One line of the catalogue.
+
+    Attributes:
+        name: SenML name, also the database's field.
+        unit: SenML unit (RFC 8428 and 8798) in which it is stored; "" for states and text.
+        kind: how it is stored.
+        group: the database's measurement; readings of one instant and group share a line.
+        low, high: believable range, inclusive; a value outside is stored with flag FAIL. None: no limit.
+        silence_s: longest silence that is normal where the device declares no cadence.
+        also: other units a device may send -> (factor, offset), value * factor + offset is in `unit`.
+        zh, en: what a screen calls it.
+    """
+
+    name: str
+    unit: str
+    kind: Kind
+    group: str
+    low: float | None
+    high: float | None
+    silence_s: float
+    zh: str
+    en: str
+    also: Mapping[str, tuple[float, float]] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def _number(
+    name: str, unit: str, group: str, low: float | None, high: float | None, silence_s: float, zh: str, en: str, **also: float
+) -> Quantity:
+    units = {_UNIT_NAMES[unit_key]: (factor, 0.0) for unit_key, factor in also.items()}
+    return Quantity(name, unit, Kind.NUMBER, group, low, high, silence_s, zh, en, MappingProxyType(units))
+
+
+def _state(name: str, group: str, silence_s: float, zh: str, en: str) -> Quantity:
+    return Quantity(name, "", Kind.STATE, group, 0.0, 1.0, silence_s, zh, en)
+
+
+def _text(name: str, group: str, zh: str, en: str) -> Quantity:
+    return Quantity(name, "", Kind.TEXT, group, None, None, 0.0, zh, en)
+
+
+# Unit strings that are no Python identifiers, for the factors of `_number`.
+_UNIT_NAMES: Final = {
+    "mS_per_cm": "mS/cm",
+    "uS_per_cm": "uS/cm",
+    "mV": "mV",
+    "ug_per_l": "ug/l",
+    "cm": "cm",
+    "mm": "mm",
+    "ms": "ms",
+}
+
+_HOUR: Final = 3600.0
+_DAY: Final = 24 * _HOUR
+
+# Ranges: facts of the sensors used and QARTOD's gross range test; a value outside is kept and flagged, never thrown away.
+_ALL: Final = (
+    # homes
+    _number("temperature", "Cel", "climate", -40.0, 85.0, _HOUR, "温度", "temperature"),
+    _number("humidity", "%RH", "climate", 0.0, 100.0, _HOUR, "湿度", "relative humidity"),
+    _number("pressure", "Pa", "climate", 30_000.0, 110_000.0, _HOUR, "气压", "air pressure"),
+    _number("co2", "ppm", "climate", 0.0, 40_000.0, _HOUR, "二氧化碳", "carbon dioxide"),
+    _number("illuminance", "lx", "climate", 0.0, 200_000.0, _HOUR, "照度", "illuminance"),
+    _state("motion", "presence", _DAY, "有动静", "motion"),
+    _state("presence", "presence", _DAY, "有人", "presence"),
+    _state("contact", "presence", _DAY, "门窗打开", "door or window open"),
+    _state("bed", "presence", _DAY, "在床", "in bed"),
+    _state("chair", "presence", _DAY, "在座", "in the chair"),
+    _state("light", "presence", _DAY, "灯亮", "light on"),
+    _state("away", "presence", _DAY, "外出", "away"),
+    _text("activity", "presence", "活动", "activity"),
+    _number("power", "W", "power", -100_000.0, 100_000.0, _HOUR, "功率", "power"),
+    _number("energy", "J", "power", 0.0, None, _HOUR, "电量", "energy"),
+    # rivers
+    _number("water_temperature", "Cel", "water", -2.0, 40.0, 4 * _HOUR, "水温", "water temperature"),
+    _number("ph", "pH", "water", 0.0, 14.0, 4 * _HOUR, "pH", "pH"),
+    _number("dissolved_oxygen", "mg/l", "water", 0.0, 25.0, 4 * _HOUR, "溶解氧", "dissolved oxygen", ug_per_l=1e-3),
+    _number("conductivity", "S/m", "water", 0.0, 7.0, 4 * _HOUR, "电导率", "conductivity", mS_per_cm=0.1, uS_per_cm=1e-4),
+    _number("turbidity", "NTU", "water", 0.0, 4000.0, 4 * _HOUR, "浊度", "turbidity"),
+    _number("water_level", "m", "water", -5.0, 100.0, 4 * _HOUR, "水位", "water level", cm=0.01, mm=0.001),
+    _number("cod_mn", "mg/l", "water", 0.0, 1000.0, _DAY, "高锰酸盐指数", "permanganate index"),
+    _number("ammonia_n", "mg/l", "water", 0.0, 1000.0, _DAY, "氨氮", "ammonia nitrogen"),
+    _number("total_p", "mg/l", "water", 0.0, 1000.0, _DAY, "总磷", "total phosphorus"),
+    _number("total_n", "mg/l", "water", 0.0, 1000.0, _DAY, "总氮", "total nitrogen"),
+    _number("chlorophyll_a", "mg/l", "water", 0.0, 10.0, _DAY, "叶绿素α", "chlorophyll a", ug_per_l=1e-3),
+    _number("algae_density", "1/l", "water", 0.0, 1e13, _DAY, "藻密度", "algae density"),
+    _text("published_class", "water", "发布的水质类别", "published water class"),
+    _text("station_status", "water", "站点情况", "station status"),
+    # where a moving probe was
+    _number("lat", "lat", "position", -90.0, 90.0, _DAY, "纬度", "latitude"),
+    _number("lon", "lon", "position", -180.0, 180.0, _DAY, "经度", "longitude"),
+    # the device itself
+    _number("battery_voltage", "V", "health", 0.0, 60.0, _DAY, "电池电压", "battery voltage", mV=1e-3),
+    _number("battery_level", "%EL", "health", 0.0, 100.0, _DAY, "电池电量", "battery level"),
+    _number("rssi", "dBW", "health", -200.0, 0.0, _DAY, "信号强度", "signal strength"),
+    _number("memory_free", "B", "health", 0.0, None, _DAY, "剩余内存", "free memory"),
+    _number("uptime", "s", "health", 0.0, None, _DAY, "运行时间", "uptime", ms=1e-3),
+    # events
+    _state("sos", "event", 0.0, "紧急求助", "SOS"),
+    _state("cancel", "event", 0.0, "我没事", "cancelled by the elder"),
+    _state("smoke", "event", 0.0, "烟雾", "smoke"),
+    _state("gas", "event", 0.0, "燃气", "gas"),
+    _state("leak", "event", 0.0, "漏水", "water leak"),
+    _text("tap", "event", "打卡", "tap"),
+    _text("proof", "event", "打卡证据", "proof of a tap"),
+    # the gateway about itself (written by the gateway, device `gateway`)
+    _number("messages_stored", "count", "gateway", 0.0, None, 180.0, "已保存消息", "messages stored"),
+    _number("messages_duplicate", "count", "gateway", 0.0, None, 180.0, "重复消息", "duplicate messages"),
+    _number("messages_held", "count", "gateway", 0.0, None, 180.0, "待认领消息", "messages held"),
+    _number("messages_dead", "count", "gateway", 0.0, None, 180.0, "无法识别的消息", "dead letters"),
+    _number("outbox_entries", "count", "gateway", 0.0, None, 180.0, "待发送", "entries in the outbox"),
+    _number("outbox_age", "s", "gateway", 0.0, None, 180.0, "最早待发送", "age of the oldest entry in the outbox"),
+    _number("alerts_open", "count", "gateway", 0.0, None, 180.0, "未处理告警", "open alerts"),
+    _number("disk_free", "B", "gateway", 0.0, None, 180.0, "剩余磁盘", "free disk space"),
+    _number("broker_dropped", "count", "gateway", 0.0, None, 180.0, "代理丢弃的消息", "messages the broker dropped"),
+)
+
+QUANTITIES: Final[Mapping[str, Quantity]] = MappingProxyType({q.name: q for q in _ALL})
+
+EVENTS: Final = frozenset(q.name for q in _ALL if q.group == "event")

@@ -1,0 +1,55 @@
+"""A device's message after decoding and validation, before it has a place in the sequence and a trusted time."""
+
+import msgspec
+
+from edge_gateway.events import Reading
+
+
+class Instant(msgspec.Struct, frozen=True, gc=False):
+    """Readings taken together. `time_ns` is the device's own time, None when it has none; `uptime_ns` its uptime then, if stated."""
+
+    time_ns: int | None
+    uptime_ns: int | None
+    values: list[Reading]
+
+
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    """One record of a message that can never be accepted; its neighbours go on."""
+
+    reason: str
+    detail: str
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """One decoded message.
+
+    Attributes:
+        boot, seq: its identity, with the device of the topic.
+        clock: ntp, gnss, rtc or none.
+        error_s: stated uncertainty of the clock, seconds.
+        instants: at least one, unless only losses were declared or everything was refused.
+        losses: (boot, first, last) ranges the device dropped.
+        refused: records that were taken out.
+    """
+
+    boot: int
+    seq: int
+    clock: str
+    error_s: float | None
+    instants: list[Instant]
+    losses: list[tuple[int, int, int]]
+    refused: list[Refused]
+
+
+class Birth(msgspec.Struct, frozen=True, gc=False):
+    """What a device says of itself after each connect, or the broker of it when it is gone; `docs/contract.md` section 5."""
+
+    online: bool
+    boot: int | None = None
+    clk: str = "none"
+    time: float | None = None
+    up: float | None = None
+    firmware: str = ""
+    cadence: float | None = None
+    config: int | None = None
+    config_error: str = ""

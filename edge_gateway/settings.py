@@ -1,0 +1,162 @@
+"""Settings: one TOML file, each value also from the environment (`KANHU_BROKER__PORT=1883`); an unknown key is an error."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from edge_gateway.errors import Misconfigured
+
+DEFAULT_FILE: Final = Path("kanhu.toml")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Broker(_Section):
+    """Where mosquitto is and how the gateway presents itself."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=1883, ge=1, le=65535)
+    username: str = "gateway"
+    password_file: Path | None = None
+    tls_ca: Path | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    keepalive_s: int = Field(default=15, ge=2, le=600)
+    receive_maximum: int = Field(default=8000, ge=100, le=65535)
+    session_expiry_s: int = Field(default=4_294_967_295, ge=3600)  # the largest value means never
+
+
+class Gateway(_Section):
+    """The pipeline's own limits."""
+
+    commit_ms: float = Field(default=20.0, ge=0.5, le=1000)
+    commit_messages: int = Field(default=2000, ge=1, le=100_000)
+    receipts_per_s: float = Field(default=4.0, gt=0, le=100)
+    ballast_mb: int = Field(default=64, ge=0, le=10_000)
+    outbox_quota_mb: int = Field(default=4096, ge=8)
+    held_messages: int = Field(default=100_000, ge=0)
+    dead_letters: int = Field(default=100_000, ge=100)
+    time_floor: str = "2024-01-01T00:00:00Z"  # a device clock below it is wrong; lower it to replay old recordings
+    late_s: float = Field(default=30 * 86_400.0, gt=0)
+    future_s: float = Field(default=86_400.0, gt=0)
+    metrics_port: int = Field(default=9464, ge=0, le=65535)  # 0: any free port
+    readings_every_s: float = Field(default=60.0, ge=1)
+
+
+class Influx(_Section):
+    """A time-series database; without `url` the embedded store is used."""
+
+    url: str = ""
+    kind: Literal["influxdb2", "influxdb3", "influxdb1", "victoriametrics"] = "influxdb2"
+    org: str = "kanhu"
+    bucket: str = "kanhu"
+    token_file: Path | None = None
+    username: str = ""
+    password_file: Path | None = None
+    timeout_s: float = Field(default=10.0, gt=0, le=300)
+    batch_lines: int = Field(default=5000, ge=1, le=50_000)
+
+
+class Person(_Section):
+    """Somebody who is told about alerts; `urls` are apprise addresses, first channel first."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")
+    name: str = ""
+    urls: list[str] = []
+
+
+class Alerts(_Section):
+    """Who is told, and how long before somebody else is."""
+
+    people: list[Person] = []
+    repeat_s: float = Field(default=60.0, ge=1)
+    next_person_s: float = Field(default=180.0, ge=1)
+    second_channel_s: float = Field(default=15.0, ge=1)
+    notify_timeout_s: float = Field(default=10.0, ge=1)
+
+
+class Settings(BaseSettings):
+    """All settings of the gateway and of the programs beside it."""
+
+    model_config = SettingsConfigDict(env_prefix="KANHU_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    data_dir: Path = Path("var")
+    registry: Path = Path("registry.toml")
+    broker: Broker = Broker()
+    gateway: Gateway = Gateway()
+    influx: Influx = Influx()
+    alerts: Alerts = Alerts()
+
+    @field_validator("data_dir", "registry", mode="after")
+    @classmethod
+    def _expand(cls, path: Path) -> Path:
+        return path.expanduser()
+
+    @property
+    def store_file(self) -> Path:
+        """The gateway's own SQLite file: state, outbox, dead letters."""
+        return self.data_dir / "gateway.db"
+
+    @property
+    def readings_file(self) -> Path:
+        """The embedded database of readings."""
+        return self.data_dir / "readings.db"
+
+    @property
+    def command_socket(self) -> Path:
+        """Where a running gateway takes commands from the command line and the console."""
+        return self.data_dir / "gateway.sock"
+
+
+def load(file: Path | None = None, **overrides: Any) -> Settings:
+    """Settings from `file` (default `kanhu.toml` if it is there), the environment, then `overrides`.
+
+    Raises:
+        Misconfigured: all problems at once, each with its key and what would be right.
+    """
+    path = file or DEFAULT_FILE
+    if file is not None and not file.exists():
+        raise Misconfigured(f"there is no settings file {file}", "give --settings the path of a TOML file")
+
+    class FromFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
+
+    try:
+        return FromFile(**overrides)
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured(f"{path} is not TOML: {error}", "mend the line it names") from error
+    except ValidationError as error:
+        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']} (seen {e['input']!r})"[:300] for e in error.errors())
+        raise Misconfigured(f"settings {path}: {found}", "see docs/operations.md for every key") from error
+
+
+def secret(file: Path | None) -> str:
+    """The secret in `file`, without its final newline; "" when no file is set.
+
+    Raises:
+        Misconfigured: the file is missing, or others may read it.
+    """
+    if file is None:
+        return ""
+    try:
+        mode = os.stat(file).st_mode
+        if mode & 0o077:
+            raise Misconfigured(f"{file} can be read by others (mode {mode & 0o777:o})", f"chmod 600 {file}")
+        return file.read_text(encoding="utf-8").rstrip("\n")
+    except OSError as error:
+        raise Misconfigured(f"cannot read {file}: {error}", "it should hold the secret, mode 0600") from error

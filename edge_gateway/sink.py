@@ -1,0 +1,41 @@
+"""The one thing the gateway asks of a database: take these entries and tell me which you will never take."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge_gateway.events import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An entry the database can never take.
+
+    Attributes:
+        entry: the entry as it was handed over.
+        reason: a fixed word for the counter: `type_conflict`, `outside_retention`, `malformed_line`, `too_large`.
+        detail: the database's own words, shortened.
+    """
+
+    entry: Entry
+    reason: str
+    detail: str
+
+
+class Sink(Protocol):
+    """A database, called from one worker thread at a time; every call blocks and has its own time-outs."""
+
+    name: str
+
+    def write(self, entries: Sequence[Entry]) -> list[Refusal]:
+        """Return only when the database holds every entry but the refused ones. Writing an entry twice is harmless.
+
+        Raises:
+            Unavailable: away or busy; nothing may be forgotten, the same call may succeed later.
+            Misconfigured: wrong token, missing bucket; nothing may be forgotten, a person must act.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back connections and files; a second call does nothing."""
+        ...

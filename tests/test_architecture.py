@@ -1,0 +1,67 @@
+"""Imports go one way: `firmware | edge_gateway | ingest | simulator, operations, dashboards | kanhu`; this says who broke it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+VOCABULARY = {f"edge_gateway.{m}" for m in ("errors", "events", "catalog", "topics", "sink", "registry", "settings")}
+
+# folder -> what of this project it may import besides itself
+ALLOWED: dict[str, set[str]] = {
+    "edge_gateway": set(),
+    "ingest": VOCABULARY,
+    "simulator": VOCABULARY,
+    "operations": {"edge_gateway", "ingest"},
+    "dashboards": {"edge_gateway", "ingest"},
+}
+OURS = {*ALLOWED, "kanhu", "firmware", "tests"}
+PURE = ("decoders", "rules", "validate", "sequence", "clock", "alerts", "message", "events", "catalog", "topics", "points", "line_protocol")
+WORLD = {"socket", "sqlite3", "time", "asyncio", "threading", "urllib", "http", "requests", "os", "subprocess", "random"}
+
+
+def imports(file: Path) -> set[str]:
+    """Full names of the modules a file imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def allowed(name: str, folder: str) -> bool:
+    top = name.split(".")[0]
+    if top not in OURS or top == folder:
+        return True
+    may = ALLOWED[folder]
+    return any(name == m or name.startswith(m + ".") or m.startswith(name + ".") for m in may)
+
+
+@pytest.mark.parametrize("folder", sorted(ALLOWED))
+def test_imports_point_one_way(folder: str) -> None:
+    broken = [
+        f"{file.relative_to(ROOT)} imports {name}"
+        for file in sorted((ROOT / folder).rglob("*.py"))
+        for name in sorted(imports(file))
+        if not allowed(name, folder)
+    ]
+    assert not broken, "\n".join(broken)
+
+
+def test_the_pure_middle_touches_no_socket_no_file_and_no_clock() -> None:
+    broken = []
+    for folder in ("edge_gateway", "ingest"):
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            if not any(part.removesuffix(".py") in PURE for part in file.relative_to(ROOT / folder).parts):
+                continue
+            broken += [f"{file.relative_to(ROOT)} imports {name}" for name in imports(file) if name.split(".")[0] in WORLD]
+    assert not broken, "\n".join(broken)
+
+
+def test_only_kanhu_puts_the_parts_together() -> None:
+    users = [f for folder in ALLOWED for f in (ROOT / folder).rglob("*.py") if "kanhu" in imports(f)]
+    assert not users, users
