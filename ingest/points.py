@@ -1,0 +1,233 @@
+"""Entry -> points: the one definition of the database's schema, for every sink.
+
+measurement
+    The catalogue's group of the quantity (`climate`, `presence`, `power`, `water`, `position`, `health`, `gateway`);
+    `event` for everything an Event carries; `loss`, `status`, `alert` for what is no reading.
+tags
+    `site`, `device`, `place` and `channel` (from a name such as `motion.kitchen`), the last two left out when empty; an event
+    adds `kind`; an alert adds `rule` and `severity`. Free text is never a tag.
+fields of a reading (readings of one instant, measurement and channel share one point)
+    `<quantity>`              float; string where the catalogue says text. Cast by the catalogue, never by the value
+    `<quantity>_flag`         int, always: a QARTOD flag. A missing value is this field alone, with 9
+    `<quantity>_raw`          float, the value before calibration or conversion, if there is one
+    `<quantity>_calibration`  string, the id of the calibration, if there is one
+plain fields
+    `time_quality`   string, `repaired`, `receipt` or `shifted`; absent: the device's own trusted clock
+    `clock_error_s`  float, absent below a second
+    event            `boot`, `seq` int
+    loss             `lost` float (how many messages), `boot`, `first`, `last` int (the range, of that boot)
+    status           `online` float (1 or 0), `boot` int, `firmware` string; the last two only when told
+    alert            `alert`, `state`, `by`, `reason` string
+time
+    Integer nanoseconds since 1970 UTC, of the measurement. Same series and time: the last write wins, so a repeat is harmless.
+
+A line break in a text becomes a space; NUL, a lone surrogate and other control characters become U+FFFD: no sink has to
+survive them, and all sinks hold the same text.
+"""
+
+import re
+from functools import lru_cache
+from math import inf, isfinite
+from typing import Final
+
+import msgspec
+
+from edge_gateway.catalog import QUANTITIES, Kind
+from edge_gateway.errors import Rejected
+from edge_gateway.events import Entry, Event, Flag, Loss, Reading, Readings, StatusChange, TimeQuality, split_name
+
+Field = tuple[str, float | int | str]
+Labels = tuple[tuple[str, str], ...]
+
+TAGS: Final = ("site", "device", "place", "channel", "kind", "rule", "severity")
+FLAG: Final = "_flag"
+RAW: Final = "_raw"
+CALIBRATION: Final = "_calibration"
+TIME_QUALITY: Final[dict[int, str]] = {
+    TimeQuality.REPAIRED: "repaired",
+    TimeQuality.RECEIPT: "receipt",
+    TimeQuality.SHIFTED: "shifted",
+}
+CLOCK_ERROR_TOLD_S: Final = 1.0  # below it the error is normal and would cost every line a field
+
+MIN_TIME_NS: Final = -(2**63) + 2  # what InfluxDB can hold
+MAX_TIME_NS: Final = 2**63 - 2
+
+_LINE_BREAK: Final = re.compile(r"\r\n|[\r\n\v\f\x85\u2028\u2029]")
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+class Column(msgspec.Struct, frozen=True, gc=False):
+    """Where a reading of one name is kept: its measurement and channel, and the names of its fields."""
+
+    measurement: str
+    channel: str
+    field: str
+    flag: str
+    raw: str
+    calibration: str
+    is_text: bool
+
+
+class Cell(msgspec.Struct, frozen=True, gc=False):
+    """One reading of a point. `value` is cast and finite; None when missing, and then `flag` is 9 and the rest None."""
+
+    column: Column
+    value: float | str | None
+    flag: int
+    raw: float | None = None
+    calibration: str | None = None
+
+
+class Point(msgspec.Struct, frozen=True, gc=False):
+    """One series at one instant: one line of line protocol; in the embedded store one row for each cell and field.
+
+    Attributes:
+        place, channel: "" when there is none.
+        labels: further tags, (name, value) in the order of `TAGS`.
+        cells: readings.  fields: plain fields, (name, value); int and float are not interchangeable.
+    """
+
+    measurement: str
+    site: str
+    device: str
+    place: str
+    channel: str
+    labels: Labels
+    cells: list[Cell]
+    fields: list[Field]
+    time_ns: int
+
+
+def points(entry: Entry) -> list[Point]:
+    """The points of one entry, at least one.
+
+    Raises:
+        Rejected: `type_conflict` or `malformed_line`; no database could ever take the entry.
+    """
+    time_ns = entry.time_ns
+    if not MIN_TIME_NS <= time_ns <= MAX_TIME_NS:
+        raise Rejected("malformed_line", f"time {time_ns} ns is outside what a database can hold")
+    if isinstance(entry, Readings):
+        return _grouped(entry, "", (), _about_time(entry))
+    if isinstance(entry, Event):
+        about: list[Field] = [("boot", entry.boot), ("seq", entry.seq), *_about_time(entry)]
+        return _grouped(entry, "event", (("kind", entry.kind),), about)
+    if isinstance(entry, Loss):
+        labels: Labels = ()
+        fields: list[Field] = [
+            ("lost", float(entry.last - entry.first + 1)),
+            ("boot", entry.lost_boot),
+            ("first", entry.first),
+            ("last", entry.last),
+        ]
+        measurement = "loss"
+    elif isinstance(entry, StatusChange):
+        labels = ()
+        fields = [("online", 1.0 if entry.online else 0.0)]
+        if entry.boot is not None:
+            fields.append(("boot", entry.boot))
+        if entry.firmware:
+            fields.append(("firmware", clean(entry.firmware)))
+        measurement = "status"
+    else:
+        labels = (("rule", entry.rule), ("severity", entry.severity))
+        told = ("alert", entry.alert), ("state", entry.state), ("by", entry.by), ("reason", entry.reason)
+        fields = [(name, clean(text)) for name, text in told]
+        measurement = "alert"
+    return [Point(measurement, entry.site, entry.device, entry.place, "", labels, [], fields, time_ns)]
+
+
+def clean(text: str) -> str:
+    """`text` as it is stored: without line breaks and unprintable characters; see the module's docstring."""
+    if text.isprintable():
+        return text
+    return _UNPRINTABLE.sub("\ufffd", _LINE_BREAK.sub(" ", text))
+
+
+@lru_cache(maxsize=4096)
+def column(name: str) -> Column:
+    """Where readings of `name` (with or without a channel) are kept.
+
+    Raises:
+        Rejected: `malformed_line`, the catalogue does not know the quantity.
+    """
+    field, channel = split_name(name)
+    quantity = QUANTITIES.get(field)
+    if quantity is None:
+        raise Rejected("malformed_line", f"{name[:100]!r} is not in the catalogue")
+    is_text = quantity.kind is Kind.TEXT
+    return Column(quantity.group, channel, field, field + FLAG, field + RAW, field + CALIBRATION, is_text)
+
+
+def _grouped(entry: Readings | Event, measurement: str, labels: Labels, fields: list[Field]) -> list[Point]:
+    """One point for each channel and measurement; `measurement`, if given, holds for all readings whatever their group."""
+    site, device, place, time_ns = entry.site, entry.device, entry.place, entry.time_ns
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    cells: list[Cell] = []
+    group = channel = None  # of `cells`; most entries have one, so the dict is asked only when it changes
+    for reading in entry.values:
+        where = column(reading.name)
+        value = reading.value
+        # The way of nearly every reading, checked in one line; all else is looked at with care.
+        if (
+            type(value) is float
+            and value - value == 0.0
+            and not where.is_text
+            and reading.raw is None
+            and reading.calibration is None
+        ):
+            cell = Cell(where, value, reading.flag)
+        else:
+            cell = _cell(where, reading)
+        if where.channel != channel or where.measurement != group:
+            group, channel = where.measurement, where.channel
+            cells = groups.setdefault((measurement or group, channel), [])
+        cells.append(cell)
+    if not groups:
+        raise Rejected("malformed_line", "an entry without readings")
+    return [Point(m, site, device, place, c, labels, cells, fields, time_ns) for (m, c), cells in groups.items()]
+
+
+def _cell(where: Column, reading: Reading) -> Cell:
+    """A reading with its value cast as the catalogue says."""
+    value, raw, calibration = reading.value, reading.raw, reading.calibration
+    if value is None:
+        return Cell(where, None, Flag.MISSING)
+    if where.is_text:
+        value = clean(str(value))
+    elif isinstance(value, str):
+        raise Rejected("type_conflict", f"{reading.name} is a number, seen {value[:100]!r}")
+    else:
+        value = _finite(reading.name, value)
+    return Cell(
+        where,
+        value,
+        reading.flag,
+        None if raw is None else _finite(reading.name + RAW, raw),
+        clean(calibration) if calibration else None,
+    )
+
+
+def _finite(name: str, value: float) -> float:
+    """`value` as a finite float; an int too large for one is as impossible as infinity."""
+    try:
+        number = float(value)
+    except OverflowError:
+        number = inf
+    if not isfinite(number):
+        raise Rejected("malformed_line", f"{name} is {number}; a number must be finite")
+    return number
+
+
+def _about_time(entry: Readings | Event) -> list[Field]:
+    """What is worth saying about the entry's time: nothing, for a trusted clock."""
+    fields: list[Field] = []
+    if entry.time_quality:
+        word = TIME_QUALITY.get(entry.time_quality)
+        if word is None:
+            raise Rejected("malformed_line", f"time quality {entry.time_quality} is unknown")
+        fields.append(("time_quality", word))
+    if entry.error_s is not None and entry.error_s > CLOCK_ERROR_TOLD_S:
+        fields.append(("clock_error_s", _finite("clock_error_s", entry.error_s)))
+    return fields
