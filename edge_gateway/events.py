@@ -28,6 +28,7 @@ class TimeQuality(IntEnum):
     REPAIRED = 1  # computed from boot id and uptime with a trusted pair of the same boot
     RECEIPT = 2  # the moment the gateway received it, less the age the device stated if it could
     SHIFTED = 3  # as DEVICE, moved by some ns because the instant was taken by another reading of this device
+    LATE = 4  # as DEVICE, but older than the gateway's `late_s` when it arrived
 
 
 class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
