@@ -26,6 +26,7 @@ survive them, and all sinks hold the same text.
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from math import inf, isfinite
 from typing import Final
@@ -53,6 +54,7 @@ CLOCK_ERROR_TOLD_S: Final = 1.0  # below it the error is normal and would cost e
 MIN_TIME_NS: Final = -(2**63) + 2  # what InfluxDB can hold
 MAX_TIME_NS: Final = 2**63 - 2
 
+_FLAGS: Final = frozenset(Flag)
 _LINE_BREAK: Final = re.compile(r"\r\n|[\r\n\v\f\x85\u2028\u2029]")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -69,23 +71,14 @@ class Column(msgspec.Struct, frozen=True, gc=False):
     is_text: bool
 
 
-class Cell(msgspec.Struct, frozen=True, gc=False):
-    """One reading of a point. `value` is cast and finite; None when missing, and then `flag` is 9 and the rest None."""
-
-    column: Column
-    value: float | str | None
-    flag: int
-    raw: float | None = None
-    calibration: str | None = None
-
-
 class Point(msgspec.Struct, frozen=True, gc=False):
-    """One series at one instant: one line of line protocol; in the embedded store one row for each cell and field.
+    """One series at one instant: one line of line protocol; in the embedded store one row for each reading and field.
 
     Attributes:
         place, channel: "" when there is none.
         labels: further tags, (name, value) in the order of `TAGS`.
-        cells: readings.  fields: plain fields, (name, value); int and float are not interchangeable.
+        columns, readings: in step. A reading's value is cast and finite, or None with flag 9 and nothing else.
+        fields: plain fields, (name, value); int and float are not interchangeable.
     """
 
     measurement: str
@@ -94,8 +87,9 @@ class Point(msgspec.Struct, frozen=True, gc=False):
     place: str
     channel: str
     labels: Labels
-    cells: list[Cell]
-    fields: list[Field]
+    columns: Sequence[Column]
+    readings: Sequence[Reading]
+    fields: Sequence[Field]
     time_ns: int
 
 
@@ -135,7 +129,7 @@ def points(entry: Entry) -> list[Point]:
         told = ("alert", entry.alert), ("state", entry.state), ("by", entry.by), ("reason", entry.reason)
         fields = [(name, clean(text)) for name, text in told]
         measurement = "alert"
-    return [Point(measurement, entry.site, entry.device, entry.place, "", labels, [], fields, time_ns)]
+    return [Point(measurement, entry.site, entry.device, entry.place, "", labels, (), (), fields, time_ns)]
 
 
 def clean(text: str) -> str:
@@ -160,53 +154,79 @@ def column(name: str) -> Column:
     return Column(quantity.group, channel, field, field + FLAG, field + RAW, field + CALIBRATION, is_text)
 
 
+class _Group(msgspec.Struct, frozen=True, gc=False):
+    """The readings of an entry that share a point: their columns, and which of the entry's readings they are."""
+
+    measurement: str
+    channel: str
+    columns: list[Column]
+    picks: list[int]
+
+
+class _Layout(msgspec.Struct, frozen=True, gc=False):
+    """How the readings of an entry fall into points; it depends on nothing but their names."""
+
+    columns: list[Column]
+    groups: list[_Group]
+
+
+@lru_cache(maxsize=4096)
+def _layout(names: tuple[str, ...], measurement: str) -> _Layout:
+    columns = [column(name) for name in names]
+    groups: dict[tuple[str, str], _Group] = {}
+    for pick, where in enumerate(columns):
+        key = (measurement or where.measurement, where.channel)
+        group = groups.setdefault(key, _Group(*key, [], []))
+        group.columns.append(where)
+        group.picks.append(pick)
+    return _Layout(columns, list(groups.values()))
+
+
 def _grouped(entry: Readings | Event, measurement: str, labels: Labels, fields: list[Field]) -> list[Point]:
     """One point for each channel and measurement; `measurement`, if given, holds for all readings whatever their group."""
-    site, device, place, time_ns = entry.site, entry.device, entry.place, entry.time_ns
-    groups: dict[tuple[str, str], list[Cell]] = {}
-    cells: list[Cell] = []
-    group = channel = None  # of `cells`; most entries have one, so the dict is asked only when it changes
-    for reading in entry.values:
-        where = column(reading.name)
+    readings: list[Reading] = entry.values
+    layout = _layout(tuple([reading.name for reading in readings]), measurement)
+    # Nearly every reading is a bare finite number and is passed on as it is; one that is not has all of them looked at.
+    for reading, where in zip(readings, layout.columns, strict=True):
         value = reading.value
-        # The way of nearly every reading, checked in one line; all else is looked at with care.
         if (
-            type(value) is float
-            and value - value == 0.0
-            and not where.is_text
-            and reading.raw is None
-            and reading.calibration is None
+            type(value) is not float
+            or not isfinite(value)
+            or where.is_text
+            or reading.raw is not None
+            or reading.calibration is not None
+            or reading.flag not in _FLAGS
         ):
-            cell = Cell(where, value, reading.flag)
-        else:
-            cell = _cell(where, reading)
-        if where.channel != channel or where.measurement != group:
-            group, channel = where.measurement, where.channel
-            cells = groups.setdefault((measurement or group, channel), [])
-        cells.append(cell)
-    if not groups:
+            readings = [_cast(*pair) for pair in zip(readings, layout.columns, strict=True)]
+            break
+    if not readings:
         raise Rejected("malformed_line", "an entry without readings")
-    return [Point(m, site, device, place, c, labels, cells, fields, time_ns) for (m, c), cells in groups.items()]
+    site, device, place, time_ns = entry.site, entry.device, entry.place, entry.time_ns
+    if len(layout.groups) == 1:
+        group = layout.groups[0]
+        return [Point(group.measurement, site, device, place, group.channel, labels, group.columns, readings, fields, time_ns)]
+    return [
+        Point(g.measurement, site, device, place, g.channel, labels, g.columns, [readings[i] for i in g.picks], fields, time_ns)
+        for g in layout.groups
+    ]
 
 
-def _cell(where: Column, reading: Reading) -> Cell:
-    """A reading with its value cast as the catalogue says."""
+def _cast(reading: Reading, where: Column) -> Reading:
+    """The reading as it is stored: its value as the catalogue says, its texts clean."""
     value, raw, calibration = reading.value, reading.raw, reading.calibration
     if value is None:
-        return Cell(where, None, Flag.MISSING)
+        return Reading(reading.name, None, Flag.MISSING)
+    if reading.flag not in _FLAGS:
+        raise Rejected("malformed_line", f"{reading.name} has flag {reading.flag}, which QARTOD does not know")
     if where.is_text:
         value = clean(str(value))
     elif isinstance(value, str):
         raise Rejected("type_conflict", f"{reading.name} is a number, seen {value[:100]!r}")
     else:
         value = _finite(reading.name, value)
-    return Cell(
-        where,
-        value,
-        reading.flag,
-        None if raw is None else _finite(reading.name + RAW, raw),
-        clean(calibration) if calibration else None,
-    )
+    if raw is not None:
+        raw = _finite(where.raw, raw)
+    return Reading(reading.name, value, reading.flag, raw, clean(calibration) if calibration else None)
 
 
 def _finite(name: str, value: float) -> float:
