@@ -51,13 +51,10 @@ install_package() {
         reason="apt-get install $1 failed"
         return 1
     fi
-    # ... and keep it from starting at the next boot; a service that was there before us was found on PATH and never comes here.
-    if command -v systemctl >/dev/null; then
-        systemctl disable "$(service "$1")" >/dev/null 2>&1 || :
-    fi
-    rm -f "/etc/rc2.d/S"[0-9][0-9]"$1" "/etc/rc3.d/S"[0-9][0-9]"$1" "/etc/rc4.d/S"[0-9][0-9]"$1" "/etc/rc5.d/S"[0-9][0-9]"$1"
+    # ... and keep it from starting at the next boot. A service that was there before us was found on PATH and never comes here.
+    deb-systemd-helper disable "$1.service" >/dev/null 2>&1 || :
+    update-rc.d "$1" disable >/dev/null 2>&1 || :
 }
-service() { echo "$1.service"; }
 
 # ---- not root: an apt of our own that only downloads
 
