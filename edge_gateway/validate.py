@@ -1,0 +1,434 @@
+"""Records to a message: is it this device's, is every value a known quantity in a known unit, and when was it measured.
+
+Two ways to the same answer: the quick one takes a message without anything unusual, the careful one takes all others record by
+record. A record that can never be accepted is named in `Message.refused`; only what spoils the whole message raises.
+"""
+
+import math
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Final
+
+from msgspec import UNSET, UnsetType
+
+from edge_gateway.catalog import EVENTS, QUANTITIES, Kind, Quantity
+from edge_gateway.decoders.senml import RELATIVE, Faulty, Record, show
+from edge_gateway.errors import Rejected
+from edge_gateway.events import Flag, Reading, split_name
+from edge_gateway.message import Instant, Message, Refused
+from edge_gateway.registry import Device
+from edge_gateway.topics import Address, Up
+
+_PASS, _NOT_EVALUATED, _FAIL, _MISSING = (int(f) for f in (Flag.PASS, Flag.NOT_EVALUATED, Flag.FAIL, Flag.MISSING))
+
+CLOCKS: Final = frozenset({"ntp", "gnss", "rtc", "none"})
+TEXT_LENGTH: Final = 1024
+CALIBRATION_LENGTH: Final = 64
+
+_LIMIT: Final = 2**32 - 1  # of boot and seq
+_LATEST_S: Final = 2.0**33  # year 2242: fits 64 bits of nanoseconds, and milliseconds taken for seconds do not pass
+_LATEST_NS: Final = 2**33 * 10**9
+_RELATIVE_NS: Final = int(RELATIVE) * 10**9
+# The quick way's narrower limits: a base time of 1987 to 2106 and eight years around it need no second look at the sum.
+_QUICK_FROM_S: Final = 2.0**29
+_QUICK_UNTIL_S: Final = 2.0**32
+_QUICK_OFFSET_S: Final = 2.0**28
+_LARGEST: Final = 1.7976931348623157e308
+_CHANNEL: Final = re.compile(r"[a-z0-9_]{1,24}")
+_ANY: Final[frozenset[str]] = frozenset()
+_LOST: Final = "lost"
+# Characters that a text is stored without: controls, direction marks and zero-width ones, surrogates, line separators.
+_ESCAPED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+class _Known(dict[object, tuple[str, float, float, int, bool]]):
+    """Name -> (unit, low, high, flag in range, is a state) for the quick way; filled as names are met, empty for all others."""
+
+    MOST = 4096  # names; with more somebody is inventing channels
+
+    def __missing__(self, name: object) -> tuple[str, float, float, int, bool] | None:
+        try:
+            quantity = _quantity(name)
+        except Rejected:
+            return None
+        if quantity.kind is Kind.TEXT:
+            return None
+        if len(self) >= self.MOST:
+            self.clear()
+        low = -_LARGEST if quantity.low is None else quantity.low
+        high = _LARGEST if quantity.high is None else quantity.high
+        found = self[name] = (quantity.unit, low, high, _flag_in_range(quantity), quantity.kind is Kind.STATE)
+        return found
+
+
+_known: Final = _Known()
+
+
+def validate(records: list[Record], address: Address, device: Device | None = None) -> Message:
+    """The message these records are.
+
+    Args:
+        records: as `senml.decode` gives them, at least one.
+        address: from the topic; on the event channel there is exactly one instant, and its first reading names the event.
+        device: the registry's word on what the device measures; None when nobody has registered it: any quantity.
+    Raises:
+        Rejected: `no_identity`, `wrong_device`, `not_an_event`: nothing of the message can be kept.
+    """
+    measures = _ANY if device is None else device.measures
+    if address.channel is Up.DATA:
+        message = _quickly(records, address, measures)
+        if message is not None:
+            return message
+    return _carefully(records, address, measures)
+
+
+def _quickly(records: list[Record], address: Address, measures: frozenset[str]) -> Message | None:
+    """The message, when nothing in it is unusual; None: look carefully. Never raises, never refuses."""
+    first = records[0]
+    boot, seq, clock, error_s, base_s, up_s = first.boot, first.seq, first.clk, first.err, first.bt, first.up
+    if boot is UNSET or seq is UNSET or not 0 <= boot <= _LIMIT or not 0 < seq <= _LIMIT or clock not in CLOCKS:
+        return None
+    if error_s is not UNSET and not 0 <= error_s < _LATEST_S:
+        return None
+    if up_s is UNSET:
+        up_ns = None
+    elif 0 <= up_s < _LATEST_S:
+        up_ns = round(up_s * 1e6) * 1000
+    else:
+        return None
+    if clock == "none":
+        if base_s is not UNSET or up_ns is None:
+            return None
+        base_ns = None
+    elif base_s is not UNSET and _QUICK_FROM_S <= base_s < _QUICK_UNTIL_S:
+        base_ns = round(base_s * 1e6) * 1000
+    else:
+        return None
+    if first.bn is not UNSET and first.bn != f"{address.site}:{address.device}:":
+        return None
+
+    groups: dict[int, dict[str, Reading]] = {}  # offset from the base time -> readings by name
+    group: dict[str, Reading] = {}
+    offset_s: object = None
+    for record in records:
+        name, value = record.n, record.v
+        found = _known[name]
+        if found is None or name is UNSET or (measures and name not in measures):
+            return None
+        unit, low, high, flag, is_state = found
+        if is_state:
+            if record.vb is UNSET or value is not UNSET:
+                return None
+            value = 1.0 if record.vb else 0.0
+        elif value is UNSET or value is None or record.vb is not UNSET or not low <= value <= high:
+            return None
+        if record.u is not UNSET and record.u != unit:
+            return None
+        if not (record.vs is record.vd is record.s is record.raw is record.cal is record.bu is record.bv is record.bs is UNSET):
+            return None
+        if record.t is not offset_s:
+            offset_s = record.t
+            if offset_s is UNSET:
+                offset_ns = 0
+            elif -_QUICK_OFFSET_S < offset_s < _QUICK_OFFSET_S:
+                offset_ns = round(offset_s * 1e6) * 1000
+            else:
+                return None
+            group = groups.setdefault(offset_ns, {})
+        if record is not first and not (record.bt is record.bn is UNSET):
+            return None
+        group[name] = Reading(name, value, flag)
+    if len(groups) == 1:
+        if len(group) != len(records):
+            return None
+    elif sum(map(len, groups.values())) != len(records):
+        return None
+    instants = [
+        Instant(
+            None if base_ns is None else base_ns + offset_ns,
+            None if up_ns is None else up_ns + offset_ns,
+            list(group.values()),
+        )
+        for offset_ns, group in groups.items()
+    ]
+    return Message(boot, seq, clock, None if error_s is UNSET else error_s, instants, [], [])
+
+
+@dataclass(slots=True)
+class _Head:
+    """What the first record says of the whole message. base_ns None: the device does not know the time."""
+
+    boot: int
+    seq: int
+    clock: str
+    error_s: float | None
+    up_ns: int | None
+    base_ns: int | None
+
+
+@dataclass(slots=True)
+class _Base:
+    """The base fields in force at a record (RFC 8428 section 4.1); `up_ns` is the uptime at `time_ns`."""
+
+    time_ns: int | None
+    up_ns: int | None
+    unit: str = ""
+    value: float | None = None
+
+
+def _carefully(records: list[Record], address: Address, measures: frozenset[str]) -> Message:
+    """The message, record by record, with everything that is wrong named."""
+    own = f"{address.site}:{address.device}:"
+    for record in records:
+        if record.bn is not UNSET and record.bn != own:
+            raise Rejected("wrong_device", f"bn is {show(record.bn)}; the topic says {own!r}")
+    refused: list[Refused] = []
+    head = _head(records[0], refused)
+    base = _Base(head.base_ns, head.up_ns)
+    groups: dict[tuple[int | None, int | None], dict[str, Reading]] = {}
+    losses: list[tuple[int, int, int]] = []
+    event = address.channel is Up.EVENT
+    if event:
+        at, reading = _event(records[0], base, head, refused)
+        groups[at] = {reading.name: reading}
+    for number, record in enumerate(records):
+        if event and number == 0:
+            continue
+        try:
+            _move(base, record, head, number)
+            _check_fields(record, number)
+            name = _name(record)
+            if name == _LOST and not event:
+                losses.append(_loss(record, head))
+                continue
+            reading = _reading(name, record, base)
+            if measures and not event and name not in measures:
+                raise Rejected("not_expected", f"{name} is not in this device's `measures`")
+            when = _when(record, base, head)
+            if event and when != at:
+                raise Rejected("other_instant", f"{name} at another time than the event")
+            group = groups.setdefault(when, {})
+            if name in group:
+                raise Rejected("same_instant", f"{name} is there already at this time")
+            group[name] = reading
+        except Rejected as error:
+            refused.append(Refused(error.reason, f"record {number}: {error.detail}"))
+    instants = [Instant(time_ns, uptime_ns, list(group.values())) for (time_ns, uptime_ns), group in groups.items()]
+    return Message(head.boot, head.seq, head.clock, head.error_s, instants, losses, refused)
+
+
+# The message
+
+
+def _head(first: Record, refused: list[Refused]) -> _Head:
+    """Identity and clock. What is wrong with the clock is taken as not sent and noted: the readings are worth more."""
+    boot, seq = first.boot, first.seq
+    if boot is UNSET or not 0 <= boot <= _LIMIT:
+        raise Rejected("no_identity", f"boot is {show(boot)}; an integer from 0 to {_LIMIT} in the first record")
+    if seq is UNSET or not 1 <= seq <= _LIMIT:
+        raise Rejected("no_identity", f"seq is {show(seq)}; an integer from 1 to {_LIMIT} in the first record")
+    if isinstance(first, Faulty):
+        head_faults = (fault for fault in first.faults if fault[0] in ("clk", "err", "up", "bt"))
+        refused.extend(Refused(reason, detail) for _, reason, detail in head_faults)
+    clock = "none" if first.clk is UNSET else first.clk
+    if clock not in CLOCKS:
+        refused.append(Refused("bad_clock", f"clk is {show(clock)}; one of {', '.join(sorted(CLOCKS))}"))
+        clock = "none"
+    error_s, up_s = (_sensible(key, value, refused) for key, value in (("err", first.err), ("up", first.up)))
+    base_ns = None
+    if clock != "none" and first.bt is not UNSET:
+        try:
+            base_ns = _base_time(first.bt)
+        except Rejected as error:
+            refused.append(Refused(error.reason, error.detail))
+    return _Head(boot, seq, clock, error_s, None if up_s is None else _ns(up_s), base_ns)
+
+
+def _sensible(key: str, value_s: float | UnsetType, refused: list[Refused]) -> float | None:
+    if value_s is UNSET:
+        return None
+    if not 0 <= value_s < _LATEST_S:
+        refused.append(Refused("bad_clock", f"{key} is {show(value_s)}; seconds, 0 or more"))
+        return None
+    return value_s
+
+
+def _event(record: Record, base: _Base, head: _Head, refused: list[Refused]) -> tuple[tuple[int | None, int | None], Reading]:
+    """Time and reading of an event. Only its name must be right: an SOS with a bad value, channel or time is an SOS."""
+    name = _name(record)
+    kind = split_name(name)[0]
+    if kind not in EVENTS:
+        raise Rejected("not_an_event", f"n is {show(name)}; one of {', '.join(sorted(EVENTS))}")
+    try:
+        _move(base, record, head, 0)
+        _check_fields(record, 0)
+        reading = _reading(name, record, base)
+    except Rejected as error:
+        refused.append(Refused(error.reason, f"record 0: {error.detail}; kept as an event without a value"))
+        reading = Reading(name if _is_known(name) else kind, None, _MISSING)
+    try:
+        return _when(record, base, head), reading
+    except Rejected as error:
+        refused.append(Refused(error.reason, f"record 0: {error.detail}; kept as an event without a time"))
+        return (None, None), reading
+
+
+# One record
+
+
+def _name(record: Record) -> str:
+    if isinstance(record, Faulty):
+        return record.name
+    return "" if record.n is UNSET else record.n
+
+
+def _check_fields(record: Record, number: int) -> None:
+    """Raise for the first field of the wrong type that matters to this record; those of the head were noted there."""
+    if isinstance(record, Faulty):
+        for key, reason, detail in record.faults:
+            if key not in ("clk", "err", "up") and not (key == "bt" and number == 0):
+                raise Rejected(reason, detail)
+
+
+def _move(base: _Base, record: Record, head: _Head, number: int) -> None:
+    """Bring the base fields up to this record."""
+    if record.bu is not UNSET:
+        base.unit = record.bu
+    if record.bv is not UNSET:
+        base.value = record.bv
+    if number == 0 or head.clock == "none":
+        return
+    is_bad = isinstance(record, Faulty) and any(key == "bt" for key, _, _ in record.faults)
+    if is_bad or record.bt is not UNSET:
+        base.time_ns = base.up_ns = None
+    if record.bt is not UNSET:
+        base.time_ns = _base_time(record.bt)
+
+
+def _when(record: Record, base: _Base, head: _Head) -> tuple[int | None, int | None]:
+    """(time, uptime) of a record in ns; time is None where the device does not know it."""
+    offset_s = 0.0 if record.t is UNSET else record.t
+    if not -_LATEST_S < offset_s < _LATEST_S:
+        raise Rejected("bad_time", f"t is {show(offset_s)}; seconds")
+    offset_ns = _ns(offset_s)
+    is_absolute = offset_s >= RELATIVE
+    if head.clock != "none" and (base.time_ns is not None or is_absolute):
+        time_ns = (base.time_ns or 0) + offset_ns
+        if time_ns > _LATEST_NS:
+            raise Rejected("bad_time", f"bt + t is {time_ns // 10**9} s; the year is after 2242")
+        if time_ns >= _RELATIVE_NS:
+            return time_ns, None if base.up_ns is None or is_absolute else base.up_ns + offset_ns
+    if is_absolute:
+        raise Rejected("bad_time", f"t is {show(offset_s)}; without a clock it is relative to `up`")
+    if base.up_ns is not None:
+        return None, base.up_ns + offset_ns
+    if offset_ns:
+        raise Rejected("no_uptime", f"t is {show(offset_s)}, relative to an uptime that was not told")
+    return None, None
+
+
+def _is_known(name: str) -> bool:
+    try:
+        _quantity(name)
+    except Rejected:
+        return False
+    return True
+
+
+def _quantity(name: object) -> Quantity:
+    if not isinstance(name, str) or not name:
+        raise Rejected("no_name", "a record without n")
+    word, dot, channel = name.partition(".")
+    quantity = QUANTITIES.get(word)
+    if quantity is None or (dot and _CHANNEL.fullmatch(channel) is None):
+        raise Rejected("unknown_quantity", f"n is {show(name)}; see the catalogue in docs/data-model.md")
+    return quantity
+
+
+def _flag_in_range(quantity: Quantity) -> int:
+    return _NOT_EVALUATED if quantity.low is None and quantity.high is None else _PASS
+
+
+def _reading(name: str, record: Record, base: _Base) -> Reading:
+    quantity = _quantity(name)
+    value, vb, vs = record.v, record.vb, record.vs
+    sent = [key for key in ("v", "vb", "vs", "vd", "s") if getattr(record, key) is not UNSET]
+    if not sent and base.value is not None:
+        value, sent = base.value, ["v"]
+    elif isinstance(value, float) and base.value is not None:
+        value += base.value
+    if len(sent) != 1:
+        raise Rejected("no_value", f"{name} has {' and '.join(sent) or 'none'} of v, vb, vs; exactly one is needed")
+    if record.u is not UNSET and quantity.kind is not Kind.NUMBER and record.u:
+        raise Rejected("wrong_unit", f"{name} is a {quantity.kind}; it has no unit, u is {show(record.u)}")
+    raw = None if record.raw is UNSET else record.raw
+    if raw is not None and not math.isfinite(raw):
+        raise Rejected("not_a_number", f"raw of {name} is {raw}")
+    calibration = None if record.cal is UNSET else _text(record.cal, CALIBRATION_LENGTH, "cal")
+    if value is None:
+        return Reading(name, None, _MISSING, raw, calibration)
+    if quantity.kind is Kind.NUMBER and value is not UNSET:
+        number, sent_as = _in_unit(value, quantity, base.unit if record.u is UNSET else record.u)
+        fits = (quantity.low is None or quantity.low <= number) and (quantity.high is None or number <= quantity.high)
+        flag = _flag_in_range(quantity) if fits else _FAIL
+        return Reading(name, number, flag, sent_as if raw is None else raw, calibration)
+    if quantity.kind is Kind.STATE and vb is not UNSET:
+        return Reading(name, 1.0 if vb else 0.0, _PASS, raw, calibration)
+    if quantity.kind is Kind.STATE and value is not UNSET:
+        if value not in (0.0, 1.0):
+            raise Rejected("not_a_state", f"v of {name} is {show(value)}; true or false in vb, or 0 or 1")
+        return Reading(name, value, _PASS, raw, calibration)
+    if quantity.kind is Kind.TEXT and vs is not UNSET:
+        return Reading(name, _text(vs, TEXT_LENGTH, name), _NOT_EVALUATED, raw, calibration)
+    raise Rejected("wrong_kind", f"{name} is a {quantity.kind}; {sent[0]} was sent")
+
+
+def _in_unit(value: float, quantity: Quantity, unit: str) -> tuple[float, float | None]:
+    """The value in the catalogue's unit, and as it was sent if that is another."""
+    if not math.isfinite(value):
+        raise Rejected("not_a_number", f"v of {quantity.name} is {value}; null says that there is none")
+    if unit in ("", quantity.unit):
+        return value, None
+    if unit not in quantity.also:
+        known = ", ".join((quantity.unit, *quantity.also))
+        raise Rejected("wrong_unit", f"u of {quantity.name} is {show(unit)}; one of {known}")
+    factor, offset = quantity.also[unit]
+    return value * factor + offset, value
+
+
+def _text(text: str, most: int, name: str) -> str:
+    """The text with every character that could reorder, hide or break a line written as `\\u202e`; nothing is lost by it."""
+    if len(text) > most:
+        raise Rejected("too_long", f"{name} has {len(text)} characters; at most {most}")
+    if text.isprintable():
+        return text
+    return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in _ESCAPED else c for c in text)
+
+
+def _loss(record: Record, head: _Head) -> tuple[int, int, int]:
+    if record.lost is UNSET or len(record.lost) != 3:
+        raise Rejected("bad_loss", f"lost is {show(record.lost)}; [boot, first, last] is expected")
+    boot, first, last = record.lost
+    if not (0 <= boot <= _LIMIT and 1 <= first <= last <= _LIMIT):
+        raise Rejected("bad_loss", f"lost is {show(record.lost)}; out of range")
+    # Otherwise one wrong number closes the sequence over messages that are still to come, and they would count as repeats.
+    if boot == head.boot and last >= head.seq:
+        raise Rejected(
+            "bad_loss", f"lost is {show(record.lost)} in message {head.seq} of the same boot; it cannot know of later ones"
+        )
+    if isinstance(record.v, float) and not 0 <= record.v <= last - first + 1:
+        raise Rejected("bad_loss", f"v is {show(record.v)}; the range holds {last - first + 1}")
+    return boot, first, last
+
+
+def _base_time(base_s: float) -> int | None:
+    """Base time in ns; None for one that is relative to now, as a clock that was never set has it."""
+    if not -_LATEST_S < base_s < _LATEST_S:
+        raise Rejected("bad_time", f"bt is {show(base_s)}; seconds since 1970")
+    return _ns(base_s) if base_s >= RELATIVE else None
+
+
+def _ns(seconds: float) -> int:
+    """Whole microseconds: the doubles of SenML carry no more, and 0.1 + 0.2 would make two instants of one."""
+    return round(seconds * 1e6) * 1000
