@@ -6,7 +6,6 @@ record. A record that can never be accepted is named in `Message.refused`; only 
 
 import math
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +17,7 @@ from edge_gateway.errors import Rejected
 from edge_gateway.events import Flag, Reading, split_name
 from edge_gateway.message import Instant, Message, Refused
 from edge_gateway.registry import Device
+from edge_gateway.text import escaped
 from edge_gateway.topics import Address, Up
 
 _PASS, _NOT_EVALUATED, _FAIL, _MISSING = (int(f) for f in (Flag.PASS, Flag.NOT_EVALUATED, Flag.FAIL, Flag.MISSING))
@@ -38,8 +38,6 @@ _LARGEST: Final = 1.7976931348623157e308
 _CHANNEL: Final = re.compile(r"[a-z0-9_]{1,24}")
 _ANY: Final[frozenset[str]] = frozenset()
 _LOST: Final = "lost"
-# Characters that a text is stored without: controls, direction marks and zero-width ones, surrogates, line separators.
-_ESCAPED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 class _Known(dict[object, tuple[str, float, float, int, bool]]):
@@ -365,7 +363,7 @@ def _reading(name: str, record: Record, base: _Base) -> Reading:
     raw = None if record.raw is UNSET else record.raw
     if raw is not None and not math.isfinite(raw):
         raise Rejected("not_a_number", f"raw of {name} is {raw}")
-    calibration = None if record.cal is UNSET else _text(record.cal, CALIBRATION_LENGTH, "cal")
+    calibration = None if record.cal is UNSET else escaped(record.cal, CALIBRATION_LENGTH, "cal")
     if value is None:
         return Reading(name, None, _MISSING, raw, calibration)
     if quantity.kind is Kind.NUMBER and value is not UNSET:
@@ -380,7 +378,7 @@ def _reading(name: str, record: Record, base: _Base) -> Reading:
             raise Rejected("not_a_state", f"v of {name} is {show(value)}; true or false in vb, or 0 or 1")
         return Reading(name, value, _PASS, raw, calibration)
     if quantity.kind is Kind.TEXT and vs is not UNSET:
-        return Reading(name, _text(vs, TEXT_LENGTH, name), _NOT_EVALUATED, raw, calibration)
+        return Reading(name, escaped(vs, TEXT_LENGTH, name), _NOT_EVALUATED, raw, calibration)
     raise Rejected("wrong_kind", f"{name} is a {quantity.kind}; {sent[0]} was sent")
 
 
@@ -395,15 +393,6 @@ def _in_unit(value: float, quantity: Quantity, unit: str) -> tuple[float, float 
         raise Rejected("wrong_unit", f"u of {quantity.name} is {show(unit)}; one of {known}")
     factor, offset = quantity.also[unit]
     return value * factor + offset, value
-
-
-def _text(text: str, most: int, name: str) -> str:
-    """The text with every character that could reorder, hide or break a line written as `\\u202e`; nothing is lost by it."""
-    if len(text) > most:
-        raise Rejected("too_long", f"{name} has {len(text)} characters; at most {most}")
-    if text.isprintable():
-        return text
-    return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in _ESCAPED else c for c in text)
 
 
 def _loss(record: Record, head: _Head) -> tuple[int, int, int]:
