@@ -9,6 +9,8 @@ from functools import lru_cache
 from math import isfinite
 from typing import Final
 
+import msgspec
+
 from edge_gateway.errors import Rejected
 from edge_gateway.events import Reading
 from ingest.points import Column, Labels, Point
@@ -16,6 +18,8 @@ from ingest.points import Column, Labels, Point
 MAX_LINE_BYTES: Final = 65_536
 
 _TAG_ESCAPES: Final = str.maketrans({" ": r"\ ", ",": r"\,", "=": r"\="})
+# Writes a list of floats in a fifth of the time of repr; both are the shortest text that reads back as the same float.
+_json: Final = msgspec.json.Encoder().encode
 
 
 def line(point: Point) -> bytes:
@@ -24,32 +28,23 @@ def line(point: Point) -> bytes:
     Raises:
         Rejected: `malformed_line` or `too_large`.
     """
-    text = _series(point.measurement, point.site, point.device, point.place, point.channel, point.labels)
-    for where, reading in zip(point.columns, point.readings, strict=True):
-        value = reading.value
-        # The hot line: a bare finite number, which is nearly every reading.
-        if type(value) is float and isfinite(value) and reading.raw is None and reading.calibration is None:
-            text += f"{where.field}={value!r},{where.flag}={reading.flag}i,"
-        else:
-            text += _reading(where, reading)
-    for name, plain in point.fields:
-        text += f"{name}={_value(plain)},"
-    if text[-1] != ",":
+    series = _series(point.measurement, point.site, point.device, point.place, point.channel, point.labels)
+    fields = _numbers(point) if point.plain else b",".join(map(_reading, point.columns, point.readings))
+    if point.fields:
+        fields = b",".join([*([fields] if fields else []), *(b"%b=%b" % (n.encode(), _value(v)) for n, v in point.fields)])
+    if not fields:
         raise Rejected("malformed_line", f"a point of {point.measurement} without a field")
-    try:
-        data = f"{text[:-1]} {point.time_ns}".encode()
-    except UnicodeEncodeError as error:
-        raise Rejected("malformed_line", f"a text of {point.measurement} is not Unicode: {error.reason}") from None
+    data = b"%b %b %d" % (series, fields, point.time_ns)
     if len(data) > MAX_LINE_BYTES:
         raise Rejected("too_large", f"a line of {point.measurement} has {len(data)} bytes; at most {MAX_LINE_BYTES}")
     return data
 
 
 @lru_cache(maxsize=65_536)
-def _series(measurement: str, site: str, device: str, place: str, channel: str, labels: Labels) -> str:
-    """`climate,device=home-12,site=village `: measurement and tags, in InfluxDB's own order, and the space after them."""
+def _series(measurement: str, site: str, device: str, place: str, channel: str, labels: Labels) -> bytes:
+    """`climate,device=home-12,site=village`: measurement and tags, sorted, which spares the database doing it."""
     tags = (("site", site), ("device", device), ("place", place), ("channel", channel), *labels)
-    return ",".join([measurement, *sorted(f"{name}={_tag(name, value)}" for name, value in tags if value)]) + " "
+    return ",".join([measurement, *sorted(f"{name}={_tag(name, value)}" for name, value in tags if value)]).encode()
 
 
 def _tag(name: str, value: str) -> str:
@@ -58,27 +53,45 @@ def _tag(name: str, value: str) -> str:
     return value.translate(_TAG_ESCAPES)
 
 
-def _reading(where: Column, reading: Reading) -> str:
-    """The fields of a reading that is missing, a text, or has been calibrated or converted; with a comma at the end."""
-    value, flag = reading.value, f"{where.flag}={_value(int(reading.flag))},"
-    if value is None:
-        return flag
-    text = f"{where.field}={_value(value)},{flag}"
+def _numbers(point: Point) -> bytes:
+    """The fields of a plain point."""
+    numbers = _json([reading.value for reading in point.readings])
+    if b"n" in numbers:  # JSON knows neither NaN nor Inf and says null
+        raise Rejected("malformed_line", f"a field of {point.measurement} is not a finite number")
+    template = _template(point.columns, tuple([reading.flag for reading in point.readings]))
+    return template % tuple(numbers[1:-1].split(b","))
+
+
+@lru_cache(maxsize=16_384)
+def _template(columns: tuple[Column, ...], flags: tuple[int, ...]) -> bytes:
+    """`temperature=%b,temperature_flag=1i,humidity=%b,humidity_flag=1i`."""
+    pairs = zip(columns, flags, strict=True)
+    return b",".join(b"%b=%%b,%b=%b" % (where.field.encode(), where.flag.encode(), _value(int(flag))) for where, flag in pairs)
+
+
+def _reading(where: Column, reading: Reading) -> bytes:
+    """The fields of any reading: missing, text, calibrated or converted."""
+    fields = {where.flag: _value(int(reading.flag))}
+    if reading.value is not None:
+        fields[where.field] = _value(reading.value)
     if reading.raw is not None:
-        text += f"{where.raw}={_value(reading.raw)},"
+        fields[where.raw] = _value(reading.raw)
     if reading.calibration is not None:
-        text += f"{where.calibration}={_value(reading.calibration)},"
-    return text
+        fields[where.calibration] = _value(reading.calibration)
+    return b",".join(b"%b=%b" % (name.encode(), value) for name, value in fields.items())
 
 
-def _value(value: float | int | str) -> str:
+def _value(value: float | int | str) -> bytes:
     """A field's value, typed by its Python type."""
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        try:
+            return b'"%b"' % value.replace("\\", "\\\\").replace('"', '\\"').encode()
+        except UnicodeEncodeError as error:
+            raise Rejected("malformed_line", f"a text is not Unicode: {error.reason}") from None
     if isinstance(value, float):
         if not isfinite(value):
             raise Rejected("malformed_line", f"a field is {value}; a number must be finite")
-        return repr(value)
+        return repr(value).encode()
     if not -(2**63) <= value < 2**63:
         raise Rejected("malformed_line", "an integer field is beyond 64 bits")
-    return f"{value}i"
+    return b"%di" % value

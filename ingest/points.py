@@ -54,13 +54,16 @@ CLOCK_ERROR_TOLD_S: Final = 1.0  # below it the error is normal and would cost e
 MIN_TIME_NS: Final = -(2**63) + 2  # what InfluxDB can hold
 MAX_TIME_NS: Final = 2**63 - 2
 
-_FLAGS: Final = frozenset(Flag)
+_FLAGS: Final = frozenset(map(int, Flag))
 _LINE_BREAK: Final = re.compile(r"\r\n|[\r\n\v\f\x85\u2028\u2029]")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
 
 
-class Column(msgspec.Struct, frozen=True, gc=False):
-    """Where a reading of one name is kept: its measurement and channel, and the names of its fields."""
+class Column(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """Where a reading of one name is kept: its measurement and channel, and the names of its fields.
+
+    Compared by identity, which makes it a fast key: `column` hands out one for each name.
+    """
 
     measurement: str
     channel: str
@@ -78,6 +81,7 @@ class Point(msgspec.Struct, frozen=True, gc=False):
         place, channel: "" when there is none.
         labels: further tags, (name, value) in the order of `TAGS`.
         columns, readings: in step. A reading's value is cast and finite, or None with flag 9 and nothing else.
+        plain: every reading is a number with a flag and nothing else, as nearly all are; sinks may take a shorter way.
         fields: plain fields, (name, value); int and float are not interchangeable.
     """
 
@@ -87,8 +91,9 @@ class Point(msgspec.Struct, frozen=True, gc=False):
     place: str
     channel: str
     labels: Labels
-    columns: Sequence[Column]
+    columns: tuple[Column, ...]
     readings: Sequence[Reading]
+    plain: bool
     fields: Sequence[Field]
     time_ns: int
 
@@ -129,7 +134,7 @@ def points(entry: Entry) -> list[Point]:
         told = ("alert", entry.alert), ("state", entry.state), ("by", entry.by), ("reason", entry.reason)
         fields = [(name, clean(text)) for name, text in told]
         measurement = "alert"
-    return [Point(measurement, entry.site, entry.device, entry.place, "", labels, (), (), fields, time_ns)]
+    return [Point(measurement, entry.site, entry.device, entry.place, "", labels, (), (), False, fields, time_ns)]
 
 
 def clean(text: str) -> str:
@@ -159,55 +164,56 @@ class _Group(msgspec.Struct, frozen=True, gc=False):
 
     measurement: str
     channel: str
-    columns: list[Column]
-    picks: list[int]
+    columns: tuple[Column, ...]
+    picks: tuple[int, ...]
 
 
 class _Layout(msgspec.Struct, frozen=True, gc=False):
     """How the readings of an entry fall into points; it depends on nothing but their names."""
 
-    columns: list[Column]
-    groups: list[_Group]
+    columns: tuple[Column, ...]
+    groups: tuple[_Group, ...]
+    any_text: bool
 
 
 @lru_cache(maxsize=4096)
 def _layout(names: tuple[str, ...], measurement: str) -> _Layout:
-    columns = [column(name) for name in names]
-    groups: dict[tuple[str, str], _Group] = {}
+    columns = tuple(column(name) for name in names)
+    picks: dict[tuple[str, str], list[int]] = {}
     for pick, where in enumerate(columns):
-        key = (measurement or where.measurement, where.channel)
-        group = groups.setdefault(key, _Group(*key, [], []))
-        group.columns.append(where)
-        group.picks.append(pick)
-    return _Layout(columns, list(groups.values()))
+        picks.setdefault((measurement or where.measurement, where.channel), []).append(pick)
+    groups = tuple(_Group(*key, tuple(columns[i] for i in own), tuple(own)) for key, own in picks.items())
+    return _Layout(columns, groups, any(where.is_text for where in columns))
 
 
 def _grouped(entry: Readings | Event, measurement: str, labels: Labels, fields: list[Field]) -> list[Point]:
     """One point for each channel and measurement; `measurement`, if given, holds for all readings whatever their group."""
     readings: list[Reading] = entry.values
-    layout = _layout(tuple([reading.name for reading in readings]), measurement)
-    # Nearly every reading is a bare finite number and is passed on as it is; one that is not has all of them looked at.
-    for reading, where in zip(readings, layout.columns, strict=True):
-        value = reading.value
-        if (
-            type(value) is not float
-            or not isfinite(value)
-            or where.is_text
-            or reading.raw is not None
-            or reading.calibration is not None
-            or reading.flag not in _FLAGS
-        ):
-            readings = [_cast(*pair) for pair in zip(readings, layout.columns, strict=True)]
-            break
     if not readings:
         raise Rejected("malformed_line", "an entry without readings")
+    layout = _layout(tuple([reading.name for reading in readings]), measurement)
+    plain = not layout.any_text
+    for reading in readings if plain else ():
+        if (
+            type(reading.value) is not float
+            or not isfinite(reading.value)
+            or reading.flag not in _FLAGS
+            or reading.raw is not None
+            or reading.calibration is not None
+        ):
+            plain = False
+            break
+    if not plain:
+        readings = [_cast(reading, where) for reading, where in zip(readings, layout.columns, strict=True)]
     site, device, place, time_ns = entry.site, entry.device, entry.place, entry.time_ns
     if len(layout.groups) == 1:
         group = layout.groups[0]
-        return [Point(group.measurement, site, device, place, group.channel, labels, group.columns, readings, fields, time_ns)]
+        columns = group.columns
+        return [Point(group.measurement, site, device, place, group.channel, labels, columns, readings, plain, fields, time_ns)]
     return [
-        Point(g.measurement, site, device, place, g.channel, labels, g.columns, [readings[i] for i in g.picks], fields, time_ns)
+        Point(g.measurement, site, device, place, g.channel, labels, g.columns, own, plain, fields, time_ns)
         for g in layout.groups
+        for own in [[readings[i] for i in g.picks]]
     ]
 
 
