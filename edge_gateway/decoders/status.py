@@ -12,6 +12,7 @@ from edge_gateway.validate import CLOCKS
 
 FIRMWARE_LENGTH: Final = 64
 CONFIG_ERROR_LENGTH: Final = 1024
+MOST_BOOTS: Final = 256
 
 _decoder: Final = msgspec.json.Decoder(Birth)
 # Field -> (lowest, highest) sensible value; times in seconds, the cadence up to 400 days.
@@ -24,7 +25,7 @@ _RANGES: Final = {
 }
 
 
-def decode(payload: bytes) -> Birth:
+def decode_status(payload: bytes) -> Birth:
     """The birth or will in a status message; keys nobody knows are passed over.
 
     Raises:
@@ -46,6 +47,11 @@ def decode(payload: bytes) -> Birth:
             raise Rejected("bad_status", f"{key} is {show(value)}; from {low:g} to {high:g}")
     if birth.clk not in CLOCKS:
         raise Rejected("bad_status", f"clk is {show(birth.clk)}; one of {', '.join(sorted(CLOCKS))}")
+    if len(birth.oldest) > MOST_BOOTS:
+        raise Rejected("bad_status", f"oldest names {len(birth.oldest)} boots; at most {MOST_BOOTS}")
+    for boot, seq in birth.oldest:
+        if not (0 <= boot <= 2**32 - 1 and 1 <= seq <= 2**32 - 1):
+            raise Rejected("bad_status", f"oldest has {show((boot, seq))}; [boot, seq] as in a message")
     try:
         return msgspec.structs.replace(
             birth,
