@@ -80,9 +80,9 @@ class Point(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         place, channel: "" when there is none.
         labels: further tags, (name, value) in the order of `TAGS`.
+        fields: plain fields, (name, value); int and float are not interchangeable.
         columns, readings: in step. A reading's value is cast and finite, or None with flag 9 and nothing else.
         plain: every reading is a number with a flag and nothing else, as nearly all are; sinks may take a shorter way.
-        fields: plain fields, (name, value); int and float are not interchangeable.
     """
 
     measurement: str
@@ -91,11 +91,11 @@ class Point(msgspec.Struct, frozen=True, gc=False):
     place: str
     channel: str
     labels: Labels
-    columns: tuple[Column, ...]
-    readings: Sequence[Reading]
-    plain: bool
     fields: Sequence[Field]
     time_ns: int
+    columns: tuple[Column, ...] = ()
+    readings: Sequence[Reading] = ()
+    plain: bool = False
 
 
 def points(entry: Entry) -> list[Point]:
@@ -134,7 +134,7 @@ def points(entry: Entry) -> list[Point]:
         told = ("alert", entry.alert), ("state", entry.state), ("by", entry.by), ("reason", entry.reason)
         fields = [(name, clean(text)) for name, text in told]
         measurement = "alert"
-    return [Point(measurement, entry.site, entry.device, entry.place, "", labels, (), (), False, fields, time_ns)]
+    return [Point(measurement, entry.site, entry.device, entry.place, "", labels, fields, time_ns)]
 
 
 def clean(text: str) -> str:
@@ -207,13 +207,14 @@ def _grouped(entry: Readings | Event, measurement: str, labels: Labels, fields: 
         readings = [_cast(reading, where) for reading, where in zip(readings, layout.columns, strict=True)]
     site, device, place, time_ns = entry.site, entry.device, entry.place, entry.time_ns
     if len(layout.groups) == 1:
-        group = layout.groups[0]
-        columns = group.columns
-        return [Point(group.measurement, site, device, place, group.channel, labels, columns, readings, plain, fields, time_ns)]
+        g = layout.groups[0]
+        return [Point(g.measurement, site, device, place, g.channel, labels, fields, time_ns, g.columns, readings, plain)]
     return [
-        Point(g.measurement, site, device, place, g.channel, labels, g.columns, own, plain, fields, time_ns)
+        Point(
+            *(g.measurement, site, device, place, g.channel, labels, fields, time_ns),
+            *(g.columns, [readings[pick] for pick in g.picks], plain),
+        )
         for g in layout.groups
-        for own in [[readings[i] for i in g.picks]]
     ]
 
 
