@@ -1,4 +1,4 @@
-"""The time of a reading: the device's when it can be trusted, else repaired from boot and uptime, else the moment of receipt."""
+"""The time of a reading: the device's when it can be trusted, else repaired from boot and uptime, else that of receipt."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ LATE: Final = int(TimeQuality.LATE)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Which device times are believable, in ns: not below `floor_ns`, not more than `future_ns` ahead; `late_ns` behind is marked."""
+    """Which device times are believable, ns: from `floor_ns` to `future_ns` ahead; more than `late_ns` behind is marked."""
 
     floor_ns: int
     late_ns: int

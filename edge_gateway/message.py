@@ -6,7 +6,7 @@ from edge_gateway.events import Reading
 
 
 class Instant(msgspec.Struct, frozen=True, gc=False):
-    """Readings taken together. `time_ns` is the device's own time, None when it has none; `uptime_ns` its uptime then, if stated."""
+    """Readings taken together; `time_ns` by the device's clock, None when it has none; `uptime_ns` if it was stated."""
 
     time_ns: int | None
     uptime_ns: int | None

@@ -72,7 +72,7 @@ class Boot(msgspec.Struct, array_like=True):
         return at > 0 and self.ahead[at - 1][1] >= seq
 
     def close(self, first: int, last: int) -> int:
-        """Close the seqs first..last that were never taken; return how many those were (0 also when there are too many gaps)."""
+        """Close the seqs first..last that were never taken; return how many (0 also when there are too many gaps)."""
         missing = sum(b - a + 1 for a, b in self.missing(first, last))
         return missing if missing and self._close(first, last) else 0
 

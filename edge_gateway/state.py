@@ -8,8 +8,6 @@ from edge_gateway.sequence import Boot
 
 # A boot that is forgotten can no longer be told from a new one, so many are kept; an old one costs some 30 bytes.
 MAX_BOOTS: Final = 64
-# Instants in memory, to keep two readings of one instant apart; the latest of each name is also on disk.
-RECENT_INSTANTS: Final = 32
 
 
 class Latest(msgspec.Struct, array_like=True, gc=False):
@@ -45,7 +43,6 @@ class DeviceState(msgspec.Struct, array_like=True):
         heard_ns: when the gateway last received anything from it, wall clock.
         latest: name -> newest value.
         online: what its last birth or will said; None before the first.
-        instants: (memory only in effect) recent measurement times -> names measured then.
     """
 
     site: str
@@ -73,6 +70,14 @@ class DeviceState(msgspec.Struct, array_like=True):
             del boots[0]
         boots.append(Boot(number))
         return boots[-1], True
+
+    def past(self, number: int) -> Boot:
+        """The boot with this number, made as an old one if it is unknown: a device spoke of a boot we never heard."""
+        boot = self.find(number)
+        if boot is None:
+            boot = Boot(number)
+            self.boots.insert(max(len(self.boots) - 1, 0), boot)
+        return boot
 
     def find(self, number: int) -> Boot | None:
         """The boot with this number, if it is remembered."""

@@ -1,119 +1,25 @@
 """The gateway's own SQLite file: device states, alerts, outbox, dead letters and held messages in one transaction.
 
 One connection writes and checkpoints, from one thread (SQLite before 3.51.3 can lose commits otherwise). Others read with
-`read_only`. A commit means "on disk": WAL with synchronous=FULL.
+`store_file.read_only`. A commit means "on disk": WAL with synchronous=FULL.
 """
 
 import shutil
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
-from edge_gateway.errors import Misconfigured, Unavailable
+from edge_gateway.errors import Unavailable
+from edge_gateway.store_file import connect, damaged, quarantine
+from edge_gateway.transaction import Backlog, Commit, DeadLetter, Held, Lane, OutboxRow
 
-SCHEMA_VERSION: Final = 1
-_SCHEMA: Final = """
-CREATE TABLE device (site TEXT, device TEXT, crc INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (site, device)) WITHOUT ROWID;
-CREATE TABLE alert (id TEXT PRIMARY KEY, open INTEGER NOT NULL, raised_ns INTEGER NOT NULL, crc INTEGER NOT NULL,
-                    body BLOB NOT NULL) WITHOUT ROWID;
-CREATE INDEX alert_open ON alert (open, raised_ns);
-CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, lane INTEGER NOT NULL, entries INTEGER NOT NULL,
-                     received_ns INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL);
-CREATE INDEX outbox_lane ON outbox (lane, id);
-CREATE TABLE dead_letter (id INTEGER PRIMARY KEY AUTOINCREMENT, first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL,
-                          times INTEGER NOT NULL, stage TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
-                          topic TEXT NOT NULL, site TEXT NOT NULL, device TEXT NOT NULL, boot INTEGER, seq INTEGER,
-                          crc INTEGER NOT NULL, payload BLOB NOT NULL);
-CREATE UNIQUE INDEX dead_letter_same ON dead_letter (crc, stage, reason, topic);
-CREATE TABLE held (id INTEGER PRIMARY KEY AUTOINCREMENT, received_ns INTEGER NOT NULL, topic TEXT NOT NULL, site TEXT NOT NULL,
-                   device TEXT NOT NULL, crc INTEGER NOT NULL, payload BLOB NOT NULL);
-CREATE UNIQUE INDEX held_same ON held (crc, topic);
-CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-"""
-
-
-class Lane(IntEnum):
-    """Rows of the outbox; the lower goes first, the higher is dropped first."""
-
-    EVENT = 0
-    DATA = 1
+MAX_PAYLOAD: Final = 65_536
 
 
 class StoreFull(Unavailable):
     """The disk or the quota is full; the transaction was rolled back and everything read before is still good."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A message or entry that can never be accepted, kept with its reason so that a person can look and retry."""
-
-    stage: str  # decode, write or outbox
-    reason: str
-    detail: str
-    topic: str
-    site: str
-    device: str
-    boot: int | None
-    seq: int | None
-    received_ns: int
-    payload: bytes  # as it came (decode); one packed outbox row (write, outbox)
-
-    MAX_PAYLOAD: Final = 65_536
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A message of a device nobody has registered."""
-
-    topic: str
-    site: str
-    device: str
-    received_ns: int
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxRow:
-    """Entries of one commit and lane; `body` is `events.pack`."""
-
-    id: int
-    lane: int
-    entries: int
-    received_ns: int
-    crc: int
-    body: bytes
-
-    @property
-    def intact(self) -> bool:
-        """Whether the bytes are those that were written."""
-        return zlib.crc32(self.body) == self.crc
-
-
-@dataclass(slots=True)
-class Commit:
-    """Everything one transaction saves, already encoded."""
-
-    rows: list[tuple[int, int, int, bytes]] = field(default_factory=list)  # lane, entries, received_ns, body
-    devices: list[tuple[str, str, bytes]] = field(default_factory=list)
-    alerts: list[tuple[str, bool, int, bytes]] = field(default_factory=list)  # id, open, raised_ns, body
-    dead: list[DeadLetter] = field(default_factory=list)
-    held: list[Held] = field(default_factory=list)
-    unheld: list[int] = field(default_factory=list)  # ids of held messages that were taken now
-    counters: dict[str, int] = field(default_factory=dict)  # name -> increment
-
-
-@dataclass(slots=True)
-class Backlog:
-    """The outbox in numbers."""
-
-    rows: int = 0
-    entries: int = 0
-    bytes: int = 0
-    oldest_ns: int | None = None
 
 
 class Store:
@@ -124,21 +30,23 @@ class Store:
         self._held_limit = held_limit
         self._dead_limit = dead_limit
         self._quota_bytes = quota_bytes
+        self._uncommitted: dict[str, int] = {}
         self.quarantined: Path | None = None
         self._db = self._open()
         self.backlog = self._count_backlog()
+        self.totals: dict[str, int] = dict(self._db.execute("SELECT name, value FROM counter").fetchall())
         self._held = int(self._db.execute("SELECT count(*) FROM held").fetchone()[0])
         self._dead = int(self._db.execute("SELECT count(*) FROM dead_letter").fetchone()[0])
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
-            return _connect(self.path)
+            return connect(self.path)
         except sqlite3.DatabaseError as error:
             if not damaged(error):
                 raise Unavailable(f"cannot open {self.path}: {error}") from error
             self.quarantined = quarantine(self.path)
-            return _connect(self.path)
+            return connect(self.path)
 
     def _count_backlog(self) -> Backlog:
         rows, entries, size, oldest = self._db.execute(
@@ -160,12 +68,8 @@ class Store:
             self.commit(commit)
 
     def open_alerts(self) -> list[bytes]:
-        """Packed alerts that are not closed, oldest first. A damaged row is given back too: its reader decides."""
-        return [body for (body,) in self._db.execute("SELECT body FROM alert WHERE open = 1 ORDER BY raised_ns")]
-
-    def counters(self) -> dict[str, int]:
-        """Totals of the gateway since its file was made."""
-        return dict(self._db.execute("SELECT name, value FROM counter").fetchall())
+        """Packed alerts that are not closed, oldest first; damaged rows too: their reader must say so."""
+        return [body for (body,) in self._db.execute("SELECT body FROM alert WHERE open = 1 ORDER BY raised_ns").fetchall()]
 
     def commit(self, work: Commit) -> None:
         """Save everything or nothing; return when it is on disk.
@@ -177,7 +81,7 @@ class Store:
         try:
             self._begin()
             self._write(work)
-            self._db.execute("COMMIT")
+            self._end()
         except sqlite3.Error as error:
             self._rollback()
             raise _translated(error, self.path) from error
@@ -232,10 +136,11 @@ class Store:
 
     def _bury(self, dead: Iterable[DeadLetter]) -> None:
         for d in dead:
-            payload = d.payload[: DeadLetter.MAX_PAYLOAD]
-            # The same poison again (a retained message, a device that never learns) is counted in its row, not stored again.
+            payload = d.payload[:MAX_PAYLOAD]
+            # The same poison again (retained, or a device that never learns) is counted in its row, not stored again.
             cursor = self._db.execute(
-                "UPDATE dead_letter SET times = times + 1, last_ns = ? WHERE crc = ? AND stage = ? AND reason = ? AND topic = ?",
+                "UPDATE dead_letter SET times = times + 1, last_ns = ?"
+                " WHERE crc = ? AND stage = ? AND reason = ? AND topic = ?",
                 (d.received_ns, zlib.crc32(d.payload), d.stage, d.reason, d.topic),
             )
             if cursor.rowcount:
@@ -263,14 +168,16 @@ class Store:
             excess = self._dead - self._dead_limit
             # Telemetry first: a dead event or write-stage letter (it had a receipt) outlives plain garbage.
             self._db.execute(
-                "DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter ORDER BY stage != 'decode', topic LIKE '%/event', id"
-                " LIMIT ?)",
+                "DELETE FROM dead_letter WHERE id IN"
+                " (SELECT id FROM dead_letter ORDER BY stage != 'decode', topic LIKE '%/event', id LIMIT ?)",
                 (excess,),
             )
             self._dead -= excess
             self._count({"dead_letters_dropped": excess})
 
     def _count(self, increments: dict[str, int]) -> None:
+        for name, n in increments.items():
+            self._uncommitted[name] = self._uncommitted.get(name, 0) + n
         if increments:
             self._db.executemany(
                 "INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
@@ -286,7 +193,7 @@ class Store:
             self._db.executemany("DELETE FROM outbox WHERE id = ?", [(row.id,) for row in rows])
             self._bury(dead)
             self._count(counters or {})
-            self._db.execute("COMMIT")
+            self._end()
         except sqlite3.Error as error:
             self._rollback()
             raise _translated(error, self.path) from error
@@ -316,7 +223,7 @@ class Store:
             self._begin()
             self._db.executemany("DELETE FROM outbox WHERE id = ?", ids)
             self._count({"entries_dropped_quota": entries})
-            self._db.execute("COMMIT")
+            self._end()
         except sqlite3.Error as error:
             self._rollback()
             raise _translated(error, self.path) from error
@@ -341,7 +248,7 @@ class Store:
         try:
             self._begin()
             done = self._db.executemany("DELETE FROM dead_letter WHERE id = ?", [(i,) for i in ids]).rowcount
-            self._db.execute("COMMIT")
+            self._end()
         except sqlite3.Error as error:
             self._rollback()
             raise _translated(error, self.path) from error
@@ -352,69 +259,19 @@ class Store:
         self._db.close()
 
     def _begin(self) -> None:
+        self._uncommitted.clear()
         self._db.execute("BEGIN IMMEDIATE")
+
+    def _end(self) -> None:
+        self._db.execute("COMMIT")
+        for name, n in self._uncommitted.items():
+            self.totals[name] = self.totals.get(name, 0) + n
 
     def _rollback(self) -> None:
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
         self._held = int(self._db.execute("SELECT count(*) FROM held").fetchone()[0])
         self._dead = int(self._db.execute("SELECT count(*) FROM dead_letter").fetchone()[0])
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    new = not path.exists()
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    if new:
-        path.chmod(0o600)
-    # FULL, not NORMAL: the receipt goes out after this commit, so commit has to mean "on disk", also when the power goes.
-    # Automatic checkpoints would run inside a commit; ours run when the gateway is idle.
-    for pragma, wanted in (("journal_mode", "wal"), ("synchronous", 2), ("wal_autocheckpoint", 0)):
-        db.execute(f"PRAGMA {pragma} = {wanted}")
-        seen = db.execute(f"PRAGMA {pragma}").fetchone()[0]
-        if seen != wanted:
-            raise Misconfigured(f"{path}: {pragma} is {seen}, not {wanted}", "the file system must support SQLite's WAL mode")
-    db.execute("PRAGMA journal_size_limit = 67108864")
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:
-        db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-    elif version != SCHEMA_VERSION:
-        raise Misconfigured(
-            f"{path} has schema {version}, this program knows {SCHEMA_VERSION}", "run the version that wrote it"
-        )
-    # Cheap proof that the tables can be read at all; a damaged page elsewhere shows when it is read, by the rows' checksums.
-    for table in ("device", "alert", "outbox", "dead_letter", "held", "counter"):
-        db.execute(f"SELECT * FROM {table} LIMIT 1").fetchall()
-    return db
-
-
-def damaged(error: sqlite3.Error) -> bool:
-    """Whether the file itself is broken, rather than the disk full or busy."""
-    return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
-
-
-def quarantine(path: Path) -> Path:
-    """Rename a damaged file with its -wal and -shm, so that a new one can start and a person can look at the old one."""
-    number = 1
-    while (target := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    for suffix in ("-wal", "-shm", ""):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(target.with_name(target.name + suffix))
-    return target
-
-
-def read_only(path: Path) -> sqlite3.Connection:
-    """A connection for readers beside the gateway: never writes, never checkpoints.
-
-    Raises:
-        Unavailable: there is no such file yet.
-    """
-    if not path.exists():
-        raise Unavailable(f"there is no {path}; the gateway has not run here yet")
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=5.0, check_same_thread=False)
-    db.execute("PRAGMA query_only = ON")
-    return db
 
 
 def _translated(error: sqlite3.Error, path: Path) -> Unavailable:

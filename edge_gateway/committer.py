@@ -1,0 +1,188 @@
+"""Group commit: what arrives within some milliseconds is saved in one transaction; only then is it acknowledged and receipted.
+
+Runs in the event loop; the transaction itself runs in the store's one thread, one at a time, so that reading goes on meanwhile.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from edge_gateway import events, state
+from edge_gateway.errors import Unavailable
+from edge_gateway.pipeline import Pipeline, Work
+from edge_gateway.receipts import Receipts
+from edge_gateway.store import Store
+from edge_gateway.transaction import Commit, Lane
+
+log = logging.getLogger(__name__)
+
+
+class Source(Protocol):
+    """Where messages come from and acknowledgements go: a broker session."""
+
+    def acknowledge(self, packet_ids: Sequence[int], generation: int) -> None:
+        """Tell the broker that these are on disk."""
+
+    def pause(self) -> None:
+        """Stop reading."""
+
+    def resume(self) -> None:
+        """Read again."""
+
+
+class Publication(Protocol):
+    """One message as the broker session hands it over."""
+
+    topic: str
+    payload: bytes
+    packet_id: int | None
+    retain: bool
+
+
+@dataclass(slots=True)
+class Acks:
+    """Packet ids of one source and connection that wait for the commit."""
+
+    source: Source
+    generation: int
+    packet_ids: list[int] = field(default_factory=list)
+
+
+class Committer:
+    """Takes messages in, lets them go after the commit.
+
+    Args:
+        clock_ns: the wall clock.
+        alerts: gives the packed alerts that changed since the last call, to be saved in the same transaction.
+        saved: called after each commit with the number of entries that are new in the outbox.
+        failed: called when a commit failed and nothing of it counts; must make every source re-deliver.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        store: Store,
+        thread: Executor,
+        receipts: Receipts,
+        clock_ns: Callable[[], int],
+        commit_s: float,
+        commit_messages: int,
+        alerts: Callable[[], list[tuple[str, bool, int, bytes]]],
+        saved: Callable[[int], None],
+        failed: Callable[[Unavailable], None],
+    ) -> None:
+        self._pipeline = pipeline
+        self._store = store
+        self._thread = thread
+        self._receipts = receipts
+        self._clock_ns = clock_ns
+        self._commit_s = commit_s
+        self._commit_messages = commit_messages
+        self._alerts = alerts
+        self._saved = saved
+        self._failed = failed
+        self._acks: list[Acks] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._paused: list[Source] = []
+        self.commits = 0
+        self.commit_s_last = 0.0
+
+    def received(self, source: Source, messages: Sequence[Publication], generation: int, urgent: bool = False) -> None:
+        """Decide these messages now; they are acknowledged to `source` after the commit that holds them."""
+        now_ns = self._clock_ns()
+        take = self._pipeline.take
+        packet_ids = []
+        for message in messages:
+            take(message.topic, message.payload, now_ns, message.retain)
+            if message.packet_id is not None:
+                packet_ids.append(message.packet_id)
+        if packet_ids:
+            if self._acks and self._acks[-1].source is source and self._acks[-1].generation == generation:
+                self._acks[-1].packet_ids += packet_ids
+            else:
+                self._acks.append(Acks(source, generation, packet_ids))
+        waiting = self._pipeline.work.messages
+        if waiting >= 4 * self._commit_messages and source not in self._paused:
+            source.pause()
+            self._paused.append(source)
+        self.soon(urgent or waiting >= self._commit_messages)
+
+    def soon(self, now: bool = False) -> None:
+        """Make sure that a commit follows within the commit time, or at once."""
+        if self._running is not None:
+            return
+        if now:
+            self._flush()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._commit_s, self._flush)
+
+    def _flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._running is None:
+            self._running = asyncio.get_running_loop().create_task(self._commit())
+
+    async def _commit(self) -> None:
+        work, acks = self._pipeline.take_work(), self._acks
+        self._acks = []
+        commit = self._encode(work)
+        owed = self._receipts.snapshot(work, self._pipeline)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            await loop.run_in_executor(self._thread, self._store.commit, commit)
+        except Unavailable as error:
+            self._acks.clear()
+            self._paused.clear()
+            self._running = None
+            self._failed(error)
+            return
+        self.commits += 1
+        self.commit_s_last = loop.time() - began
+        self._running = None
+        for ack in acks:
+            ack.source.acknowledge(ack.packet_ids, ack.generation)
+        self._receipts.owe(owed)
+        for source in self._paused:
+            source.resume()
+        self._paused.clear()
+        self._saved(len(work.data) + len(work.events))
+        waiting = self._pipeline.work
+        if waiting.messages or waiting.events or waiting.data:
+            self.soon(waiting.messages >= self._commit_messages or bool(waiting.events))
+
+    def _encode(self, work: Work) -> Commit:
+        commit = Commit(dead=work.dead, held=work.held, unheld=work.unheld, counters=totals(work))
+        for lane, entries in ((Lane.EVENT, work.events), (Lane.DATA, work.data)):
+            if entries:
+                commit.rows.append((int(lane), len(entries), self._clock_ns(), events.pack(entries)))
+        pack = state.pack
+        commit.devices = [(site, device, pack(known)) for (site, device), known in work.touched.items()]
+        commit.alerts = self._alerts()
+        return commit
+
+    async def drain(self) -> None:
+        """Commit what is waiting; used at the end, when no more messages come."""
+        while self._running is not None or self._pipeline.work.messages or self._pipeline.work.events or self._acks:
+            if self._running is None:
+                self._flush()
+            running = self._running
+            if running is not None:
+                await running
+
+
+def totals(work: Work) -> dict[str, int]:
+    """The gateway's totals: every message is stored, duplicate, held or dead."""
+    counters = dict(work.counters)
+    if work.messages:
+        others = sum(counters.get(name, 0) for name in ("messages_duplicate", "messages_held", "messages_dead"))
+        counters["messages_received"] = work.messages
+        counters["messages_stored"] = work.messages - others
+    if work.data or work.events:
+        counters["entries_stored"] = len(work.data) + len(work.events)
+    return counters

@@ -1,0 +1,39 @@
+"""Messages of devices nobody had registered: seen, counted, and taken in once somebody registers the device."""
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from edge_gateway.pipeline import Pipeline
+from edge_gateway.store_file import read_only
+
+# So many at a time go through the pipeline, or one registration could hold up live messages for long.
+_AT_ONCE: Final = 2000
+
+
+def waiting(path: Path) -> Iterator[tuple[str, str, int, int]]:
+    """(site, device, messages, first received ns) of every device that is held."""
+    with closing(read_only(path)) as db:
+        yield from db.execute("SELECT site, device, count(*), min(received_ns) FROM held GROUP BY site, device ORDER BY 4")
+
+
+def release(path: Path, pipeline: Pipeline) -> int:
+    """Hand held messages of devices that are registered now to the pipeline, oldest first.
+
+    Returns:
+        how many; their rows go with the pipeline's next commit.
+    """
+    taken = 0
+    with closing(read_only(path)) as db:
+        for site, device, _, _ in list(waiting(path)):
+            if pipeline.registry.find(site, device) is None:
+                continue
+            query = "SELECT id, topic, payload, received_ns FROM held WHERE site = ? AND device = ? ORDER BY id LIMIT ?"
+            for row_id, topic, payload, received_ns in db.execute(query, (site, device, _AT_ONCE - taken)):
+                pipeline.take(topic, payload, received_ns or time.time_ns(), held_id=row_id)
+                taken += 1
+            if taken >= _AT_ONCE:
+                break
+    return taken

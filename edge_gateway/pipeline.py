@@ -1,0 +1,461 @@
+"""One message on its way: decode, validate, sequence, clock, rules; what has to be saved is gathered until the next commit.
+
+No socket, no file, no clock. Every message ends in exactly one of stored, duplicate, held, dead; the counters say so.
+"""
+
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from edge_gateway import clock, state, topics
+from edge_gateway.catalog import QUANTITIES
+from edge_gateway.decoders.senml import Record, decode
+from edge_gateway.decoders.status import decode_status
+from edge_gateway.errors import Rejected
+from edge_gateway.events import Entry, Event, Flag, Loss, Reading, Readings, StatusChange, TimeQuality
+from edge_gateway.message import Message
+from edge_gateway.registry import Device, Registry
+from edge_gateway.sequence import Boot, Verdict
+from edge_gateway.state import DeviceState, Latest
+from edge_gateway.topics import Up
+from edge_gateway.transaction import DeadLetter, Held
+from edge_gateway.validate import validate
+
+Key = tuple[str, str]
+_NEW: Final = Verdict.NEW
+_RECENT_INSTANTS: Final = 32
+_TOPICS: Final = 20_000
+# Boots of one device cannot overlap in time; more than this much is two devices with one name, not a clock being set.
+_OVERLAP_NS: Final = 5_000_000_000
+
+
+class Outcome(Enum):
+    """How a message ended."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    HELD = "held"
+    DEAD = "dead"
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What one device may forget after the next commit."""
+
+    events: list[int] = field(default_factory=list)
+    rejected: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Work:
+    """What happened since the last commit; the committer encodes and saves it as one transaction."""
+
+    messages: int = 0
+    data: list[Entry] = field(default_factory=list)
+    events: list[Entry] = field(default_factory=list)
+    touched: dict[Key, DeviceState] = field(default_factory=dict)
+    dead: list[DeadLetter] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
+    unheld: list[int] = field(default_factory=list)
+    counters: dict[str, int] = field(default_factory=dict)
+    receipts: dict[tuple[str, str, int], Receipt] = field(default_factory=dict)
+
+    def count(self, name: str, n: int = 1) -> None:
+        """Add to a total of the gateway."""
+        self.counters[name] = self.counters.get(name, 0) + n
+
+
+@dataclass(slots=True)
+class Speaker:
+    """One topic, looked up once: who writes it and what is remembered of them."""
+
+    address: topics.Address
+    device: Device | None
+    state: DeviceState
+    # Names measured at recent instants, oldest first, to keep two readings of one instant apart.
+    instants: dict[int, list[Reading]]
+
+
+class Pipeline:
+    """Decides what every message becomes.
+
+    Args:
+        registry: who is expected; replace with `expect`.
+        limits: which device times are believable.
+        judge: called with every event and status change that was stored, for the rules.
+    """
+
+    def __init__(self, registry: Registry, limits: clock.Limits, judge: Callable[[Entry], None] = lambda entry: None) -> None:
+        self.registry = registry
+        self.limits = limits
+        self.states: dict[Key, DeviceState] = {}
+        self.work = Work()
+        self._judge = judge
+        self._speakers: dict[str, Speaker] = {}
+        self._instants: dict[Key, dict[int, list[Reading]]] = {}
+
+    def restore(self, rows: Iterable[tuple[str, str, bytes]]) -> None:
+        """Forget everything in memory and begin from what is on disk: at start, and after a commit that failed."""
+        self.states = {(site, device): state.unpack(body) for site, device, body in rows}
+        self._speakers.clear()
+        self._instants.clear()
+        self.work = Work()
+
+    def expect(self, registry: Registry) -> None:
+        """Use a changed registry from the next message on."""
+        self.registry = registry
+        self._speakers.clear()
+
+    def take_work(self) -> Work:
+        """What has to be saved now; the pipeline goes on with an empty one."""
+        work, self.work = self.work, Work()
+        return work
+
+    def take(
+        self,
+        topic: str,
+        payload: bytes,
+        received_ns: int,
+        retained: bool = False,
+        held_id: int | None = None,
+        retry: bool = False,
+    ) -> Outcome:
+        """Decide one message.
+
+        Args:
+            received_ns: wall clock at the gateway.
+            retained: a copy the broker had kept: it says nothing about the device being alive now.
+            held_id: it comes from the held table, whose row goes when it is taken.
+            retry: a person retries a dead letter: its identity is known already and does not make it a duplicate.
+        """
+        work = self.work
+        work.messages += 1
+        speaker = self._speakers.get(topic)
+        if speaker is None:
+            try:
+                speaker = self._speaker(topic)
+            except Rejected as error:
+                return self._bury(error, topic, payload, received_ns, None, None)
+        if speaker.device is None:
+            return self._hold(speaker, topic, payload, received_ns, held_id)
+        known = speaker.state
+        if not retained:
+            known.heard_ns = received_ns
+        work.touched[known.site, known.device] = known
+        if held_id is not None:
+            work.unheld.append(held_id)
+            known.counters.held += 1
+        channel = speaker.address.channel
+        if channel is Up.STATUS:
+            return self._status(speaker, topic, payload, received_ns, retained)
+        records: list[Record] = []
+        try:
+            records = decode(payload)
+            message = validate(records, speaker.address, speaker.device)
+        except Rejected as error:
+            return self._refuse(error, speaker, records, topic, payload, received_ns)
+        return self._sequenced(speaker, message, topic, payload, received_ns, retry)
+
+    def _speaker(self, topic: str) -> Speaker:
+        address = topics.parse(topic)
+        key = (address.site, address.device)
+        device = self.registry.find(*key)
+        known = self.states.get(key)
+        if known is None:
+            known = DeviceState(*key)
+            if device is not None:
+                self.states[key] = known
+        speaker = Speaker(address, device, known, self._instants_of(key, known))
+        if len(self._speakers) >= _TOPICS:
+            self._speakers.clear()
+        self._speakers[topic] = speaker
+        return speaker
+
+    def _instants_of(self, key: Key, known: DeviceState) -> dict[int, list[Reading]]:
+        instants = self._instants.get(key)
+        if instants is None:
+            instants = {}
+            for name, latest in sorted(known.latest.items(), key=lambda item: item[1].time_ns):
+                instants.setdefault(latest.time_ns, []).append(Reading(name, latest.value))
+            if key in self.states:
+                self._instants[key] = instants
+        return instants
+
+    def _hold(self, speaker: Speaker, topic: str, payload: bytes, received_ns: int, held_id: int | None) -> Outcome:
+        """Nobody registered this device: keep the message where a person sees it. No receipt: the device keeps it too."""
+        if held_id is None:
+            address = speaker.address
+            self.work.held.append(Held(topic, address.site, address.device, received_ns, payload))
+            self.work.count("messages_held")
+        return Outcome.HELD
+
+    def _status(self, speaker: Speaker, topic: str, payload: bytes, received_ns: int, retained: bool) -> Outcome:
+        known, device = speaker.state, speaker.device
+        assert device is not None
+        try:
+            birth = decode_status(payload)
+        except Rejected as error:
+            return self._bury(error, topic, payload, received_ns, None, None, known)
+        if birth.boot is not None and birth.online:
+            boot, _ = known.boot(birth.boot)
+            if not retained:
+                clock.learn_birth(boot, birth, received_ns, self.limits)
+            known.config, known.config_error = birth.config, birth.config_error
+            known.firmware = birth.firmware or known.firmware
+            for number, oldest in birth.oldest:
+                past = known.past(number)
+                past.forgiven += past.close(1, oldest - 1)
+                self._owe(known, past)
+        changed = known.online is not birth.online
+        known.online = birth.online
+        if changed:
+            entry = StatusChange(known.site, known.device, device.place, received_ns, birth.online, birth.boot, birth.firmware)
+            self.work.events.append(entry)
+            self._judge(entry)
+        known.counters.stored += 1
+        return Outcome.STORED
+
+    def _sequenced(
+        self, speaker: Speaker, message: Message, topic: str, payload: bytes, received_ns: int, retry: bool
+    ) -> Outcome:
+        known = speaker.state
+        boot, current = known.boot(message.boot)
+        verdict = boot.take(message.seq, zlib.crc32(payload))
+        if verdict is not _NEW and not (retry and verdict is Verdict.DUPLICATE):
+            return self._repeated(verdict, speaker, message, boot, topic, payload, received_ns)
+        is_event = speaker.address.channel is Up.EVENT
+        receipt = self._owe(known, boot)
+        if is_event:
+            receipt.events.append(message.seq)
+        if message.refused:
+            self._bury_records(speaker, message, topic, payload, received_ns)
+            if not message.instants and not message.losses:
+                receipt.rejected.append(message.seq)
+                known.counters.dead += 1
+                self.work.count("messages_dead")
+                return Outcome.DEAD
+        trusted = message.clock != "none"
+        for instant in message.instants:
+            clock.learn(boot, instant.time_ns, instant.uptime_ns, trusted, received_ns, self.limits)
+        for instant in message.instants:
+            time_ns, quality = clock.measured_at(instant, trusted, boot, current, received_ns, self.limits)
+            if time_ns in speaker.instants:
+                time_ns, quality = self._apart(speaker, time_ns, quality, instant.values)
+            self._append(speaker, message, boot, time_ns, quality, received_ns, instant.values, is_event)
+        for lost_boot, first, last in message.losses:
+            self._close_lost(speaker, message, lost_boot, first, last, received_ns)
+        known.counters.stored += 1
+        return Outcome.STORED
+
+    def _append(
+        self,
+        speaker: Speaker,
+        message: Message,
+        boot: Boot,
+        time_ns: int,
+        quality: int,
+        received_ns: int,
+        values: list[Reading],
+        is_event: bool,
+    ) -> None:
+        known, device = speaker.state, speaker.device
+        assert device is not None
+        site, name, place, seq = known.site, known.device, device.place, message.seq
+        if is_event:
+            event = Event(
+                site,
+                name,
+                place,
+                boot.boot,
+                seq,
+                time_ns,
+                received_ns,
+                message.clock,
+                quality,
+                message.error_s,
+                values[0].name,
+                values,
+            )
+            self.work.events.append(event)
+            self._judge(event)
+        else:
+            self.work.data.append(
+                Readings(
+                    site, name, place, boot.boot, seq, time_ns, received_ns, message.clock, quality, message.error_s, values
+                )
+            )
+        counters = known.counters
+        counters.readings += len(values)
+        if quality:
+            self._note_quality(counters, quality)
+        if quality == clock.DEVICE:
+            self._note_overlap(known, boot, time_ns)
+        instants = speaker.instants
+        if time_ns in instants:
+            instants[time_ns] = instants[time_ns] + values
+        else:
+            instants[time_ns] = values
+            if len(instants) > _RECENT_INSTANTS:
+                del instants[next(iter(instants))]
+        latest = known.latest
+        for reading in values:
+            last = latest.get(reading.name)
+            if last is None:
+                latest[reading.name] = Latest(time_ns, reading.value, reading.flag)
+            elif last.time_ns <= time_ns:
+                last.time_ns, last.value, last.flag = time_ns, reading.value, reading.flag
+
+    def _apart(self, speaker: Speaker, time_ns: int, quality: int, values: list[Reading]) -> tuple[int, int]:
+        """Another message of this device measured the same name at this instant: keep both, the second 1 ns later, marked."""
+        names = {r.name for r in values}
+        while any(r.name in names for r in speaker.instants.get(time_ns, ())):
+            time_ns += 1
+            quality = TimeQuality.SHIFTED
+        return time_ns, int(quality)
+
+    def _note_quality(self, counters: state.Counters, quality: int) -> None:
+        if quality == clock.RECEIPT:
+            counters.untimed += 1
+        elif quality == clock.LATE:
+            counters.late += 1
+        elif quality == TimeQuality.SHIFTED:
+            counters.shifted += 1
+
+    def _note_overlap(self, known: DeviceState, boot: Boot, time_ns: int) -> None:
+        if not boot.first_ns:
+            boot.first_ns = time_ns
+        boot.first_ns = min(boot.first_ns, time_ns)
+        boot.last_ns = max(boot.last_ns, time_ns)
+        if known.boots[-1] is boot:
+            return
+        later = known.boots[known.boots.index(boot) + 1]
+        if later.first_ns and time_ns > later.first_ns + _OVERLAP_NS:
+            known.counters.two_devices += 1
+
+    def _close_lost(self, speaker: Speaker, message: Message, lost_boot: int, first: int, last: int, received_ns: int) -> None:
+        known, device = speaker.state, speaker.device
+        assert device is not None
+        boot = known.past(lost_boot)
+        closed = boot.close(first, last)
+        boot.lost += closed
+        known.counters.lost += closed
+        self._owe(known, boot)
+        self.work.data.append(
+            Loss(
+                known.site,
+                known.device,
+                device.place,
+                message.boot,
+                message.seq,
+                received_ns,
+                received_ns,
+                lost_boot,
+                first,
+                last,
+            )
+        )
+
+    def _repeated(
+        self, verdict: Verdict, speaker: Speaker, message: Message, boot: Boot, topic: str, payload: bytes, received_ns: int
+    ) -> Outcome:
+        known = speaker.state
+        if verdict is Verdict.DUPLICATE:
+            # The device did not see our receipt: tell it again.
+            receipt = self._owe(known, boot)
+            if speaker.address.channel is Up.EVENT:
+                receipt.events.append(message.seq)
+            return self._duplicate(known)
+        if verdict is Verdict.CONFLICT:
+            known.counters.conflict += 1
+            error = Rejected("identity_conflict", f"boot {message.boot} seq {message.seq} came before with other content")
+        else:
+            error = Rejected("too_many_gaps", f"boot {message.boot} seq {message.seq}; more holes than can be kept")
+        return self._bury(error, topic, payload, received_ns, message.boot, message.seq, known)
+
+    def _duplicate(self, known: DeviceState) -> Outcome:
+        known.counters.duplicate += 1
+        self.work.count("messages_duplicate")
+        return Outcome.DUPLICATE
+
+    def _refuse(
+        self, error: Rejected, speaker: Speaker, records: list[Record], topic: str, payload: bytes, received_ns: int
+    ) -> Outcome:
+        """The whole message can never be accepted. If its identity can be read, the device is told to forget it."""
+        known = speaker.state
+        boot_number, seq = identity(records)
+        if boot_number is not None and seq is not None:
+            boot, _ = known.boot(boot_number)
+            verdict = boot.take(seq, zlib.crc32(payload))
+            if verdict is Verdict.DUPLICATE:
+                self._owe(known, boot).rejected.append(seq)
+                return self._duplicate(known)
+            if verdict is _NEW:
+                self._owe(known, boot).rejected.append(seq)
+        return self._bury(error, topic, payload, received_ns, boot_number, seq, known)
+
+    def _bury_records(self, speaker: Speaker, message: Message, topic: str, payload: bytes, received_ns: int) -> None:
+        """One letter for all refused records of a message: its payload once, however many they are."""
+        known, refused = speaker.state, message.refused
+        known.counters.refused += len(refused)
+        self.work.count("records_refused", len(refused))
+        detail = "; ".join(r.detail for r in refused[:5]) + ("; ..." if len(refused) > 5 else "")
+        self.work.dead.append(
+            DeadLetter(
+                "decode",
+                refused[0].reason,
+                detail,
+                topic,
+                known.site,
+                known.device,
+                message.boot,
+                message.seq,
+                received_ns,
+                payload,
+            )
+        )
+
+    def _bury(
+        self,
+        error: Rejected,
+        topic: str,
+        payload: bytes,
+        received_ns: int,
+        boot: int | None,
+        seq: int | None,
+        known: DeviceState | None = None,
+    ) -> Outcome:
+        site, device = (known.site, known.device) if known else ("", "")
+        if known:
+            known.counters.dead += 1
+        self.work.count("messages_dead")
+        self.work.dead.append(
+            DeadLetter("decode", error.reason, error.detail, topic, site, device, boot, seq, received_ns, payload)
+        )
+        return Outcome.DEAD
+
+    def _owe(self, known: DeviceState, boot: Boot) -> Receipt:
+        key = (known.site, known.device, boot.boot)
+        receipt = self.work.receipts.get(key)
+        if receipt is None:
+            receipt = self.work.receipts[key] = Receipt()
+        return receipt
+
+
+def identity(records: list[Record]) -> tuple[int | None, int | None]:
+    """Boot and seq of a message that failed validation, where they can be believed."""
+    if not records:
+        return None, None
+    boot, seq = records[0].boot, records[0].seq
+    if type(boot) is int and type(seq) is int and 0 <= boot < 1 << 32 and 1 <= seq < 1 << 32:
+        return boot, seq
+    return None, None
+
+
+def own_readings(device: str, site: str, values: dict[str, float], now_ns: int, boot: int, seq: int) -> Readings:
+    """What the gateway says of itself, as readings like any other; names as in the catalogue's group `gateway`."""
+    unknown = values.keys() - QUANTITIES.keys()
+    assert not unknown, unknown
+    readings = [Reading(name, value, int(Flag.PASS)) for name, value in values.items()]
+    return Readings(site, device, "", boot, seq, now_ns, now_ns, "ntp", clock.DEVICE, None, readings)
