@@ -83,9 +83,9 @@ def decode(payload: bytes) -> list[Record]:
             try:
                 records = _from_json(payload)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                records = _from_objects(_slow_json(payload))
+                records = _from_objects(_slow_json(payload), _NAMES)
         else:
-            records = _from_objects(_slow_json(payload))
+            records = _from_objects(_slow_json(payload), _NAMES)
     else:
         records = _other(payload)
     if not records:
@@ -113,7 +113,7 @@ def _other(payload: bytes) -> list[Record]:
     if 0x80 <= payload[0] <= 0x9F:
         return _from_cbor(payload)
     if payload.startswith(_MARKS) or b"\x00" in payload[:2] or payload.lstrip(b" \t\r\n")[:1] == b"[":
-        return _from_objects(_slow_json(payload))
+        return _from_objects(_slow_json(payload), _NAMES)
     raise Rejected("not_senml", f"begins with {show(payload[:16])}; expected a JSON array or a CBOR array")
 
 
@@ -252,12 +252,13 @@ _FIELDS: Final[Mapping[str, tuple[Callable[[object], Any], str]]] = {
     "cal": (_a_text, "not_a_text"),
     "lost": (_integers, "bad_loss"),
 }
+_NAMES: Final[Mapping[Any, str]] = {name: name for name in _FIELDS}
 
 # A wrong one of these changes the meaning of the records after it, so the message cannot be kept in part.
 _WHOLE_MESSAGE: Final = frozenset({"bn", "bu", "bv", "bs", "bver", "boot", "seq"})
 
 
-def _from_objects(pack: object, labels: Mapping[Any, str] | None = None) -> list[Record]:
+def _from_objects(pack: object, labels: Mapping[Any, str]) -> list[Record]:
     if not isinstance(pack, list):
         raise Rejected("not_senml", f"{show(pack)}; expected an array of records")
     if len(pack) > MAX_RECORDS:
@@ -265,16 +266,16 @@ def _from_objects(pack: object, labels: Mapping[Any, str] | None = None) -> list
     return [_record(item, labels) for item in pack]
 
 
-def _record(item: object, labels: Mapping[Any, str] | None) -> Record:
+def _record(item: object, labels: Mapping[Any, str]) -> Record:
     if not isinstance(item, dict):
         return Faulty(faults=(("record", "not_a_record", f"{show(item)}; expected an object"),))
     found: dict[str, Any] = {}
     faults: list[tuple[str, str, str]] = []
     for key, value in item.items():
-        name = key if labels is None else labels.get(key, key)
-        if name not in _FIELDS:
-            if isinstance(name, str) and name.endswith("_"):
-                raise Rejected("mandatory_field", f"{show(name)} must be understood, and this gateway does not")
+        name = labels.get(key) if isinstance(key, str | int) else None
+        if name is None:
+            if isinstance(key, str) and key.endswith("_"):
+                raise Rejected("mandatory_field", f"{show(key)} must be understood, and this gateway does not")
             continue
         read, reason = _FIELDS[name]
         try:
