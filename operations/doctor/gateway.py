@@ -1,0 +1,59 @@
+"""Checks of the gateway process: does it run and answer, and if not, could it."""
+
+import http.client
+import socket
+from typing import Final
+
+from edge_gateway.commands import call
+from edge_gateway.errors import Rejected, Unavailable
+from edge_gateway.settings import Settings
+from operations.doctor.result import Result, fail, ok, warn
+
+_TIMEOUT_S: Final = 2.0
+
+
+def running(settings: Settings) -> Result:
+    """The gateway answers a command and its metrics page answers."""
+    if not _answers(settings):
+        return warn(f"not running (no answer at {settings.command_socket})", "kanhu up, or systemctl start kanhu-gateway")
+    port = settings.gateway.metrics_port
+    if port == 0:
+        return ok(f"runs; takes commands at {settings.command_socket}")
+    try:
+        page = _metrics(port)
+    except (OSError, http.client.HTTPException) as error:
+        return fail(f"runs, but its metrics page on port {port} does not answer: {error}", "restart it and see its log")
+    return ok(f"runs; {page.count(chr(10))} lines of metrics on port {port}")
+
+
+def ports(settings: Settings) -> Result:
+    """A gateway that is not running could open its port."""
+    port = settings.gateway.metrics_port
+    if port == 0 or _answers(settings):
+        return ok("nothing to look at" if port == 0 else f"port {port} is the gateway's own")
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            return fail(f"port {port} is taken ({error.strerror})", "stop what uses it (ss -ltnp), or set gateway.metrics_port")
+    return ok(f"port {port} is free")
+
+
+def _answers(settings: Settings) -> bool:
+    try:
+        call(settings.command_socket, "ping", timeout_s=_TIMEOUT_S)
+    except Rejected:
+        return True
+    except Unavailable:
+        return False
+    return True
+
+
+def _metrics(port: int) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)
+    try:
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read().decode("utf-8", "replace")
+    finally:
+        connection.close()
