@@ -76,6 +76,12 @@ class Speaker:
     state: DeviceState
     # Names measured at recent instants, oldest first, to keep two readings of one instant apart.
     instants: dict[int, list[Reading]]
+    place: str
+    is_event: bool
+    # The commit in which this speaker's state and receipt are already noted, so that most messages need not note them again.
+    touched_in: Work | None = None
+    owed: Boot | None = None
+    owed_in: Work | None = None
 
 
 class Pipeline:
@@ -143,7 +149,9 @@ class Pipeline:
         known = speaker.state
         if not retained:
             known.heard_ns = received_ns
-        work.touched[known.site, known.device] = known
+        if speaker.touched_in is not work:
+            work.touched[known.site, known.device] = known
+            speaker.touched_in = work
         if held_id is not None:
             work.unheld.append(held_id)
             known.counters.held += 1
@@ -167,7 +175,8 @@ class Pipeline:
             known = DeviceState(*key)
             if device is not None:
                 self.states[key] = known
-        speaker = Speaker(address, device, known, self._instants_of(key, known))
+        place = device.place if device else ""
+        speaker = Speaker(address, device, known, self._instants_of(key, known), place, address.channel is Up.EVENT)
         if len(self._speakers) >= _TOPICS:
             self._speakers.clear()
         self._speakers[topic] = speaker
@@ -221,77 +230,88 @@ class Pipeline:
         self, speaker: Speaker, message: Message, topic: str, payload: bytes, received_ns: int, retry: bool
     ) -> Outcome:
         known = speaker.state
-        boot, current = known.boot(message.boot)
+        boots = known.boots
+        if boots and boots[-1].boot == message.boot:
+            boot, current = boots[-1], True
+        else:
+            boot, current = known.boot(message.boot)
         verdict = boot.take(message.seq, zlib.crc32(payload))
         if verdict is not _NEW and not (retry and verdict is Verdict.DUPLICATE):
             return self._repeated(verdict, speaker, message, boot, topic, payload, received_ns)
-        is_event = speaker.address.channel is Up.EVENT
-        receipt = self._owe(known, boot)
-        if is_event:
-            receipt.events.append(message.seq)
+        if speaker.owed is not boot or speaker.owed_in is not self.work:
+            self._owe(known, boot)
+            speaker.owed, speaker.owed_in = boot, self.work
         if message.refused:
             self._bury_records(speaker, message, topic, payload, received_ns)
             if not message.instants and not message.losses:
-                receipt.rejected.append(message.seq)
+                self._owe(known, boot).rejected.append(message.seq)
                 known.counters.dead += 1
                 self.work.count("messages_dead")
                 return Outcome.DEAD
         trusted = message.clock != "none"
-        for instant in message.instants:
-            clock.learn(boot, instant.time_ns, instant.uptime_ns, trusted, received_ns, self.limits)
+        # A pair of uptime and time is good for the whole boot; looking at some is enough to follow a clock that drifts.
+        if boot.offset_ns is None or not message.seq & 63:
+            for instant in message.instants:
+                clock.learn(boot, instant.time_ns, instant.uptime_ns, trusted, received_ns, self.limits)
         for instant in message.instants:
             time_ns, quality = clock.measured_at(instant, trusted, boot, current, received_ns, self.limits)
+            values = instant.values
             if time_ns in speaker.instants:
-                time_ns, quality = self._apart(speaker, time_ns, quality, instant.values)
-            self._append(speaker, message, boot, time_ns, quality, received_ns, instant.values, is_event)
+                time_ns, quality = self._apart(speaker, time_ns, quality, values)
+            if speaker.is_event:
+                self._append_event(speaker, message, time_ns, quality, received_ns, values)
+            else:
+                self.work.data.append(
+                    Readings(
+                        known.site,
+                        known.device,
+                        speaker.place,
+                        message.boot,
+                        message.seq,
+                        time_ns,
+                        received_ns,
+                        message.clock,
+                        quality,
+                        message.error_s,
+                        values,
+                    )
+                )
+            if quality:
+                self._note_quality(known.counters, quality)
+            elif current and boot.first_ns and time_ns > boot.last_ns:
+                boot.last_ns = time_ns
+            else:
+                self._note_overlap(known, boot, time_ns)
+            self._remember(speaker, time_ns, values)
         for lost_boot, first, last in message.losses:
             self._close_lost(speaker, message, lost_boot, first, last, received_ns)
         known.counters.stored += 1
         return Outcome.STORED
 
-    def _append(
-        self,
-        speaker: Speaker,
-        message: Message,
-        boot: Boot,
-        time_ns: int,
-        quality: int,
-        received_ns: int,
-        values: list[Reading],
-        is_event: bool,
+    def _append_event(
+        self, speaker: Speaker, message: Message, time_ns: int, quality: int, received_ns: int, values: list[Reading]
     ) -> None:
-        known, device = speaker.state, speaker.device
-        assert device is not None
-        site, name, place, seq = known.site, known.device, device.place, message.seq
-        if is_event:
-            event = Event(
-                site,
-                name,
-                place,
-                boot.boot,
-                seq,
-                time_ns,
-                received_ns,
-                message.clock,
-                quality,
-                message.error_s,
-                values[0].name,
-                values,
-            )
-            self.work.events.append(event)
-            self._judge(event)
-        else:
-            self.work.data.append(
-                Readings(
-                    site, name, place, boot.boot, seq, time_ns, received_ns, message.clock, quality, message.error_s, values
-                )
-            )
-        counters = known.counters
-        counters.readings += len(values)
-        if quality:
-            self._note_quality(counters, quality)
-        if quality == clock.DEVICE:
-            self._note_overlap(known, boot, time_ns)
+        known = speaker.state
+        event = Event(
+            known.site,
+            known.device,
+            speaker.place,
+            message.boot,
+            message.seq,
+            time_ns,
+            received_ns,
+            message.clock,
+            quality,
+            message.error_s,
+            values[0].name,
+            values,
+        )
+        self.work.events.append(event)
+        self._owe(known, known.boot(message.boot)[0]).events.append(message.seq)
+        self._judge(event)
+
+    def _remember(self, speaker: Speaker, time_ns: int, values: list[Reading]) -> None:
+        """Keep the newest value of each name, and what this instant is taken by."""
         instants = speaker.instants
         if time_ns in instants:
             instants[time_ns] = instants[time_ns] + values
@@ -299,6 +319,8 @@ class Pipeline:
             instants[time_ns] = values
             if len(instants) > _RECENT_INSTANTS:
                 del instants[next(iter(instants))]
+        known = speaker.state
+        known.counters.readings += len(values)
         latest = known.latest
         for reading in values:
             last = latest.get(reading.name)
@@ -324,9 +346,7 @@ class Pipeline:
             counters.shifted += 1
 
     def _note_overlap(self, known: DeviceState, boot: Boot, time_ns: int) -> None:
-        if not boot.first_ns:
-            boot.first_ns = time_ns
-        boot.first_ns = min(boot.first_ns, time_ns)
+        boot.first_ns = min(boot.first_ns or time_ns, time_ns)
         boot.last_ns = max(boot.last_ns, time_ns)
         if known.boots[-1] is boot:
             return
@@ -364,7 +384,7 @@ class Pipeline:
         if verdict is Verdict.DUPLICATE:
             # The device did not see our receipt: tell it again.
             receipt = self._owe(known, boot)
-            if speaker.address.channel is Up.EVENT:
+            if speaker.is_event:
                 receipt.events.append(message.seq)
             return self._duplicate(known)
         if verdict is Verdict.CONFLICT:
