@@ -228,7 +228,7 @@ class Session:
 
     def on_subscribed(self, packet: mqtt5.SubAckPacket) -> None:
         answers = zip(self._subscriptions, packet.reason_codes, strict=False)
-        refused = [f"{pattern} ({code.name})" for pattern, code in answers if code >= 128]
+        refused = [f"{pattern} ({code.name})" for pattern, code in answers if code.value >= 128]
         if refused:
             self.counters.subscribe_refused += len(refused)
             hint = f"let user {self._settings.username} read it in the broker's access rules"
@@ -236,7 +236,7 @@ class Session:
 
     def on_confirmed(self, packet: mqtt5.PubAckPacket) -> None:
         message = self._in_flight.pop(packet.packet_id, None)
-        if message is not None and packet.reason_code < 128:
+        if message is not None and packet.reason_code.value < 128:
             self.counters.published += 1
         elif message is not None:
             self.counters.publish_refused += 1

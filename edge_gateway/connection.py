@@ -23,14 +23,13 @@ UNACKNOWLEDGED_BYTES: Final = 32 << 20
 SEND_WINDOW: Final = 1000  # own messages on the way at once, if the broker allows as many
 PUBACK: Final = 0x4002_0000  # type, length 2, packet id; reason Success may be left out
 
-_PERMANENT: Final = frozenset(
-    {
-        mqtt5.ConnAckReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
-        mqtt5.ConnAckReasonCode.CLIENT_ID_NOT_VALID,
-        mqtt5.ConnAckReasonCode.BAD_USER_NAME_OR_PASSWORD,
-        mqtt5.ConnAckReasonCode.NOT_AUTHORIZED,
-        mqtt5.ConnAckReasonCode.BANNED,
-    }
+# A tuple, because the codec's enums cannot be hashed (nor ordered: hence `.value` below).
+_PERMANENT: Final = (
+    mqtt5.ConnAckReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
+    mqtt5.ConnAckReasonCode.CLIENT_ID_NOT_VALID,
+    mqtt5.ConnAckReasonCode.BAD_USER_NAME_OR_PASSWORD,
+    mqtt5.ConnAckReasonCode.NOT_AUTHORIZED,
+    mqtt5.ConnAckReasonCode.BANNED,
 )
 log = logging.getLogger(__name__)
 
@@ -243,7 +242,7 @@ class Connection(asyncio.Protocol):
 
     def _take_connack(self, packet: mqtt5.ConnAckPacket) -> None:
         code = packet.reason_code
-        if code >= 128:
+        if code.value >= 128:
             seen = f"the broker refused the connection: {code.name}" + (f" ({packet.reason_str})" if packet.reason_str else "")
             permanent = code in _PERMANENT
             self.end(Misconfigured(seen, "check user name, password file and client name") if permanent else Unavailable(seen))

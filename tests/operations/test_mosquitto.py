@@ -32,7 +32,7 @@ def test_a_password_we_hash_is_accepted_and_a_wrong_or_empty_one_refused(mosquit
 
 def test_a_device_is_heard_below_its_own_topic_and_nowhere_else(mosquitto: Mosquitto) -> None:
     with paho_client(mosquitto, user="gateway") as gateway, paho_client(mosquitto, user="s1/d1") as device:
-        gateway.subscribe("kanhu/1/+/+/up/#", qos=1)
+        gateway.listen("kanhu/1/+/+/up/#")
         foreign = ("s1/d2", "s2/d1", "s1/d1x", "s1")
         device.publish_all([(UP.format(other), b"forged") for other in foreign])
         device.publish_all([("kanhu/1/s1/d1/down/config", b"forged"), ("kanhu/2/s1/d1/up/data", b"forged")])
@@ -43,7 +43,7 @@ def test_a_device_is_heard_below_its_own_topic_and_nowhere_else(mosquitto: Mosqu
 
 def test_a_device_reads_what_is_sent_to_it_and_to_nobody_else(mosquitto: Mosquitto) -> None:
     with paho_client(mosquitto, user="gateway") as gateway, paho_client(mosquitto, user="s1/d1") as device:
-        device.subscribe([("kanhu/1/+/+/down/#", 1), ("kanhu/1/+/+/up/#", 1), ("$SYS/#", 1)])
+        device.listen("kanhu/1/+/+/down/#", "kanhu/1/+/+/up/#", "$SYS/#")
         gateway.publish_all([(DOWN.format("s1/d2"), b"theirs"), (DOWN.format("s1/d1"), b"mine")])
         eventually(lambda: device.received, what="the device's receipt")
         assert [(m.topic, m.payload) for m in device.received] == [(DOWN.format("s1/d1"), b"mine")]
@@ -51,14 +51,14 @@ def test_a_device_reads_what_is_sent_to_it_and_to_nobody_else(mosquitto: Mosquit
 
 def test_only_the_gateway_among_them_sees_the_brokers_counter_of_dropped_messages(mosquitto: Mosquitto) -> None:
     with paho_client(mosquitto, user="gateway") as gateway:
-        gateway.subscribe("$SYS/broker/publish/messages/dropped")
+        gateway.listen("$SYS/broker/publish/messages/dropped")
         eventually(lambda: gateway.received, 5.0, "the counter")
         assert gateway.received[0].payload == b"0"
 
 
 def test_one_user_for_all_devices_exists_only_when_asked_for(mosquitto: Mosquitto) -> None:
     with paho_client(mosquitto, user="gateway") as gateway, paho_client(mosquitto, user="simulator") as simulator:
-        gateway.subscribe("kanhu/1/+/+/up/#", qos=1)
+        gateway.listen("kanhu/1/+/+/up/#")
         simulator.publish_all([(UP.format("s9/d9"), b"from the village")])
         eventually(lambda: gateway.received, what="the simulated device's message")
     assert "simulator" not in files.acl()
@@ -68,8 +68,7 @@ def test_one_user_for_all_devices_exists_only_when_asked_for(mosquitto: Mosquitt
 def test_two_thousand_messages_for_a_consumer_who_is_away_are_all_kept(mosquitto: Mosquitto) -> None:
     # mosquitto's own default keeps 1000 and drops the newest without a word to the sender.
     with paho_client(mosquitto, client_id="away", session=True) as consumer:
-        consumer.subscribe("t", qos=1)
-        eventually(lambda: "away" in mosquitto.log)
+        consumer.listen("t")
     with paho_client(mosquitto) as sender:
         sender.publish_all([("t", b"%d" % n) for n in range(2000)])
     mosquitto.restart()  # an orderly stop keeps them too
