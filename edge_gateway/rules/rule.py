@@ -1,0 +1,100 @@
+"""What a rule is, what it may look at, and what it may say."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from edge_gateway.events import Event
+from edge_gateway.registry import Registry
+
+
+class Severity(StrEnum):
+    """How soon a person has to look, most urgent first."""
+
+    URGENT = "urgent"  # a person may be in danger: told every `repeat_s` until somebody accepts
+    WARNING = "warning"  # protection is missing: told at growing distances
+    NOTICE = "notice"  # for the technician: as a warning, ranked below it
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule says: a person should know this. While an alert with this key is open it updates that alert.
+
+    Attributes:
+        key: the cause; at most one alert is open for it.
+        rule, severity: who found it and how bad it is.
+        site, device, place: ids of the registry, "" where it concerns no single one.
+        occurred_ns: when it happened, wall clock.
+        text_zh, text_en: where, what, since when, what to do; pseudonyms only, never a person's name.
+        evidence: what was seen, each with its time, oldest first, in words that need no translation.
+        returns: the alert ends by itself once the rule says `Returned`. Never for anything a person pressed.
+        anew: a person acted again, so an alert that was accepted a while ago is opened again.
+    """
+
+    key: str
+    rule: str
+    severity: Severity
+    site: str
+    device: str
+    place: str
+    occurred_ns: int
+    text_zh: str
+    text_en: str
+    evidence: tuple[str, ...] = ()
+    returns: bool = False
+    anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The condition behind `key` is gone since `at_ns`; `reason` is a fixed word such as `heard_again`."""
+
+    key: str
+    at_ns: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a rule may look at besides the entry in hand.
+
+    Two clocks: `now_ns` is the wall clock and only for words; `monotonic_ns`, `heard`, `expected` and `listening_since_ns` are
+    one monotonic clock, so that a jump of the wall clock accuses nobody.
+
+    Attributes:
+        heard: (site, device) -> when the gateway last received anything from it, this run of the gateway.
+        expected: (site, device) -> since when it is registered, for devices added while the gateway runs.
+        listening_since_ns: since when the gateway has been connected to the broker without a break; None: it is not.
+        open: keys of the alerts that are open.
+    """
+
+    now_ns: int
+    registry: Registry
+    monotonic_ns: int = 0
+    heard: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
+    expected: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
+    listening_since_ns: int | None = None
+    open: Collection[str] = ()
+
+
+Verdict = Finding | Returned
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of the registry.
+
+    Attributes:
+        name: in the alert's id and key.
+        severity: the worst it can raise; also what is raised when the rule itself fails.
+        kinds: the kinds of event it judges; it is called for no other entry.
+        judge: one event -> verdicts.
+        look: the state of things -> verdicts, called every few seconds.
+    """
+
+    name: str
+    severity: Severity
+    kinds: frozenset[str] = frozenset()
+    judge: Callable[[Event, View], Iterable[Verdict]] | None = None
+    look: Callable[[View], Iterable[Verdict]] | None = None

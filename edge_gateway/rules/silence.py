@@ -1,0 +1,199 @@
+"""Silence: a device that should have spoken did not. Many at once at one site are one alert with one cause.
+
+Only time in which the gateway was listening counts: a gateway that was down, or a broker that was away, accuses nobody.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from edge_gateway.events import split_name
+from edge_gateway.registry import Device
+from edge_gateway.rules import words
+from edge_gateway.rules.rule import Finding, Returned, Rule, Severity, Verdict, View
+
+SITE_DEVICES: Final = 5  # fewer silent devices than this are never taken for a silent site
+# A device this many cadences behind is likely silent too; waiting for each one's own limit would raise thirty alerts first.
+_LATE_CADENCES: Final = 1.5
+# Devices that stopped together differ by at most one cadence in their last word; two allow for one lost message.
+_TOGETHER_CADENCES: Final = 2.0
+_NAMED: Final = 12  # homes or devices a message lists
+
+
+class _Expected(NamedTuple):
+    """A device and how long it has been quiet while the gateway was listening."""
+
+    device: Device
+    since_ns: int  # monotonic: last heard, or since when it could have been
+    quiet_s: float
+
+    @property
+    def silent(self) -> bool:
+        return self.quiet_s > self.device.silence_s
+
+    @property
+    def late(self) -> bool:
+        return self.quiet_s > min(self.device.silence_s, _LATE_CADENCES * self.device.cadence_s)
+
+
+def look(view: View) -> Iterator[Verdict]:
+    """Devices and sites that fell silent, and the open alerts whose devices are heard again."""
+    yield from _devices_returned(view)
+    if view.listening_since_ns is None:
+        return
+    for site, expected in _expected(view, view.listening_since_ns).items():
+        together = _fell_together(expected) if any(one.silent for one in expected) else []
+        if _site_key(site) in view.open:
+            if not together and (heard_ns := _site_heard_ns(view, expected)):
+                # The rest has its whole time again from now (see `watch`): it speaks within a cadence, or is named then.
+                yield Returned(_site_key(site), _wall_ns(view, heard_ns), "heard_again")
+                continue
+        elif together:
+            yield _site_finding(view, site, together, len(expected))
+        covered = {one.device.id for one in together}
+        for one in expected:
+            if one.silent and one.device.id not in covered and _device_key(one.device) not in view.open:
+                yield _device_finding(view, one)
+
+
+def _expected(view: View, listening_since_ns: int) -> dict[str, list[_Expected]]:
+    sites: dict[str, list[_Expected]] = {}
+    for key, device in view.registry.devices.items():
+        if device.silence_s <= 0:
+            continue
+        since_ns = max(view.heard.get(key, 0), view.expected.get(key, 0), listening_since_ns)
+        sites.setdefault(device.site, []).append(_Expected(device, since_ns, (view.monotonic_ns - since_ns) / 1e9))
+    return sites
+
+
+def _fell_together(expected: list[_Expected]) -> list[_Expected]:
+    """The late devices that stopped at one moment, if they outnumber those that were heard after it."""
+    together: list[_Expected] = []
+    order = sorted(one.since_ns for one in expected)
+    late = sorted((one for one in expected if one.late), key=lambda one: one.since_ns, reverse=True)
+    while len(late) >= SITE_DEVICES:
+        moment_ns = late[0].since_ns
+        group = [one for one in late if (moment_ns - one.since_ns) / 1e9 <= _TOGETHER_CADENCES * one.device.cadence_s]
+        heard_after = len(order) - bisect_right(order, moment_ns)
+        if len(group) >= SITE_DEVICES and len(group) > heard_after and any(one.silent for one in group):
+            together += group
+        left = {one.device.id for one in group}
+        late = [one for one in late if one.device.id not in left]
+    return together
+
+
+def _devices_returned(view: View) -> Iterator[Returned]:
+    """Open alerts of this rule whose device was heard, or whose device or site is no longer expected. Not being silent is not
+    enough: after a restart nothing has been heard, and nothing is silent yet."""
+    for key in view.open:
+        rule, _, rest = key.partition("/")
+        if rule != RULE.name:
+            continue
+        site, _, device_id = rest.partition("/")
+        if not device_id:
+            if not any(device.site == site and device.silence_s > 0 for device in view.registry.devices.values()):
+                yield Returned(key, view.now_ns, "not_expected")
+            continue
+        device = view.registry.find(site, device_id)
+        if device is None or device.silence_s <= 0:
+            yield Returned(key, view.now_ns, "not_expected")
+        elif _heard_now(view.heard, device, view.monotonic_ns):
+            yield Returned(key, _wall_ns(view, view.heard[device.key]), "heard_again")
+
+
+def _site_heard_ns(view: View, expected: list[_Expected]) -> int:
+    """When the site last spoke (monotonic), if most of its devices were heard since the gateway listens; else 0."""
+    since_ns = view.listening_since_ns or 0
+    heard = [at_ns for one in expected if (at_ns := view.heard.get(one.device.key, -1)) >= since_ns]
+    return max(heard) if 2 * len(heard) > len(expected) else 0
+
+
+def _heard_now(heard: Mapping[tuple[str, str], int], device: Device, monotonic_ns: int) -> bool:
+    last_ns = heard.get(device.key)
+    return last_ns is not None and (monotonic_ns - last_ns) / 1e9 <= device.silence_s
+
+
+def _device_finding(view: View, one: _Expected) -> Finding:
+    device = one.device
+    zone = words.zone(view.registry, device.site)
+    since_ns = _wall_ns(view, one.since_ns)
+    where = f"{device.place} ({device.id})" if device.place else device.id
+    sos = _carries_sos(device)
+    if device.key in view.heard:
+        text_zh = f"{where}: 设备失联, {words.zh(_wall_ns(view, view.heard[device.key]), zone)} 以后没有消息"
+        text_en = f"{where}: device silent since {words.en(_wall_ns(view, view.heard[device.key]), zone)}"
+    else:
+        text_zh = f"{where}: 没有收到过消息, 网关从 {words.zh(since_ns, zone)} 起在等"
+        text_en = f"{where}: not heard, the gateway has been waiting since {words.en(since_ns, zone)}"
+    text_zh += f" (平时每 {words.span_zh(device.cadence_s)}一次)。"
+    text_en += f" (normally every {words.span_en(device.cadence_s)}). "
+    if sos:
+        text_zh += "它带紧急按钮, 现在按了也收不到: 请联系住家。"
+        text_en += "Its SOS button does not reach us now: call the home. "
+    return Finding(
+        key=_device_key(device),
+        rule=RULE.name,
+        severity=Severity.WARNING if sos else Severity.NOTICE,
+        site=device.site,
+        device=device.id,
+        place=device.place,
+        occurred_ns=since_ns,
+        text_zh=text_zh + "请检查电源、电池和网络。",
+        text_en=text_en + "Check power, battery and network.",
+        evidence=(f"{words.exact(since_ns, zone)} last heard {device.id}",),
+        returns=True,
+    )
+
+
+def _site_finding(view: View, site: str, together: list[_Expected], total: int) -> Finding:
+    zone = words.zone(view.registry, site)
+    since_ns = _wall_ns(view, max(one.since_ns for one in together))
+    places = sorted({one.device.place or one.device.id for one in together})
+    listed = ", ".join(places[:_NAMED])
+    more = len(places) - _NAMED
+    text_zh = (
+        f"{site}: {len(together)} 台设备一起失联 (共 {total} 台), {words.zh(since_ns, zone)} 以后没有消息。"
+        f"多半是同一个原因: 停电、网络或接收器。先查站点; 这些地方现在没有保护: {listed}"
+    )
+    text_en = (
+        f"{site}: {len(together)} of {total} devices fell silent together at {words.en(since_ns, zone)}. "
+        f"Most likely one cause: power, network or receiver. Check the site first; unprotected now: {listed}"
+    )
+    return Finding(
+        key=_site_key(site),
+        rule=RULE.name,
+        severity=Severity.WARNING,
+        site=site,
+        device="",
+        place="",
+        occurred_ns=since_ns,
+        text_zh=text_zh + (f" 等 {len(places)} 处。" if more > 0 else "。"),
+        text_en=text_en + (f" and {more} more." if more > 0 else "."),
+        evidence=(f"{words.exact(since_ns, zone)} last heard {len(together)} of {total} devices",),
+        returns=True,
+    )
+
+
+def _carries_sos(device: Device) -> bool:
+    return device.model == "elder_home" or any(split_name(name)[0] == "sos" for name in device.measures)
+
+
+def _wall_ns(view: View, monotonic_ns: int) -> int:
+    return view.now_ns - (view.monotonic_ns - monotonic_ns)
+
+
+def site_of(key: str) -> str:
+    """The site whose alert has this key; "" for a key of one device or another rule."""
+    rule, _, site = key.partition("/")
+    return site if rule == RULE.name and "/" not in site else ""
+
+
+def _site_key(site: str) -> str:
+    return f"{RULE.name}/{site}"
+
+
+def _device_key(device: Device) -> str:
+    return f"{RULE.name}/{device.site}/{device.id}"
+
+
+RULE: Final = Rule("silence", Severity.WARNING, look=look)

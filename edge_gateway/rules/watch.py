@@ -1,0 +1,47 @@
+"""Since when each device is quiet: the memory behind the silence rule, on the monotonic clock, which does not jump."""
+
+from collections.abc import Collection
+
+from edge_gateway.registry import Registry
+from edge_gateway.rules import Returned, Verdict, View, look, silence
+
+
+class Watch:
+    """What the gateway heard in this run. It is not saved: after a restart every device has its whole time again.
+
+    Attributes:
+        heard: (site, device) -> monotonic ns of the last thing received; written by the pipeline for every message.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self.heard: dict[tuple[str, str], int] = {}
+        self._registry = registry
+        self._expected: dict[tuple[str, str], int] = {}
+        self._listening_since_ns: int | None = None
+
+    def expect(self, registry: Registry, monotonic_ns: int) -> None:
+        """A changed registry: a device that is new in it is expected from now on, not from the start of the gateway."""
+        added = registry.devices.keys() - self._registry.devices.keys()
+        self._expected |= dict.fromkeys(added, monotonic_ns)
+        self._registry = registry
+
+    def listening(self, monotonic_ns: int) -> None:
+        """The broker was reached: silence is counted from here."""
+        self._listening_since_ns = monotonic_ns
+
+    def deaf(self) -> None:
+        """The broker is away: nobody can be heard, nobody is accused."""
+        self._listening_since_ns = None
+
+    def view(self, now_ns: int, monotonic_ns: int, open_keys: Collection[str]) -> View:
+        """What the rules may look at now."""
+        return View(now_ns, self._registry, monotonic_ns, self.heard, self._expected, self._listening_since_ns, open_keys)
+
+    def look(self, now_ns: int, monotonic_ns: int, open_keys: Collection[str]) -> list[Verdict]:
+        """What the rules say to the state of things; call it every few seconds."""
+        verdicts = look(self.view(now_ns, monotonic_ns, open_keys))
+        for verdict in verdicts:
+            if isinstance(verdict, Returned) and (site := silence.site_of(verdict.key)):
+                back = [key for key in self._registry.devices if key[0] == site]
+                self._expected |= dict.fromkeys(back, monotonic_ns)
+        return verdicts
