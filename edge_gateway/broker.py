@@ -16,7 +16,7 @@ from typing import Final
 
 import mqtt5
 
-from edge_gateway.connection import MAX_PACKET, Connection, explain
+from edge_gateway.connection import MAX_PACKET, ONE_NAME_TWICE, ClosedInSilence, Connection, explain
 from edge_gateway.errors import KanhuError, Misconfigured, Unavailable
 from edge_gateway.settings import Broker, secret
 
@@ -25,7 +25,10 @@ Incoming = mqtt5.PublishPacket
 FIRST_RETRY_S: Final = 0.2
 LONGEST_RETRY_S: Final = 5.0  # a fresh record has to pass 10 s after a fault ends, so never wait longer for a broker
 SLOW_RETRY_S: Final = 15.0  # wrong password, refused certificate, name taken over: only a person can mend it
-STABLE_S: Final = 10.0  # a connection that lived so long starts the back-off anew
+STABLE_S: Final = 30.0  # a connection that lived so long starts the back-off anew; more than SLOW_RETRY_S
+# mosquitto 2.0 does not tell a client that another took over its name, it only closes; a broker that died is not there when
+# we call again. So this many such ends in a row, each after a short life, are a tug of war.
+SILENT_ENDS: Final = 3
 CONNECT_S: Final = 5.0
 QUEUE: Final = 20_000  # own messages (receipts, settings) waiting for the broker
 SUBSCRIBE_ID: Final = 65_535  # own messages use 1..65534
@@ -110,11 +113,14 @@ class Session:
 
     async def run(self) -> None:
         """Connect, serve and reconnect until `close` or cancellation; no error of broker or network ends it."""
-        attempt = 0
+        attempt = silent_ends = 0
         while not self._stop.is_set():
             error, lived_s = await self._live()
             if self._stop.is_set():
                 break
+            silent_ends = silent_ends + 1 if isinstance(error, ClosedInSilence) and 0 < lived_s < STABLE_S else 0
+            if silent_ends >= SILENT_ENDS:
+                error = Misconfigured(f"the broker closed {silent_ends} connections without a word", ONE_NAME_TWICE)
             self._tell("away", error)
             attempt = 0 if lived_s > STABLE_S else min(attempt + 1, 10)
             longest_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2**attempt)

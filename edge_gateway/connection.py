@@ -31,7 +31,12 @@ _PERMANENT: Final = (
     mqtt5.ConnAckReasonCode.NOT_AUTHORIZED,
     mqtt5.ConnAckReasonCode.BANNED,
 )
+ONE_NAME_TWICE: Final = "are there two gateways with one name? stop one, or rename it"
 log = logging.getLogger(__name__)
+
+
+class ClosedInSilence(Unavailable):
+    """The broker closed the line without a word."""
 
 
 class Handler(Protocol):
@@ -90,7 +95,7 @@ class Connection(asyncio.Protocol):
         self.write(self._connect)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.end(explain(exc) if exc is not None else Unavailable("the broker closed the connection"))
+        self.end(explain(exc) if exc is not None else ClosedInSilence("the broker closed the connection"))
 
     def pause_writing(self) -> None:
         self.writable = False
@@ -267,9 +272,7 @@ def _packet_size(view: memoryview) -> int:
 def _farewell(packet: mqtt5.DisconnectPacket) -> KanhuError:
     """Why the broker sent us away."""
     if packet.reason_code == mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER:
-        return Misconfigured(
-            "another client took over our name at the broker", "two gateways run with one name: stop one or rename it"
-        )
+        return Misconfigured("another client took over our name at the broker", ONE_NAME_TWICE)
     return Unavailable(f"the broker said goodbye: {packet.reason_code.name}")
 
 
@@ -281,4 +284,6 @@ def explain(error: Exception) -> KanhuError:
         return Misconfigured(f"the broker refused TLS: {error.reason}", "check tls_certificate and tls_key")
     if isinstance(error, TimeoutError):
         return Unavailable("no answer in time")
+    if isinstance(error, ConnectionRefusedError):
+        return Unavailable("nobody listens there; is the broker running?")
     return Unavailable(str(error) or repr(error))

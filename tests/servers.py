@@ -255,10 +255,10 @@ def _sign(folder: Path, name: str, common: str, by: _Signer | None, names: Seque
     return certificate, key
 
 
-def _or_skip(make: Callable[[], Mosquitto]) -> Mosquitto:
-    """A started broker; without mosquitto a skip that says why, in CI a failure."""
+def started(folder: Path, devices: Sequence[str] = (), tls: files.Tls | None = None) -> Mosquitto:
+    """A broker that runs; without mosquitto on this machine a skip that says why, in CI a failure."""
     try:
-        broker = make()
+        broker = Mosquitto(folder, devices, tls)
     except Misconfigured as error:
         if os.environ.get("CI"):
             pytest.fail(str(error))
@@ -270,7 +270,7 @@ def _or_skip(make: Callable[[], Mosquitto]) -> Mosquitto:
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     """A plain broker with users `gateway`, `test`, `simulator`, and the devices `s1/d1`, `s1/d2`, `s2/d1`."""
-    broker = _or_skip(lambda: Mosquitto(tmp_path / "mosquitto", devices=("s1/d1", "s1/d2", "s2/d1")))
+    broker = started(tmp_path / "mosquitto", devices=("s1/d1", "s1/d2", "s2/d1"))
     yield broker
     broker.kill()
 
@@ -284,6 +284,6 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 def mosquitto_tls(tmp_path: Path, certificates: Certificates) -> Iterator[Mosquitto]:
     """A broker that takes only clients with a certificate of the authority; their common name is their user name."""
     tls = files.Tls(certificates.file("ca.pem"), certificates.file("broker.pem"), certificates.file("broker.key"))
-    broker = _or_skip(lambda: Mosquitto(tmp_path / "mosquitto-tls", tls=tls))
+    broker = started(tmp_path / "mosquitto-tls", tls=tls)
     yield broker
     broker.kill()

@@ -326,3 +326,15 @@ async def test_a_refusal_says_whether_waiting_helps(code: mqtt5.ConnAckReasonCod
     assert code.name in str(line.ended.result())
     assert seen.accepted == 0
     assert seen.errors == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "permanent"),
+    [(mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER, True), (mqtt5.DisconnectReasonCode.SERVER_SHUTTING_DOWN, False)],
+)
+async def test_a_goodbye_says_whether_a_person_has_to_act(code: mqtt5.DisconnectReasonCode, permanent: bool) -> None:
+    line, seen, _wire = made()
+    line.data_received(CONNACK + message(1) + mqtt5.DisconnectPacket(reason_code=code).write())
+    assert isinstance(line.ended.result(), Misconfigured) is permanent
+    assert ("two gateways" in str(line.ended.result())) is permanent
+    assert (len(seen.messages), seen.errors) == (1, 0)
