@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from edge_gateway import events, state
+from edge_gateway.alerts import Changes
 from edge_gateway.errors import Unavailable
 from edge_gateway.pipeline import Pipeline, Work
 from edge_gateway.receipts import Receipts
@@ -42,6 +43,16 @@ class Publication(Protocol):
     retain: bool
 
 
+class Desk(Protocol):
+    """Where alerts are."""
+
+    def take(self) -> Changes:
+        """What has to be saved now."""
+
+    def saved(self) -> None:
+        """It is on disk: messages may go out."""
+
+
 @dataclass(slots=True)
 class Acks:
     """Packet ids of one source and connection that wait for the commit."""
@@ -56,7 +67,7 @@ class Committer:
 
     Args:
         clock_ns: the wall clock.
-        alerts: gives the packed alerts that changed since the last call, to be saved in the same transaction.
+        desk: gives the alerts that changed, to be saved in the same transaction as what changed them.
         saved: called after each commit with the number of entries that are new in the outbox.
         failed: called when a commit failed and nothing of it counts; must make every source re-deliver.
     """
@@ -70,7 +81,7 @@ class Committer:
         clock_ns: Callable[[], int],
         commit_s: float,
         commit_messages: int,
-        alerts: Callable[[], list[tuple[str, bool, int, bytes]]],
+        desk: Desk,
         saved: Callable[[int], None],
         failed: Callable[[Unavailable], None],
     ) -> None:
@@ -81,13 +92,14 @@ class Committer:
         self._clock_ns = clock_ns
         self._commit_s = commit_s
         self._commit_messages = commit_messages
-        self._alerts = alerts
+        self._desk = desk
         self._saved = saved
         self._failed = failed
         self._acks: list[Acks] = []
         self._timer: asyncio.TimerHandle | None = None
         self._running: asyncio.Task[None] | None = None
         self._paused: list[Source] = []
+        self._again = False  # something that is not a message has to be saved after the commit under way
         self.commits = 0
         self.commit_s_last = 0.0
 
@@ -114,8 +126,8 @@ class Committer:
     def soon(self, now: bool = False) -> None:
         """Make sure that a commit follows within the commit time, or at once."""
         if self._running is not None:
-            return
-        if now:
+            self._again = self._again or now
+        elif now:
             self._flush()
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._commit_s, self._flush)
@@ -130,7 +142,10 @@ class Committer:
     async def _commit(self) -> None:
         work, acks = self._pipeline.take_work(), self._acks
         self._acks = []
+        changes = self._desk.take()
+        work.events += changes.entries
         commit = self._encode(work)
+        commit.alerts = list(changes.alerts)
         owed = self._receipts.snapshot(work, self._pipeline)
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -139,6 +154,7 @@ class Committer:
         except Unavailable as error:
             self._acks.clear()
             self._paused.clear()
+            self._again = False
             self._running = None
             self._failed(error)
             return
@@ -148,13 +164,15 @@ class Committer:
         for ack in acks:
             ack.source.acknowledge(ack.packet_ids, ack.generation)
         self._receipts.owe(owed)
+        self._desk.saved()
         for source in self._paused:
             source.resume()
         self._paused.clear()
         self._saved(len(work.data) + len(work.events))
         waiting = self._pipeline.work
-        if waiting.messages or waiting.events or waiting.data:
-            self.soon(waiting.messages >= self._commit_messages or bool(waiting.events))
+        again, self._again = self._again, False
+        if again or waiting.messages or waiting.events or waiting.data:
+            self.soon(again or waiting.messages >= self._commit_messages or bool(waiting.events))
 
     def _encode(self, work: Work) -> Commit:
         commit = Commit(dead=work.dead, held=work.held, unheld=work.unheld, counters=totals(work))
@@ -163,7 +181,6 @@ class Committer:
                 commit.rows.append((int(lane), len(entries), self._clock_ns(), events.pack(entries)))
         pack = state.pack
         commit.devices = [(site, device, pack(known)) for (site, device), known in work.touched.items()]
-        commit.alerts = self._alerts()
         return commit
 
     async def drain(self) -> None:

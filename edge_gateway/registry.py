@@ -172,9 +172,9 @@ def _device(row: Any, where: str, sites: Mapping[str, Site], problems: list[str]
     if cadence_s == 0:
         problems.append(f"{where}: cadence_s is 0; give the seconds between two messages (silence_s = 0: never silent)")
     measures = row.get("measures", [])
-    for name in measures if isinstance(measures, Iterable) and not isinstance(measures, str) else [measures]:
-        if not isinstance(name, str) or split_name(name)[0] not in QUANTITIES:
-            problems.append(f"{where}: measures names {name!r}, which is not in the catalogue")
+    names = measures if isinstance(measures, Iterable) and not isinstance(measures, str) else [measures]
+    strange = [n for n in names if not isinstance(n, str) or split_name(n)[0] not in QUANTITIES]
+    problems += [f"{where}: measures names {name!r}, which is not in the catalogue" for name in strange]
     if len(problems) > before:
         return None
     return Device(str(site), str(device), str(place), str(row.get("model", "")), cadence_s, silence_s, frozenset(measures))

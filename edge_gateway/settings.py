@@ -1,6 +1,5 @@
 """Settings: one TOML file, each value also from the environment (`KANHU_BROKER__PORT=1883`); an unknown key is an error."""
 
-import os
 import tomllib
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -154,7 +153,7 @@ def secret(file: Path | None) -> str:
     if file is None:
         return ""
     try:
-        mode = os.stat(file).st_mode
+        mode = file.stat().st_mode
         if mode & 0o077:
             raise Misconfigured(f"{file} can be read by others (mode {mode & 0o777:o})", f"chmod 600 {file}")
         return file.read_text(encoding="utf-8").rstrip("\n")

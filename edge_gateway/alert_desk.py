@@ -1,0 +1,138 @@
+"""Where rules, alert book and sender meet in the running gateway: judged now, saved with its cause, told after it is saved."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from edge_gateway.alerts import Alert, AlertBook, Changes, Notice
+from edge_gateway.events import Entry, Event
+from edge_gateway.notify.notifier import Outcome
+from edge_gateway.notify.sender import Sender
+from edge_gateway.registry import Registry
+from edge_gateway.rules import judge, wanted
+from edge_gateway.rules.watch import Watch
+from edge_gateway.settings import Alerts
+from edge_gateway.state import DeviceState
+
+log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+
+
+class AlertDesk:
+    """Lives in the event loop; knows both clocks, the wall clock for words and the monotonic one for waiting.
+
+    Args:
+        changed: called when there is something to save although no message came.
+    """
+
+    def __init__(self, settings: Alerts, registry: Registry, clock_ns: Callable[[], int], changed: Callable[[], None]) -> None:
+        self.book = AlertBook(settings)
+        self.sender = Sender(settings, self._answered)
+        self._clock_ns = clock_ns
+        self._changed = changed
+        self._registry = registry
+        self._watch = Watch(registry)
+        self._heard_wall: dict[Key, int] = {}
+        # Notices wait until the commit that holds them is on disk.
+        self._unsaved: list[Notice] = []
+        self._saving: list[Notice] = []
+
+    def restore(self, bodies: list[bytes], states: Mapping[Key, DeviceState]) -> None:
+        """Begin from what is on disk: at start, and after a commit that failed."""
+        self._unsaved, self._saving = [], []
+        damaged = self.book.restore(bodies, self._clock_ns())
+        if damaged:
+            log.error("%d open alerts on disk cannot be read; an urgent alert says so", damaged)
+        self._heard_wall = {key: known.heard_ns for key, known in states.items()}
+
+    def listening(self, connected: bool) -> None:
+        """The broker is reachable or not; silence counts only while it is."""
+        if connected:
+            self._watch.listening(time.monotonic_ns())
+        else:
+            self._watch.deaf()
+
+    def expect(self, registry: Registry) -> None:
+        """A changed registry."""
+        self._watch.expect(registry, time.monotonic_ns())
+        self._registry = registry
+
+    def judge(self, entry: Entry) -> None:
+        """Ask the rules about an entry that is being stored; called by the pipeline."""
+        if wanted(entry) and isinstance(entry, Event):
+            view = self._watch.view(self._clock_ns(), time.monotonic_ns(), self.book.open_keys)
+            self.book.apply(judge(entry, view), self._clock_ns())
+            self._unsaved += self.book.due(self._clock_ns())
+
+    def tick(self, states: Mapping[Key, DeviceState]) -> None:
+        """Once a second: rules that watch the time, messages that are due."""
+        monotonic_ns, now_ns = time.monotonic_ns(), self._clock_ns()
+        for key, known in states.items():
+            if self._heard_wall.get(key) != known.heard_ns:
+                self._heard_wall[key] = known.heard_ns
+                self._watch.heard[key] = monotonic_ns
+        self.book.apply(self._watch.look(now_ns, monotonic_ns, self.book.open_keys), now_ns)
+        notices = self.book.due(now_ns)
+        self._unsaved += notices
+        if notices or self.book.unsaved:
+            self._changed()
+
+    def take(self) -> Changes:
+        """What the commit that is being made has to save; called by the committer."""
+        self._saving += self._unsaved
+        self._unsaved = []
+        return self.book.take()
+
+    def saved(self) -> None:
+        """The commit is on disk: tell people."""
+        notices, self._saving = self._saving, []
+        if notices:
+            self.sender.send(notices)
+
+    def accept(self, alert_id: str, person: str) -> dict[str, Any]:
+        """A named person takes it. Raises Rejected as `AlertBook.accept`."""
+        alert = self.book.accept(alert_id, person, self._clock_ns())
+        self._changed()
+        return summary(alert)
+
+    def close(self, alert_id: str, person: str, reason: str) -> dict[str, Any]:
+        """A named person says it is over. Raises Rejected as `AlertBook.close`."""
+        alert = self.book.close(alert_id, person, reason, self._clock_ns())
+        self._changed()
+        return summary(alert)
+
+    def open_count(self) -> int:
+        """Alerts nobody has closed."""
+        return len(self.book.open_keys)
+
+    def _answered(self, notice: Notice, outcome: Outcome) -> None:
+        now_ns = self._clock_ns()
+        if outcome.delivered:
+            self.book.delivered(notice, now_ns)
+        else:
+            self.book.failed(notice, outcome.reason, now_ns, in_doubt=outcome.in_doubt)
+        self._changed()
+
+
+def summary(alert: Alert) -> dict[str, Any]:
+    """An alert as plain values for the command line."""
+    return {
+        "id": alert.id,
+        "state": alert.state.value,
+        "severity": alert.severity.value,
+        "rule": alert.rule,
+        "site": alert.site,
+        "place": alert.place,
+        "device": alert.device,
+        "text_zh": alert.text_zh,
+        "text_en": alert.text_en,
+        "occurred_ns": alert.occurred_ns,
+        "raised_ns": alert.raised_ns,
+        "accepted_by": alert.accepted_by,
+        "closed_by": alert.closed_by,
+        "told": list(alert.told),
+        "evidence": list(alert.evidence),
+        "count": alert.count,
+    }

@@ -1,0 +1,89 @@
+"""What a running gateway does on request: tell its state, accept and close alerts, retry or remove dead letters."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from edge_gateway import events
+from edge_gateway.commands import Handler
+from edge_gateway.errors import Rejected
+from edge_gateway.pipeline import Outcome
+from edge_gateway.store_file import read_only
+
+if TYPE_CHECKING:
+    from edge_gateway.service import Gateway
+
+
+def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
+    """Command name -> function of its JSON arguments; each raises Rejected for arguments it cannot use."""
+
+    async def ping(arguments: Mapping[str, Any]) -> str:
+        return "pong"
+
+    async def state(arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "connected": gateway.connected(),
+            "troubles": dict(gateway.troubles.now),
+            "database": {"name": gateway.sink.name, "trouble": gateway.uplink.state.trouble, "sent": gateway.uplink.state.sent},
+            "totals": gateway.totals(),
+            "numbers": gateway.health.numbers(),
+            "metrics_port": gateway.health.port,
+            "full": gateway.full,
+        }
+
+    async def accept(arguments: Mapping[str, Any]) -> Any:
+        return gateway.desk.accept(_text(arguments, "id"), _text(arguments, "by"))
+
+    async def close(arguments: Mapping[str, Any]) -> Any:
+        return gateway.desk.close(_text(arguments, "id"), _text(arguments, "by"), _text(arguments, "reason"))
+
+    async def retry_dead(arguments: Mapping[str, Any]) -> dict[str, str]:
+        return {str(number): await _retry(gateway, number) for number in _numbers(arguments)}
+
+    async def remove_dead(arguments: Mapping[str, Any]) -> int:
+        numbers = _numbers(arguments)
+        await gateway.in_store(lambda: gateway.store.delete_dead(numbers))
+        return len(numbers)
+
+    return {
+        "ping": ping,
+        "state": state,
+        "alerts.accept": accept,
+        "alerts.close": close,
+        "dead.retry": retry_dead,
+        "dead.remove": remove_dead,
+    }
+
+
+async def _retry(gateway: "Gateway", number: int) -> str:
+    """Give one dead letter another chance; its row goes only if it was taken."""
+    with closing(read_only(gateway.settings.store_file)) as db:
+        row = db.execute("SELECT stage, topic, payload, first_ns FROM dead_letter WHERE id = ?", (number,)).fetchone()
+    if row is None:
+        raise Rejected("unknown_dead_letter", f"there is no dead letter {number}; see `kanhu dead-letters list`")
+    stage, topic, payload, first_ns = row
+    if stage == "decode":
+        outcome = gateway.pipeline.take(topic, payload, first_ns, retained=True, retry=True)
+    else:
+        entries = events.unpack(payload)
+        gateway.pipeline.work.data += entries
+        outcome = Outcome.STORED
+    gateway.committer.soon(now=True)
+    await gateway.committer.drain()
+    if outcome is Outcome.STORED:
+        await gateway.in_store(lambda: gateway.store.delete_dead([number]))
+    return outcome.value
+
+
+def _text(arguments: Mapping[str, Any], name: str) -> str:
+    value = arguments.get(name)
+    if not isinstance(value, str) or not value.strip() or len(value) > 500:
+        raise Rejected("bad_argument", f"{name} is {value!r}; expected a text of 1 to 500 characters")
+    return value.strip()
+
+
+def _numbers(arguments: Mapping[str, Any]) -> list[int]:
+    numbers = arguments.get("ids")
+    if not isinstance(numbers, list) or not all(type(n) is int for n in numbers) or not numbers:
+        raise Rejected("bad_argument", f"ids is {numbers!r}; expected a list of numbers")
+    return numbers

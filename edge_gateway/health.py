@@ -1,0 +1,118 @@
+"""The gateway's own numbers: Prometheus metrics on a local port, and readings of the device `gateway` in the database."""
+
+import logging
+import time
+from collections.abc import Iterator
+from threading import Thread
+from typing import TYPE_CHECKING, Final
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import start_http_server
+from prometheus_client.core import CollectorRegistry, CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from edge_gateway.errors import Misconfigured
+from edge_gateway.pipeline import own_readings
+
+if TYPE_CHECKING:
+    from edge_gateway.service import Gateway
+
+log = logging.getLogger(__name__)
+
+SITE: Final = "kanhu"
+DEVICE: Final = "gateway"
+_OUTCOMES: Final = ("stored", "duplicate", "held", "dead")
+
+
+class Health(Collector):
+    """Reads the parts of a gateway; never changes them."""
+
+    def __init__(self, gateway: "Gateway") -> None:
+        self._gateway = gateway
+        self._server: WSGIServer | None = None
+        self._thread: Thread | None = None
+        self._boot = int(time.time())  # a new number at every start, as the contract asks
+        self._seq = 0
+        self.port = 0
+
+    def open(self, port: int) -> None:
+        """Serve metrics on 127.0.0.1:`port` (0: any free one, then in `self.port`).
+
+        Raises:
+            Misconfigured: the port is taken.
+        """
+        known = CollectorRegistry(auto_describe=False)
+        known.register(self)
+        try:
+            self._server, self._thread = start_http_server(port, addr="127.0.0.1", registry=known)
+        except OSError as error:
+            raise Misconfigured(f"metrics port {port}: {error}", "set gateway.metrics_port; 0 takes any free one") from error
+        self.port = self._server.server_port
+
+    def close(self) -> None:
+        """Stop serving."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def numbers(self) -> dict[str, float]:
+        """The gateway in numbers, by the catalogue's names."""
+        g = self._gateway
+        totals, backlog = g.totals(), g.store.backlog
+        age_s = 0.0 if backlog.oldest_ns is None else max(0.0, (g.clock_ns() - backlog.oldest_ns) / 1e9)
+        return {
+            **{f"messages_{outcome}": float(totals.get(f"messages_{outcome}", 0)) for outcome in _OUTCOMES},
+            "outbox_entries": float(backlog.entries),
+            "outbox_age": age_s,
+            "alerts_open": float(g.desk.open_count()),
+            "disk_free": float(g.ballast.free()),
+            "broker_dropped": float(g.broker_dropped),
+        }
+
+    def write_readings(self) -> None:
+        """Put the numbers into the outbox, like those of any device."""
+        g = self._gateway
+        self._seq += 1
+        g.pipeline.work.data.append(own_readings(DEVICE, SITE, self.numbers(), g.clock_ns(), self._boot, self._seq))
+        g.committer.soon()
+
+    def collect(self) -> Iterator[Metric]:
+        """Prometheus asks; runs in the metrics server's thread."""
+        g = self._gateway
+        totals = g.totals()
+        messages = CounterMetricFamily("kanhu_messages", "Messages by how they ended", labels=["outcome"])
+        for outcome in _OUTCOMES:
+            messages.add_metric([outcome], totals.get(f"messages_{outcome}", 0))
+        yield messages
+        for name in sorted(totals.keys() - {f"messages_{o}" for o in _OUTCOMES}):
+            yield CounterMetricFamily(f"kanhu_{name}", name.replace("_", " "), value=totals[name])
+        devices = CounterMetricFamily("kanhu_device_messages", "Messages of a device", labels=["site", "device", "outcome"])
+        heard = GaugeMetricFamily(
+            "kanhu_device_heard_timestamp_seconds", "When a device was last heard", labels=["site", "device"]
+        )
+        for known in list(g.pipeline.states.values()):
+            for outcome in ("stored", "duplicate", "dead"):
+                devices.add_metric([known.site, known.device, outcome], getattr(known.counters, outcome))
+            heard.add_metric([known.site, known.device], known.heard_ns / 1e9)
+        yield devices
+        yield heard
+        for name, value in self.numbers().items():
+            if not name.startswith("messages_"):
+                yield GaugeMetricFamily(f"kanhu_{name}", name.replace("_", " "), value=value)
+        yield GaugeMetricFamily("kanhu_outbox_bytes", "Size of the outbox", value=g.store.backlog.bytes)
+        yield GaugeMetricFamily("kanhu_wal_bytes", "Size of the write-ahead log", value=g.store.wal_bytes())
+        yield CounterMetricFamily("kanhu_commits", "Transactions since the start", value=g.committer.commits)
+        yield GaugeMetricFamily("kanhu_commit_seconds", "Duration of the last transaction", value=g.committer.commit_s_last)
+        yield GaugeMetricFamily(
+            "kanhu_write_seconds", "Duration of the last write to the database", value=g.uplink.state.last_write_s
+        )
+        yield CounterMetricFamily("kanhu_receipts", "Receipts sent since the start", value=g.receipts.sent)
+        yield GaugeMetricFamily("kanhu_broker_connected", "1 while both sessions are connected", value=float(g.connected()))
+        yield GaugeMetricFamily(
+            "kanhu_database_ok", "1 while the database takes what it is given", value=float(not g.uplink.state.trouble)
+        )
+        troubles = GaugeMetricFamily("kanhu_trouble", "1 for each trouble an operator should know", labels=["cause"])
+        for cause in sorted(g.troubles.now):
+            troubles.add_metric([cause], 1.0)
+        yield troubles

@@ -1,0 +1,258 @@
+"""The running gateway: broker sessions, pipeline, group commit, uplink, alerts and commands in one asyncio process."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+from edge_gateway import commands, registry
+from edge_gateway.alert_desk import AlertDesk
+from edge_gateway.broker import Incoming, Session
+from edge_gateway.clock import Limits
+from edge_gateway.committer import Committer
+from edge_gateway.disk import Ballast
+from edge_gateway.errors import Misconfigured, Unavailable
+from edge_gateway.gateway_commands import handlers
+from edge_gateway.health import Health
+from edge_gateway.held import release
+from edge_gateway.pipeline import Pipeline
+from edge_gateway.receipts import Receipts
+from edge_gateway.settings import Settings
+from edge_gateway.sink import Sink
+from edge_gateway.store import Store, StoreFull
+from edge_gateway.troubles import Troubles
+from edge_gateway.uplink import Uplink
+
+log = logging.getLogger(__name__)
+
+DROPPED_TOPIC: Final = "$SYS/broker/publish/messages/dropped"
+_WAL_CHECKPOINT: Final = 8 << 20
+
+
+class Gateway:
+    """One gateway on one data folder.
+
+    Args:
+        sink: the database; the gateway closes it.
+        clock_ns: the wall clock, replaceable in tests.
+    """
+
+    def __init__(self, settings: Settings, sink: Sink, clock_ns: Callable[[], int] = time.time_ns) -> None:
+        g = settings.gateway
+        self.settings = settings
+        self.clock_ns = clock_ns
+        self.sink = sink
+        self.full = False
+        self._stopping = asyncio.Event()
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self.ballast = Ballast(settings.data_dir, g.ballast_mb)
+        self.store = Store(settings.store_file, g.held_messages, g.dead_letters, g.outbox_quota_mb << 20)
+        self._registry_seen = 0.0
+        self._held_waiting = True
+        known = registry.load(settings.registry)
+        self.troubles = Troubles()
+        self.desk = AlertDesk(settings.alerts, known, clock_ns, self._changed)
+        self.pipeline = Pipeline(known, Limits.of(g.time_floor, g.late_s, g.future_s), self.desk.judge)
+        self.events = Session(
+            settings.broker,
+            "kanhu-gateway-events",
+            ["kanhu/1/+/+/up/event", "kanhu/1/+/+/up/status", DROPPED_TOPIC],
+            self._on_events,
+            self._on_broker,
+        )
+        self.data = Session(settings.broker, "kanhu-gateway-data", ["kanhu/1/+/+/up/data"], self._on_data, None)
+        self.receipts = Receipts(self.events.publish)
+        self.committer = Committer(
+            self.pipeline,
+            self.store,
+            self.thread,
+            self.receipts,
+            clock_ns,
+            g.commit_ms / 1000,
+            g.commit_messages,
+            self.desk,
+            self._saved,
+            self._commit_failed,
+        )
+        self.uplink = Uplink(
+            settings.store_file, self.store, self.thread, sink, settings.influx.batch_lines, self._database_told
+        )
+        self.health = Health(self)
+        self.broker_dropped = 0
+
+    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Serve until `stop`; what was taken is committed before it returns."""
+        loop = asyncio.get_running_loop()
+        self._restore()
+        self.ballast.lay()
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(self._commands())
+            stack.callback(self.health.close)
+            self.health.open(self.settings.gateway.metrics_port)
+            self.uplink.start()
+            tasks = [
+                loop.create_task(job)
+                for job in (
+                    self.events.run(),
+                    self.data.run(),
+                    self._every(1.0 / self.settings.gateway.receipts_per_s, self.receipts.send_due),
+                    self._every(1.0, self._tick),
+                    self._every(self.settings.gateway.readings_every_s, self.health.write_readings),
+                )
+            ]
+            ready()
+            stopped = loop.create_task(self._stopping.wait())
+            done, _ = await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+            await self._end(tasks)
+            for task in done - {stopped}:
+                task.result()  # a task that ended by itself is a fault: let it be seen
+
+    def connected(self) -> bool:
+        """Whether both sessions are accepted by the broker."""
+        return self.events.connected and self.data.connected
+
+    def totals(self) -> dict[str, int]:
+        """Totals since the store was made, those of the last commit included."""
+        return self.store.totals
+
+    def stop(self) -> None:
+        """End `run` in an orderly way."""
+        self._stopping.set()
+
+    async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
+        self.data.pause()
+        self.events.pause()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.committer.drain(), 4.0)
+        self.receipts.send_due()
+        await self.data.close()
+        await self.events.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.get_running_loop().run_in_executor(None, self.uplink.stop, 3.0)
+        await asyncio.get_running_loop().run_in_executor(self.thread, self.store.close)
+        self.thread.shutdown(wait=True)
+        self.sink.close()
+
+    def _on_events(self, messages: list[Incoming], generation: int) -> None:
+        system = [m for m in messages if m.topic.startswith("$SYS/")]
+        if system:
+            messages = [m for m in messages if not m.topic.startswith("$SYS/")]
+            self._broker_said(system)
+        if messages:
+            self.committer.received(self.events, messages, generation, urgent=True)
+        if acks := [m.packet_id for m in system if m.packet_id is not None]:
+            self.events.acknowledge(acks, generation)
+
+    def _on_data(self, messages: list[Incoming], generation: int) -> None:
+        self.committer.received(self.data, messages, generation)
+
+    def _broker_said(self, messages: list[Incoming]) -> None:
+        for message in messages:
+            with contextlib.suppress(ValueError):
+                self.broker_dropped = int(message.payload)
+        self.troubles.set("broker_drops", f"the broker dropped {self.broker_dropped} messages" if self.broker_dropped else "")
+
+    def _on_broker(self, state: str, detail: str) -> None:
+        if state == "connected":
+            self.troubles.set("broker", "")
+            self.desk.listening(True)
+        else:
+            self.troubles.set("broker", detail)
+            self.desk.listening(False)
+
+    def _database_told(self, trouble: str) -> None:
+        self.troubles.set("database", trouble)
+
+    def _saved(self, entries: int) -> None:
+        if entries:
+            self.uplink.wake()
+
+    def _changed(self) -> None:
+        """The desk has alerts to save although no message came."""
+        self.committer.soon(now=True)
+
+    def _commit_failed(self, error: Unavailable) -> None:
+        """Nothing of the last commit counts: begin again from the disk, and let the broker deliver again."""
+        self.troubles.set("store", str(error))
+        log.error("cannot save: %s", error)
+        if isinstance(error, StoreFull) and not self.full:
+            # Readings stay with the devices until there is room; events go on in the room the ballast gives up.
+            self.full = True
+            self.ballast.drop()
+            self.data.pause()
+        self._restore()
+        self.data.drop("not saved")
+        self.events.drop("not saved")
+
+    def _restore(self) -> None:
+        """Begin from what is on disk. Blocks the loop on purpose: no message may be decided on a state that is about to go."""
+        devices, alerts = self.thread.submit(lambda: (list(self.store.devices()), self.store.open_alerts())).result()
+        self.pipeline.restore(devices)
+        self.desk.restore(alerts, self.pipeline.states)
+
+    async def _tick(self) -> None:
+        """Once a second: registry, rules that watch the time, disk, checkpoint."""
+        self._watch_registry()
+        if self._held_waiting:
+            self._held_waiting = release(self.settings.store_file, self.pipeline) > 0
+            self.committer.soon()
+        self.desk.tick(self.pipeline.states)
+        if self.full and self.ballast.lay():
+            self.full = False
+            self.troubles.set("store", "")
+            self.data.resume()
+        elif not self.full:
+            self.troubles.set("store", "")
+        if self.store.wal_bytes() > _WAL_CHECKPOINT:
+            await self.in_store(self.store.checkpoint)
+
+    async def in_store(self, job: Callable[[], Any]) -> Any:
+        """Run `job` in the one thread that may use the store."""
+        return await asyncio.get_running_loop().run_in_executor(self.thread, job)
+
+    def _watch_registry(self) -> None:
+        try:
+            seen = self.settings.registry.stat().st_mtime
+        except OSError:
+            seen = 0.0
+        if seen == self._registry_seen:
+            return
+        self._registry_seen = seen
+        try:
+            known = registry.load(self.settings.registry)
+        except Misconfigured as error:
+            self.troubles.set("registry", str(error))
+            return
+        self.troubles.set("registry", "")
+        self.pipeline.expect(known)
+        self.desk.expect(known)
+        self._held_waiting = True
+
+    async def _every(self, seconds: float, job: Callable[[], Any]) -> None:
+        """Run `job` again and again; an error of one run is logged and does not end the others."""
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                result = job()
+                if asyncio.iscoroutine(result):
+                    await result
+            except Unavailable as error:
+                log.warning("%s", error)
+            except Exception:
+                log.exception("unexpected")
+
+    @contextlib.asynccontextmanager
+    async def _commands(self) -> AsyncIterator[None]:
+        path: Path = self.settings.command_socket
+        server = await commands.serve(path, handlers(self))
+        try:
+            yield
+        finally:
+            server.close()
+            path.unlink(missing_ok=True)
