@@ -1,6 +1,6 @@
 """Records to a message: is it this device's, is every value a known quantity in a known unit, and when was it measured.
 
-Two ways to the same answer: the quick one takes a message without anything unusual, the careful one takes all others record by
+Two ways to the same answer: the quick one takes a message of which every record is good, the careful one all others, record by
 record. A record that can never be accepted is named in `Message.refused`; only what spoils the whole message raises.
 """
 
@@ -41,7 +41,7 @@ _LOST: Final = "lost"
 
 
 class _Known(dict[object, tuple[str, float, float, int, bool]]):
-    """Name -> (unit, low, high, flag in range, is a state) for the quick way; filled as names are met, empty for all others."""
+    """Name -> (unit, low, high, flag in range, is a state) of numbers and states; filled as names are met, None for others."""
 
     MOST = 4096  # names; with more somebody is inventing channels
 
@@ -82,7 +82,7 @@ def validate(records: list[Record], address: Address, device: Device | None = No
 
 
 def _quickly(records: list[Record], address: Address, measures: frozenset[str]) -> Message | None:
-    """The message, when nothing in it is unusual; None: look carefully. Never raises, never refuses."""
+    """The message, when every record of it is good and none moves the base; None: look carefully. Never refuses."""
     first = records[0]
     boot, seq, clock, error_s, base_s, up_s = first.boot, first.seq, first.clk, first.err, first.bt, first.up
     if boot is UNSET or seq is UNSET or not 0 <= boot <= _LIMIT or not 0 < seq <= _LIMIT or clock not in CLOCKS:
@@ -110,21 +110,26 @@ def _quickly(records: list[Record], address: Address, measures: frozenset[str]) 
     group: dict[str, Reading] = {}
     offset_s: object = None
     for record in records:
-        name, value = record.n, record.v
+        name, value, state = record.n, record.v, record.vb
+        if name is UNSET or (measures and name not in measures) or not (record.lost is record.bu is record.bv is UNSET):
+            return None
+        if record is not first and not (record.bt is record.bn is UNSET):
+            return None
         found = _known[name]
-        if found is None or name is UNSET or (measures and name not in measures):
-            return None
-        unit, low, high, flag, is_state = found
-        if is_state:
-            if record.vb is UNSET or value is not UNSET:
+        reading = None
+        if found is not None and (record.raw is record.cal is record.vs is record.vd is record.s is UNSET):
+            unit, low, high, flag, is_state = found
+            if record.u is UNSET or record.u == unit:
+                if is_state:
+                    if value is UNSET and state is not UNSET:
+                        reading = Reading(name, 1.0 if state else 0.0, flag)
+                elif state is UNSET and value is not UNSET and value is not None and low <= value <= high:
+                    reading = Reading(name, value, flag)
+        if reading is None:
+            try:
+                reading = _reading(name, record, _NO_BASE)
+            except Rejected:
                 return None
-            value = 1.0 if record.vb else 0.0
-        elif value is UNSET or value is None or record.vb is not UNSET or not low <= value <= high:
-            return None
-        if record.u is not UNSET and record.u != unit:
-            return None
-        if not (record.vs is record.vd is record.s is record.raw is record.cal is record.bu is record.bv is record.bs is UNSET):
-            return None
         if record.t is not offset_s:
             offset_s = record.t
             if offset_s is UNSET:
@@ -134,9 +139,7 @@ def _quickly(records: list[Record], address: Address, measures: frozenset[str]) 
             else:
                 return None
             group = groups.setdefault(offset_ns, {})
-        if record is not first and not (record.bt is record.bn is UNSET):
-            return None
-        group[name] = Reading(name, value, flag)
+        group[name] = reading
     if len(groups) == 1:
         if len(group) != len(records):
             return None
@@ -173,6 +176,9 @@ class _Base:
     up_ns: int | None
     unit: str = ""
     value: float | None = None
+
+
+_NO_BASE: Final = _Base(None, None)
 
 
 def _carefully(records: list[Record], address: Address, measures: frozenset[str]) -> Message:
@@ -358,6 +364,8 @@ def _reading(name: str, record: Record, base: _Base) -> Reading:
         value += base.value
     if len(sent) != 1:
         raise Rejected("no_value", f"{name} has {' and '.join(sent) or 'none'} of v, vb, vs; exactly one is needed")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Rejected("not_a_number", f"v of {name} is {value}; null says that there is none")
     if record.u is not UNSET and quantity.kind is not Kind.NUMBER and record.u:
         raise Rejected("wrong_unit", f"{name} is a {quantity.kind}; it has no unit, u is {show(record.u)}")
     raw = None if record.raw is UNSET else record.raw
@@ -384,8 +392,6 @@ def _reading(name: str, record: Record, base: _Base) -> Reading:
 
 def _in_unit(value: float, quantity: Quantity, unit: str) -> tuple[float, float | None]:
     """The value in the catalogue's unit, and as it was sent if that is another."""
-    if not math.isfinite(value):
-        raise Rejected("not_a_number", f"v of {quantity.name} is {value}; null says that there is none")
     if unit in ("", quantity.unit):
         return value, None
     if unit not in quantity.also:
