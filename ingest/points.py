@@ -29,7 +29,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from math import inf, isfinite
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -96,6 +96,14 @@ class Point(msgspec.Struct, frozen=True, gc=False):
     columns: tuple[Column, ...] = ()
     readings: Sequence[Reading] = ()
     plain: bool = False
+
+
+class RefusedPoint(NamedTuple):
+    """A point the database can never take; reason and detail as in `Refusal`."""
+
+    point: Point
+    reason: str
+    detail: str
 
 
 def points(entry: Entry) -> list[Point]:
