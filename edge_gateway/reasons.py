@@ -15,7 +15,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "empty": "No payload. Send nothing rather than an empty message.",
         "too_large": "More than 65,536 bytes. Send several messages.",
         "bad_encoding": "JSON that is not UTF-8, or has a byte order mark, or is UTF-16. Write UTF-8.",
-        "malformed": "Neither JSON nor CBOR: cut short, something after the end, a CBOR tag, a key twice. Mend the encoder.",
+        "malformed": "No JSON or CBOR: cut short, something after the end, a CBOR tag, a CBOR key twice. Mend the encoder.",
         "too_deep": "Arrays or objects nested without end. A record is flat.",
         "not_senml": "JSON or CBOR, but no array of records, or an empty one. Send an array.",
         "too_many_records": "More than 4,096 records. Send several messages.",
@@ -25,6 +25,8 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "wrong_device": "`bn` names another device than the topic. Leave `bn` out.",
         "not_an_event": "The first record on `up/event` is no event of the catalogue. Send readings on `up/data`.",
         "bad_status": "The birth or will is no JSON object, or a field is of the wrong type or out of range. Mend that field.",
+        "identity_conflict": "`(boot, seq)` came before with other content. Take a new `boot` at every start.",
+        "too_many_gaps": "More than 4,096 holes in the numbers of one boot. Count `seq` by one, and declare what is lost.",
         # one record; its neighbours are kept
         "not_a_record": "Something in the array that is no object. Mend the encoder.",
         "no_name": "No `n`, or not a text. Name the quantity.",
