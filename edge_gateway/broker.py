@@ -300,7 +300,10 @@ class Session:
         where = f"broker {self._settings.host}:{self._settings.port}"
         log.log(logging.ERROR if act else logging.WARNING if error else logging.INFO, "%s: %s %s", where, state, error or "")
         if self._take_state is not None:
-            self._take_state(state, f"{where}: {error}" if error else where)
+            try:
+                self._take_state(state, f"{where}: {error}" if error else where)
+            except Exception:
+                log.exception("a listener failed on %s", state)  # the session goes on
 
 
 def _frame(message: _Outgoing, packet_id: int) -> bytes | None:

@@ -183,11 +183,12 @@ class Connection(asyncio.Protocol):
     def _take(self, data: bytes | bytearray) -> None:
         """Handle every whole packet of `data`; keep the beginning of the next one."""
         messages: list[mqtt5.PublishPacket] = []
+        read, message, waiting = mqtt5.read, mqtt5.PublishPacket, self._unacknowledged  # looked up once: the hot loop
         view, offset, end = memoryview(data), 0, len(data)
         wrong: str | None = None
         while offset < end and not self.ended.done():
             try:
-                packet, size = mqtt5.read(view[offset:])
+                packet, size = read(view[offset:])
             except IndexError:  # the codec's "not enough bytes", also inside a packet that is all here
                 need = _packet_size(view[offset:])
                 if need <= end - offset or need > MAX_PACKET:
@@ -200,12 +201,14 @@ class Connection(asyncio.Protocol):
             except BaseException as error:  # a topic that is not UTF-8 makes the codec panic, and a panic is no Exception
                 wrong = f"{error} in {bytes(view[offset : offset + 16]).hex(' ')}"
                 break
+            qos_2 = view[offset] & 0x04
             offset += size
-            if type(packet) is mqtt5.PublishPacket and self.accepted and packet.qos != 2:
+            if type(packet) is message and self.accepted and not qos_2:
                 messages.append(packet)
-                if packet.packet_id is not None:
-                    self._unacknowledged_bytes += size - self._unacknowledged.get(packet.packet_id, 0)
-                    self._unacknowledged[packet.packet_id] = size
+                packet_id = packet.packet_id
+                if packet_id is not None:
+                    self._unacknowledged_bytes += size - waiting.get(packet_id, 0)
+                    waiting[packet_id] = size
             elif (wrong := self._handle(packet)) is not None:
                 break
         if messages and not self._leaving:

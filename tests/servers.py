@@ -49,20 +49,22 @@ class Mosquitto:
     """One real broker with its own folder. Users: `gateway`, `test` (may do everything), `simulator`, and `devices`.
 
     Attributes:
-        passwords: user -> password.  port: the plain listener, or the TLS one when `tls` is given.
+        passwords: user -> password.
+        port: what `settings` names: the plain listener, or the TLS one if there is one.  plain_port: always plain.
         log: what the broker wrote.  password_file: the gateway's, as its settings want it.
     """
 
     def __init__(self, folder: Path, devices: Sequence[str] = (), tls: files.Tls | None = None) -> None:
         self.folder = folder
         self.port = free_port()
+        self.plain_port = self.port if tls is None else free_port()
         self.passwords = {user: files.new_secret() for user in ("gateway", "test", "simulator", *devices)}
         self.password_file = folder / "gateway.secret"
         self._program = files.find_mosquitto()
         self._process: subprocess.Popen[bytes] | None = None
         self._conf = files.prepare(
             folder,
-            [files.Listener(self.port, tls=tls)],
+            [files.Listener(self.port, tls=tls), *([files.Listener(self.plain_port)] if tls else [])],
             self.passwords,
             others={"test": EVERYTHING, "simulator": files.ANY_DEVICE},
             log=folder / "log",
@@ -199,7 +201,7 @@ def paho_client(
             properties.SessionExpiryInterval = 3600
     client.on_connect = lambda _client, _userdata, _flags, reason, _properties: client.answers.append(str(reason))
     clean_start = not session if five else paho.MQTT_CLEAN_START_FIRST_ONLY
-    client.connect("127.0.0.1", broker.port, 30, clean_start=clean_start, properties=properties)
+    client.connect("127.0.0.1", broker.plain_port, 30, clean_start=clean_start, properties=properties)
     client.loop_start()
     if wait:
         eventually(lambda: client.answers, what="an answer to CONNECT")
@@ -282,7 +284,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture
 def mosquitto_tls(tmp_path: Path, certificates: Certificates) -> Iterator[Mosquitto]:
-    """A broker that takes only clients with a certificate of the authority; their common name is their user name."""
+    """A broker whose `port` takes only clients with a certificate of the authority; the common name is the user name."""
     tls = files.Tls(certificates.file("ca.pem"), certificates.file("broker.pem"), certificates.file("broker.key"))
     broker = started(tmp_path / "mosquitto-tls", tls=tls)
     yield broker

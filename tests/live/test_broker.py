@@ -456,11 +456,37 @@ async def test_two_gateways_with_one_name_are_said_loudly_and_back_off(
 
 
 async def test_with_mutual_tls_the_certificate_is_the_user_name(mosquitto_tls: Mosquitto, certificates: Certificates) -> None:
-    pipeline = Pipeline(acknowledge=True)
-    async with running(tls(mosquitto_tls, certificates, "gateway"), pipeline) as session:
+    async with running(tls(mosquitto_tls, certificates, "gateway"), Pipeline()) as session:
         session.publish("kanhu/1/s1/d1/down/receipt", b"x" * 60_000)  # its rules allow that
         session.publish("kanhu/1/s1/d1/up/data", b"x")  # and forbid this
         await soon(lambda: (session.counters.published, session.counters.publish_refused) == (1, 1))
+
+
+async def test_over_tls_nothing_is_lost_either_when_the_consumer_is_slow(
+    mosquitto_tls: Mosquitto, certificates: Certificates
+) -> None:
+    pipeline = Pipeline(acknowledge=True)
+    async with running(tls(mosquitto_tls, certificates, "gateway"), pipeline) as session:
+        session.pause()
+        await in_thread(send, mosquitto_tls, 2000)
+        session.resume()
+        await soon(lambda: len(pipeline.messages) > 200)
+        session.drop("test")
+        await soon(lambda: len(set(numbers(pipeline.messages))) == 2000)
+        await soon(lambda: session.counters.acknowledged >= 2000)
+
+
+async def test_a_listener_that_raises_does_not_end_the_session(mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
+    pipeline = Pipeline()
+
+    def fails(state: str, detail: str) -> None:
+        raise RuntimeError("screen is gone")
+
+    pipeline.told = fails  # type: ignore[method-assign]
+    async with running(mosquitto.settings(), pipeline) as session:
+        session.drop("test")
+        await soon(lambda: session.counters.connects == 2)
+    assert "screen is gone" in caplog.text
 
 
 async def test_a_broker_with_a_certificate_for_another_name_is_refused(tmp_path: Path, certificates: Certificates) -> None:
