@@ -76,7 +76,8 @@ class Session:
         subscriptions: topic filters, subscribed with QoS 1 at each connect.
         on_messages: gets all messages of one read and the connection's generation. `packet_id` is None for QoS 0; `retain`
             is set only on copies the broker had kept from before the subscription. If it raises, the connection is dropped.
-        on_state: gets `connected` or `away` and a detail, once per change, and again when only a person can mend it.
+        on_state: gets `connected` or `away` and what is wrong, once per change, and again when only a person can mend it.
+            Connected with nothing wrong is ""; with a text, the broker refused a subscription.
 
     Attributes:
         generation: counts the accepted connections; packet ids mean nothing outside theirs.
@@ -301,7 +302,7 @@ class Session:
         log.log(logging.ERROR if act else logging.WARNING if error else logging.INFO, "%s: %s %s", where, state, error or "")
         if self._take_state is not None:
             try:
-                self._take_state(state, f"{where}: {error}" if error else where)
+                self._take_state(state, f"{where}: {error}" if error else "")
             except Exception:
                 log.exception("a listener failed on %s", state)  # the session goes on
 

@@ -582,6 +582,7 @@ async def test_a_refused_subscription_is_told_and_counted() -> None:
         await soon(lambda: session.counters.subscribe_refused == 1)
     server.close()
     assert [state for state, _ in pipeline.states] == ["connected", "connected"]
+    assert pipeline.states[0][1] == ""
     assert "kanhu/1/+/+/up/# (NOT_AUTHORIZED)" in pipeline.states[1][1]
 
 
