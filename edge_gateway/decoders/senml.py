@@ -6,6 +6,7 @@ one bad record keeps its neighbours: a record with a field of the wrong type com
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NoReturn
 
@@ -97,6 +98,31 @@ def decode(payload: bytes) -> list[Record]:
     return records
 
 
+def identity(payload: bytes) -> tuple[int, int] | None:
+    """(boot, seq) as far as they can be read in a message that is refused: the device waits for a receipt that frees it."""
+    found = []
+    for key in (b"boot", b"seq"):
+        start = payload[:1024]
+        if payload[:1] == b"[":
+            number = re.search(rb'"%s"\s*:\s*(\d{1,10})\s*[,}]' % key, start)
+            found.append(int(number[1]) if number else -1)
+        else:
+            _, _, rest = start.partition(bytes([0x60 + len(key)]) + key)
+            found.append(_leading_integer(rest))
+    boot, seq = found
+    return (boot, seq) if 0 <= boot <= 2**32 - 1 and 1 <= seq <= 2**32 - 1 else None
+
+
+def _leading_integer(cbor: bytes) -> int:
+    """The unsigned integer of at most 32 bits at the beginning; -1 if there is none."""
+    if not cbor or cbor[0] > 0x1A:
+        return -1
+    size = {0x18: 1, 0x19: 2, 0x1A: 4}.get(cbor[0], 0)
+    if len(cbor) <= size:
+        return -1
+    return int.from_bytes(cbor[1 : 1 + size], "big") if size else cbor[0]
+
+
 def show(value: object) -> str:
     """What was seen, for a detail: short, ASCII, on one line."""
     try:
@@ -121,6 +147,9 @@ def _other(payload: bytes) -> list[Record]:
 _MARKS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _from_json: Final = msgspec.json.Decoder(list[Record]).decode
 
+# As MicroPython's json and C's printf write it: no JSON, but no reason to lose the other readings of the message.
+_NOT_A_NUMBER: Final = re.compile(r"(?<=:)\s*-?(?:nan|inf)(?=\s*[,}])")
+
 
 def _integer(digits: str) -> int | float:
     # int() of 4,301 digits raises, of 300 cannot become a float; as infinity it is refused where it stands.
@@ -132,9 +161,14 @@ def _slow_json(payload: bytes) -> object:
     if payload.startswith(_MARKS) or b"\x00" in payload[:2]:
         raise Rejected("bad_encoding", "a byte order mark or UTF-16; JSON is UTF-8 without a mark")
     try:
-        return json.loads(payload.decode("utf-8"), parse_int=_integer)
+        text = payload.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Rejected("bad_encoding", f"not UTF-8 at byte {error.start}") from None
+    try:
+        try:
+            return json.loads(text, parse_int=_integer)
+        except ValueError:
+            return json.loads(_NOT_A_NUMBER.sub("NaN", text), parse_int=_integer)
     except RecursionError:
         raise Rejected("too_deep", "arrays or objects in each other without end") from None
     except ValueError as error:

@@ -7,7 +7,7 @@ import cbor2
 import pytest
 from msgspec import UNSET
 
-from edge_gateway.decoders.senml import Faulty, Record, decode, resolve
+from edge_gateway.decoders.senml import Faulty, Record, decode, identity, resolve
 from edge_gateway.errors import Rejected
 
 NOW_S = 1498780179.0  # the moment at which the RFC resolved examples 1 and 2, which have no time
@@ -82,3 +82,22 @@ def test_a_field_of_the_wrong_type_spoils_its_record_only() -> None:
     assert (good, last) == (Record(n="a", v=1.0, bt=5.0), Record(n="c", v=2.0))
     assert isinstance(bad, Faulty)
     assert (bad.n, bad.name, [fault[:2] for fault in bad.faults]) == (UNSET, "b", [("v", "not_a_number")])
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        pytest.param(b'[{"boot":17,"seq":1440,"n":"a","v":}]', (17, 1440), id="json"),
+        pytest.param(b'[{"boot" : 0, "seq" : 4294967295}', (0, 4294967295), id="json-with-spaces"),
+        pytest.param(b'[{"boot":17,"seq":14', None, id="json-cut-in-the-number"),
+        pytest.param(b'[{"boot":17,"seq":4294967296,', None, id="json-out-of-range"),
+        pytest.param(b'[{"boot":17,"seq":1.5,', None, id="json-fraction"),
+        pytest.param(cbor2.dumps([{"boot": 17, "seq": 1440}])[:-1], None, id="cbor-cut"),
+        pytest.param(cbor2.dumps([{"boot": 2**32 - 1, "seq": 3}]) + b"\x00", (2**32 - 1, 3), id="cbor-trailing"),
+        pytest.param(cbor2.dumps([{"boot": 200, "seq": 2**32}]), None, id="cbor-out-of-range"),
+        pytest.param(cbor2.dumps([{"boot": -1, "seq": 2}]), None, id="cbor-negative"),
+        pytest.param(b"", None, id="empty"),
+    ],
+)
+def test_the_identity_of_a_refused_message_is_read_where_it_can_be(payload: bytes, expected: tuple[int, int] | None) -> None:
+    assert identity(payload) == expected
