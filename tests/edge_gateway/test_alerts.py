@@ -462,8 +462,10 @@ def test_after_a_failed_commit_what_is_in_the_air_is_not_sent_again() -> None:
 
 def test_what_is_not_taken_was_not_saved_and_nothing_is_told_twice(office: Office) -> None:
     office.book.apply([sos()], NOON)
+    assert office.book.unsaved
     changes = office.book.take()
     assert len(changes.alerts) == len(changes.entries) == 1
+    assert not office.book.unsaved
     assert not office.book.take()
 
 
