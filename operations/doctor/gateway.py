@@ -13,17 +13,18 @@ _TIMEOUT_S: Final = 2.0
 
 
 def running(settings: Settings) -> Result:
-    """The gateway answers a command and its metrics page answers."""
-    if not _answers(settings):
-        return warn(f"not running (no answer at {settings.command_socket})", "kanhu up, or systemctl start kanhu-gateway")
-    port = settings.gateway.metrics_port
-    if port == 0:
-        return ok(f"runs; takes commands at {settings.command_socket}")
+    """The gateway answers a command, has no trouble of its own to tell, and its metrics page answers."""
     try:
-        page = _metrics(port)
+        state = call(settings.command_socket, "state", timeout_s=_TIMEOUT_S)
+    except (Unavailable, Rejected) as error:
+        return warn(f"not running ({error})", "kanhu up, or systemctl start kanhu-gateway")
+    if troubles := state["troubles"]:
+        return warn(f"runs, and says: {'; '.join(troubles.values())}", "see the checks above for each, or its log")
+    try:
+        page = _metrics(state["metrics_port"])
     except (OSError, http.client.HTTPException) as error:
-        return fail(f"runs, but its metrics page on port {port} does not answer: {error}", "restart it and see its log")
-    return ok(f"runs; {page.count(chr(10))} lines of metrics on port {port}")
+        return fail(f"runs, but its metrics page on port {state['metrics_port']} does not answer: {error}", "restart it")
+    return ok(f"runs; {page.count(chr(10))} lines of metrics on port {state['metrics_port']}")
 
 
 def ports(settings: Settings) -> Result:

@@ -381,15 +381,20 @@ def test_a_port_taken_by_another_program_is_told(tmp_path: Path) -> None:
         assert_helps(gateway.ports(here), Outcome.FAIL, "is taken", "gateway.metrics_port")
 
 
-async def test_a_gateway_that_answers_is_seen_and_one_without_its_metrics_page_is_told(tmp_path: Path) -> None:
+async def test_a_gateway_without_its_metrics_page_or_in_trouble_is_told(tmp_path: Path) -> None:
+    answer: dict[str, Any] = {"troubles": {}, "metrics_port": free_port()}
+
+    async def state(_: object) -> dict[str, Any]:
+        return answer
+
     async def pong(_: object) -> str:
         return "pong"
 
-    here = settings(tmp_path, gateway={"metrics_port": free_port()})
+    here = settings(tmp_path, gateway={"metrics_port": answer["metrics_port"]})
     here.data_dir.mkdir()
-    server = await commands.serve(here.command_socket, {"ping": pong})
-    result = await asyncio.to_thread(gateway.running, here)
-    assert_helps(result, Outcome.FAIL, "metrics page", "restart it")
-    quiet = settings(tmp_path, gateway={"metrics_port": 0})
-    assert (await asyncio.to_thread(gateway.running, quiet)).outcome == Outcome.OK
+    server = await commands.serve(here.command_socket, {"state": state, "ping": pong})
+    assert_helps(await asyncio.to_thread(gateway.running, here), Outcome.FAIL, "metrics page", "restart it")
+    assert "the gateway's own" in (await asyncio.to_thread(gateway.ports, here)).seen
+    answer["troubles"] = {"database": "401 from http://db: keeps everything"}
+    assert_helps(await asyncio.to_thread(gateway.running, here), Outcome.WARN, "401 from http://db")
     server.close()
