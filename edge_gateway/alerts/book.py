@@ -99,11 +99,6 @@ class AlertBook:
         """Keys of the open alerts, for `rules.View`."""
         return self._by_key.keys()
 
-    @property
-    def unsaved(self) -> bool:
-        """Whether `take` would give something."""
-        return bool(self._unsaved or self._entries)
-
     def open_alerts(self) -> list[Alert]:
         """Open alerts, most urgent and oldest first; to be read, not changed."""
         return sorted(self._by_key.values(), key=lambda alert: (_RANK[alert.severity], alert.raised_ns))
