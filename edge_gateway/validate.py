@@ -4,27 +4,21 @@ Two ways to the same answer: the quick one takes a message of which every record
 record. A record that can never be accepted is named in `Message.refused`; only what spoils the whole message raises.
 """
 
-import math
-import re
 from dataclasses import dataclass
 from typing import Final
 
 from msgspec import UNSET, UnsetType
 
-from edge_gateway.catalog import EVENTS, QUANTITIES, Kind, Quantity
+from edge_gateway.catalog import EVENTS, Kind
 from edge_gateway.decoders.senml import RELATIVE, Faulty, Record, show
 from edge_gateway.errors import Rejected
-from edge_gateway.events import Flag, Reading, split_name
+from edge_gateway.events import Reading, split_name
 from edge_gateway.message import Instant, Message, Refused
 from edge_gateway.registry import Device
-from edge_gateway.text import escaped
 from edge_gateway.topics import Address, Up
-
-_PASS, _NOT_EVALUATED, _FAIL, _MISSING = (int(f) for f in (Flag.PASS, Flag.NOT_EVALUATED, Flag.FAIL, Flag.MISSING))
+from edge_gateway.value import MISSING, flag_in_range, is_known, quantity_of, reading_of
 
 CLOCKS: Final = frozenset({"ntp", "gnss", "rtc", "none"})
-TEXT_LENGTH: Final = 1024
-CALIBRATION_LENGTH: Final = 64
 
 _LIMIT: Final = 2**32 - 1  # of boot and seq
 _LATEST_S: Final = 2.0**33  # year 2242: fits 64 bits of nanoseconds, and milliseconds taken for seconds do not pass
@@ -35,9 +29,9 @@ _QUICK_FROM_S: Final = 2.0**29
 _QUICK_UNTIL_S: Final = 2.0**32
 _QUICK_OFFSET_S: Final = 2.0**28
 _LARGEST: Final = 1.7976931348623157e308
-_CHANNEL: Final = re.compile(r"[a-z0-9_]{1,24}")
 _ANY: Final[frozenset[str]] = frozenset()
 _LOST: Final = "lost"
+_HEAD_FIELDS: Final = frozenset({"clk", "err", "up"})
 
 
 class _Known(dict[object, tuple[str, float, float, int, bool]]):
@@ -47,7 +41,7 @@ class _Known(dict[object, tuple[str, float, float, int, bool]]):
 
     def __missing__(self, name: object) -> tuple[str, float, float, int, bool] | None:
         try:
-            quantity = _quantity(name)
+            quantity = quantity_of(name)
         except Rejected:
             return None
         if quantity.kind is Kind.TEXT:
@@ -56,7 +50,7 @@ class _Known(dict[object, tuple[str, float, float, int, bool]]):
             self.clear()
         low = -_LARGEST if quantity.low is None else quantity.low
         high = _LARGEST if quantity.high is None else quantity.high
-        found = self[name] = (quantity.unit, low, high, _flag_in_range(quantity), quantity.kind is Kind.STATE)
+        found = self[name] = (quantity.unit, low, high, flag_in_range(quantity), quantity.kind is Kind.STATE)
         return found
 
 
@@ -127,7 +121,7 @@ def _quickly(records: list[Record], address: Address, measures: frozenset[str]) 
                     reading = Reading(name, value, flag)
         if reading is None:
             try:
-                reading = _reading(name, record, _NO_BASE)
+                reading = reading_of(name, record)
             except Rejected:
                 return None
         if record.t is not offset_s:
@@ -178,9 +172,6 @@ class _Base:
     value: float | None = None
 
 
-_NO_BASE: Final = _Base(None, None)
-
-
 def _carefully(records: list[Record], address: Address, measures: frozenset[str]) -> Message:
     """The message, record by record, with everything that is wrong named."""
     own = f"{address.site}:{address.device}:"
@@ -201,12 +192,13 @@ def _carefully(records: list[Record], address: Address, measures: frozenset[str]
             continue
         try:
             _move(base, record, head, number)
-            _check_fields(record, number)
+            for _, reason, detail in _faults(record, first=number == 0):
+                raise Rejected(reason, detail)
             name = _name(record)
             if name == _LOST and not event:
                 losses.append(_loss(record, head))
                 continue
-            reading = _reading(name, record, base)
+            reading = reading_of(name, record, base.unit, base.value)
             if measures and not event and name not in measures:
                 raise Rejected("not_expected", f"{name} is not in this device's `measures`")
             when = _when(record, base, head)
@@ -233,7 +225,7 @@ def _head(first: Record, refused: list[Refused]) -> _Head:
     if seq is UNSET or not 1 <= seq <= _LIMIT:
         raise Rejected("no_identity", f"seq is {show(seq)}; an integer from 1 to {_LIMIT} in the first record")
     if isinstance(first, Faulty):
-        head_faults = (fault for fault in first.faults if fault[0] in ("clk", "err", "up", "bt"))
+        head_faults = (fault for fault in first.faults if fault[0] in _HEAD_FIELDS or fault[0] == "bt")
         refused.extend(Refused(reason, detail) for _, reason, detail in head_faults)
     clock = "none" if first.clk is UNSET else first.clk
     if clock not in CLOCKS:
@@ -264,14 +256,19 @@ def _event(record: Record, base: _Base, head: _Head, refused: list[Refused]) -> 
     kind = split_name(name)[0]
     if kind not in EVENTS:
         raise Rejected("not_an_event", f"n is {show(name)}; one of {', '.join(sorted(EVENTS))}")
+    time_fault = next((fault for fault in _faults(record, first=True) if fault[0] == "t"), None)
     try:
         _move(base, record, head, 0)
-        _check_fields(record, 0)
-        reading = _reading(name, record, base)
+        for key, reason, detail in _faults(record, first=True):
+            if key != "t":
+                raise Rejected(reason, detail)
+        reading = reading_of(name, record, base.unit, base.value)
     except Rejected as error:
         refused.append(Refused(error.reason, f"record 0: {error.detail}; kept as an event without a value"))
-        reading = Reading(name if _is_known(name) else kind, None, _MISSING)
+        reading = Reading(name if is_known(name) else kind, None, MISSING)
     try:
+        if time_fault is not None:
+            raise Rejected(*time_fault[1:])
         return _when(record, base, head), reading
     except Rejected as error:
         refused.append(Refused(error.reason, f"record 0: {error.detail}; kept as an event without a time"))
@@ -287,12 +284,11 @@ def _name(record: Record) -> str:
     return "" if record.n is UNSET else record.n
 
 
-def _check_fields(record: Record, number: int) -> None:
-    """Raise for the first field of the wrong type that matters to this record; those of the head were noted there."""
-    if isinstance(record, Faulty):
-        for key, reason, detail in record.faults:
-            if key not in ("clk", "err", "up") and not (key == "bt" and number == 0):
-                raise Rejected(reason, detail)
+def _faults(record: Record, first: bool) -> list[tuple[str, str, str]]:
+    """The fields of the wrong type that matter to this record; those of the head are noted there."""
+    if not isinstance(record, Faulty):
+        return []
+    return [fault for fault in record.faults if fault[0] not in _HEAD_FIELDS and not (first and fault[0] == "bt")]
 
 
 def _move(base: _Base, record: Record, head: _Head, number: int) -> None:
@@ -330,75 +326,6 @@ def _when(record: Record, base: _Base, head: _Head) -> tuple[int | None, int | N
     if offset_ns:
         raise Rejected("no_uptime", f"t is {show(offset_s)}, relative to an uptime that was not told")
     return None, None
-
-
-def _is_known(name: str) -> bool:
-    try:
-        _quantity(name)
-    except Rejected:
-        return False
-    return True
-
-
-def _quantity(name: object) -> Quantity:
-    if not isinstance(name, str) or not name:
-        raise Rejected("no_name", "a record without n")
-    word, dot, channel = name.partition(".")
-    quantity = QUANTITIES.get(word)
-    if quantity is None or (dot and _CHANNEL.fullmatch(channel) is None):
-        raise Rejected("unknown_quantity", f"n is {show(name)}; see the catalogue in docs/data-model.md")
-    return quantity
-
-
-def _flag_in_range(quantity: Quantity) -> int:
-    return _NOT_EVALUATED if quantity.low is None and quantity.high is None else _PASS
-
-
-def _reading(name: str, record: Record, base: _Base) -> Reading:
-    quantity = _quantity(name)
-    value, vb, vs = record.v, record.vb, record.vs
-    sent = [key for key in ("v", "vb", "vs", "vd", "s") if getattr(record, key) is not UNSET]
-    if not sent and base.value is not None:
-        value, sent = base.value, ["v"]
-    elif isinstance(value, float) and base.value is not None:
-        value += base.value
-    if len(sent) != 1:
-        raise Rejected("no_value", f"{name} has {' and '.join(sent) or 'none'} of v, vb, vs; exactly one is needed")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise Rejected("not_a_number", f"v of {name} is {value}; null says that there is none")
-    if record.u is not UNSET and quantity.kind is not Kind.NUMBER and record.u:
-        raise Rejected("wrong_unit", f"{name} is a {quantity.kind}; it has no unit, u is {show(record.u)}")
-    raw = None if record.raw is UNSET else record.raw
-    if raw is not None and not math.isfinite(raw):
-        raise Rejected("not_a_number", f"raw of {name} is {raw}")
-    calibration = None if record.cal is UNSET else escaped(record.cal, CALIBRATION_LENGTH, "cal")
-    if value is None:
-        return Reading(name, None, _MISSING, raw, calibration)
-    if quantity.kind is Kind.NUMBER and value is not UNSET:
-        number, sent_as = _in_unit(value, quantity, base.unit if record.u is UNSET else record.u)
-        fits = (quantity.low is None or quantity.low <= number) and (quantity.high is None or number <= quantity.high)
-        flag = _flag_in_range(quantity) if fits else _FAIL
-        return Reading(name, number, flag, sent_as if raw is None else raw, calibration)
-    if quantity.kind is Kind.STATE and vb is not UNSET:
-        return Reading(name, 1.0 if vb else 0.0, _PASS, raw, calibration)
-    if quantity.kind is Kind.STATE and value is not UNSET:
-        if value not in (0.0, 1.0):
-            raise Rejected("not_a_state", f"v of {name} is {show(value)}; true or false in vb, or 0 or 1")
-        return Reading(name, value, _PASS, raw, calibration)
-    if quantity.kind is Kind.TEXT and vs is not UNSET:
-        return Reading(name, escaped(vs, TEXT_LENGTH, name), _NOT_EVALUATED, raw, calibration)
-    raise Rejected("wrong_kind", f"{name} is a {quantity.kind}; {sent[0]} was sent")
-
-
-def _in_unit(value: float, quantity: Quantity, unit: str) -> tuple[float, float | None]:
-    """The value in the catalogue's unit, and as it was sent if that is another."""
-    if unit in ("", quantity.unit):
-        return value, None
-    if unit not in quantity.also:
-        known = ", ".join((quantity.unit, *quantity.also))
-        raise Rejected("wrong_unit", f"u of {quantity.name} is {show(unit)}; one of {known}")
-    factor, offset = quantity.also[unit]
-    return value * factor + offset, value
 
 
 def _loss(record: Record, head: _Head) -> tuple[int, int, int]:

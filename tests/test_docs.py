@@ -55,7 +55,7 @@ def test_a_table_of_the_docs_is_that_of_the_code(name: str) -> None:
 
 
 def test_every_reason_a_message_can_be_refused_for_is_in_the_table() -> None:
-    files = [ROOT / "edge_gateway" / f"{name}.py" for name in ("topics", "text", "validate", "pipeline")]
+    files = [ROOT / "edge_gateway" / f"{name}.py" for name in ("topics", "text", "validate", "value", "pipeline")]
     files += (ROOT / "edge_gateway/decoders").glob("*.py")
     source = "\n".join(file.read_text(encoding="utf-8") for file in files)
     used = set(re.findall(r'Rejected\(\s*"(\w+)"', source))

@@ -378,6 +378,14 @@ def test_an_event_rings_whatever_else_is_wrong_with_it(payload: bytes, kept: str
     assert [refused.reason for refused in message.refused] == ([] if expected == "stored" else [expected])
 
 
+def test_a_bad_time_costs_an_event_its_time_and_not_its_value() -> None:
+    for t in (b'"now"', b"1e300", b"1e400"):
+        message = take(EVENT, SOS + b'"n":"sos","vb":true,"t":%s}]' % t)
+        assert isinstance(message, Message)
+        [instant] = message.instants
+        assert (instant.time_ns, instant.values[0].value) == (None, 1.0)
+
+
 STATUSES = [
     pytest.param(b"", "empty", id="empty"),
     pytest.param(b"{", "malformed", id="truncated"),
