@@ -3,7 +3,6 @@
 # Debian keeps servers in /usr/sbin; those that scripts/servers.sh unpacks without root are in .cache/servers/bin.
 export KANHU_SERVERS := $(CURDIR)/.cache/servers/bin
 export PATH := $(KANHU_SERVERS):$(PATH):/usr/local/sbin:/usr/sbin:/sbin
-export INFLUXD2 TELEGRAF MICROPYTHON
 
 python := .venv/bin/python
 ARGS ?=

@@ -17,6 +17,7 @@ from edge_gateway import commands
 from edge_gateway.settings import Broker, Gateway, Influx, Settings
 from operations.doctor import CHECKS, Outcome, broker, database, examine, files, gateway, machine
 from operations.doctor.result import Check, Result
+from tests.databases import Database, InfluxQLServer
 from tests.servers import Mosquitto, free_port
 
 MIB = 1024 * 1024
@@ -364,6 +365,31 @@ def test_the_write_that_is_tried_names_bucket_and_token_as_the_server_wants_them
         assert database.database(settings(tmp_path, influx=one)).outcome == Outcome.OK
     assert asked[0] == ("/api/v2/write?org=o+1&bucket=b&precision=ns", "Token t0ken")
     assert asked[1] == ("/prefix/write?db=b&precision=ns", "Basic dTp0MGtlbg==")
+
+
+@pytest.mark.parametrize("name", ["influxdb1", "influxdb2", "victoriametrics"])
+def test_a_real_server_that_has_our_bucket_passes_and_nothing_is_written(
+    name: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    there: Database = request.getfixturevalue(name)
+    assert database.database(settings(tmp_path, influx=there.settings())).outcome == Outcome.OK
+    if isinstance(there.server, InfluxQLServer):
+        assert not there.server.measurements(there.name)
+
+
+@pytest.mark.parametrize("name", ["influxdb1", "influxdb2"])
+def test_a_real_server_without_our_bucket_is_told(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    there: Database = request.getfixturevalue(name)
+    without = settings(tmp_path, influx=there.settings(bucket="nobody-made-this"))
+    assert_helps(database.database(without), Outcome.FAIL, "404", "kanhu ingest setup")
+
+
+def test_a_real_server_that_refuses_our_token_is_told(influxdb2: Database, tmp_path: Path) -> None:
+    wrong = tmp_path / "token"
+    wrong.touch(0o600)
+    wrong.write_text("guess\n")
+    with_guess = settings(tmp_path, influx=influxdb2.settings(token_file=wrong))
+    assert_helps(database.database(with_guess), Outcome.FAIL, "401", "influx.token_file")
 
 
 # ---- gateway

@@ -90,7 +90,7 @@ async def test_a_child_that_keeps_dying_is_started_at_most_once_a_second_and_tol
     script = f"import time; open({str(starts)!r}, 'a').write(f'{{time.monotonic()}}\\n'); time.sleep(0.3); exit('no disk')"
     # Ready once, so that it is not given up as one that never worked.
     async with supervised(tmp_path, Child("flapping", [sys.executable, "-c", script]), said=said):
-        await eventually(lambda: len(starts.read_text().split()) >= 3)
+        await eventually(lambda: starts.exists() and len(starts.read_text().split()) >= 3)
     times = [float(t) for t in starts.read_text().split()]
     assert all(later - earlier > 0.9 for earlier, later in pairwise(times)), times
     assert times[2] - times[1] > 1.9, "the pause doubles"
