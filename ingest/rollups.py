@@ -1,0 +1,211 @@
+"""Hourly and daily roll-ups that take late data: what a write touched is noted on disk and computed again from the database.
+
+A period is rolled up once it is over, `delay_s` after it was touched, and again whenever something arrives for it, however
+late. Hours are UTC hours; days are calendar days of one zone (Asia/Shanghai unless told otherwise) for all sites. What a
+roll-up holds is said in `ingest.aggregate`. InfluxDB's own tasks are not used: they never see a late point.
+
+If the power goes: the mark is on disk before the data is in the database, and leaves it after the roll-up is there. In between,
+the same period is computed again, with the same result, to the same series and time.
+"""
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from edge_gateway.catalog import QUANTITIES
+from edge_gateway.errors import Unavailable
+from edge_gateway.events import Entry, Readings, split_name
+from edge_gateway.settings import Settings
+from edge_gateway.sink import Refusal, Sink
+from ingest.aggregate import HOUR_NS, days_of_hour, hour, roll_up
+from ingest.influx import InfluxSink
+from ingest.marks import Mark, Marks, Taken
+from ingest.points import Point, RefusedPoint
+from ingest.query import open_reader
+from ingest.rows import DAILY, GROUPS, HOURLY, Reader, rollup_database
+from ingest.sinks import PointSink
+from ingest.tokens import in_role
+
+log = logging.getLogger(__name__)
+
+DELAY_S: Final = 30.0
+MARKS_AT_ONCE: Final = 10_000
+POINTS_AT_ONCE: Final = 5000
+LONGEST_RANGE_NS: Final = 31 * 24 * HOUR_NS  # of one query
+
+
+def open_rollups(settings: Settings, sink: PointSink, zone: str = "Asia/Shanghai") -> "RollupSink":
+    """`sink` with roll-ups. With InfluxDB they are read and written with the token `rollups`, into a bucket of their own.
+
+    Raises:
+        Misconfigured: the database cannot be read (VictoriaMetrics has no roll-ups), or a token's file is wrong.
+    """
+    reader = open_reader(settings, "rollups")
+    store = sink
+    if settings.influx.url:
+        influx = in_role(settings, "rollups")
+        store = InfluxSink(influx.model_copy(update={"bucket": rollup_database(influx.bucket)}))
+    return RollupSink(sink, reader, store.write_points, settings.data_dir / "rollups.db", zone)
+
+
+Touched = set[tuple[str, int, str, str]]
+"""(measurement, start of the hour, site, device)"""
+
+
+class RollupSink:
+    """A `Sink` that notes what each write touches before it hands the entries on.
+
+    `write` may run in one thread while `recompute_due` runs in another.
+
+    Args:
+        sink: the database.
+        reader: reads the same database; used by `recompute_due` only.
+        write_points: stores roll-ups, raises as `Sink.write`; used by `recompute_due` only.
+        file: of the marks; made when missing. Whoever deletes it calls `mark` for the range afterwards.
+        zone: whose days.
+        clock: now, ns.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        reader: Reader,
+        write_points: Callable[[Sequence[Point]], Sequence[RefusedPoint]],
+        file: Path,
+        zone: str = "Asia/Shanghai",
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.name = sink.name
+        self._sink, self._reader, self._write_points = sink, reader, write_points
+        self._marks, self._zone, self._clock = Marks(file), ZoneInfo(zone), clock
+
+    def write(self, entries: Sequence[Entry]) -> list[Refusal]:
+        """See `Sink.write`. Also `Unavailable` when the marks cannot be written: then nothing was handed on."""
+        hours = touched(entries)
+        self._touch(hours)
+        refused = self._sink.write(entries)
+        # Once more: `recompute_due` may have taken a mark and asked the database before the data was there.
+        self._touch(hours)
+        return refused
+
+    def recompute_due(self, now_ns: int, delay_s: float = DELAY_S) -> int:
+        """Roll up every period that is over and was touched at least `delay_s` ago; return how many (a device's each).
+
+        Raises:
+            Unavailable, Misconfigured: what is not stored yet stays marked; call again.
+        """
+        done = 0
+        while taken := self._marks.take(now_ns, int(delay_s * 1e9), MARKS_AT_ONCE):
+            for job in jobs(taken):
+                self._run(job)
+                self._marks.clear(job.taken)
+                done += len(job.taken)
+        return done
+
+    def mark(self, start_ns: int, end_ns: int) -> int:
+        """Mark everything that the database holds in a range, to have it rolled up anew; return the number of device hours."""
+        count = 0
+        for group in GROUPS:
+            hours: Touched = set()
+            for row in self._reader.rows(group, start_ns, end_ns):
+                key = (group, hour(row.time_ns)[0], row.tags["site"], row.tags["device"])
+                if key not in hours and len(hours) >= MARKS_AT_ONCE:
+                    self._touch(hours)
+                    count += len(hours)
+                    hours = set()
+                hours.add(key)
+            self._touch(hours)
+            count += len(hours)
+        return count
+
+    def waiting(self) -> int:
+        """Periods of devices that are out of date, those still running included."""
+        return self._marks.waiting()
+
+    def close(self) -> None:
+        """Close the marks, the reader and the sink."""
+        self._marks.close()
+        self._reader.close()
+        self._sink.close()
+
+    def _touch(self, hours: Touched) -> None:
+        if not hours:
+            return
+        try:
+            self._marks.touch(marks(hours, self._zone), self._clock())
+        except sqlite3.Error as error:
+            raise Unavailable(f"the marks of the roll-ups cannot be written: {error}") from error
+
+    def _run(self, job: "Job") -> None:
+        site, device = next(iter(job.devices)) if len(job.devices) == 1 else (None, None)
+        rows = self._reader.rows(job.measurement, job.starts[0], job.end_ns, site, device)
+        points = roll_up(rows, job.suffix, job.measurement, job.starts, job.devices)
+        while batch := list(islice(points, POINTS_AT_ONCE)):
+            for refused in self._write_points(batch):
+                # Ours are well-formed: a field of another type is there, or a retention was set. The period is not tried again.
+                log.error("roll-up refused: %s %s %s", refused.point.measurement, refused.reason, refused.detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One query: neighbouring periods of one measurement for the same devices."""
+
+    suffix: str
+    measurement: str
+    starts: list[int]
+    end_ns: int
+    devices: frozenset[tuple[str, str]]
+    taken: list[Taken]
+
+
+def touched(entries: Iterable[Entry]) -> Touched:
+    """What these entries touch. Events, losses, states of devices and alerts are not rolled up."""
+    hours: Touched = set()
+    for entry in entries:
+        if type(entry) is Readings:
+            start = entry.time_ns - entry.time_ns % HOUR_NS
+            for measurement in _measurements(tuple([reading.name for reading in entry.values])):
+                hours.add((measurement, start, entry.site, entry.device))
+    return hours
+
+
+@lru_cache(maxsize=4096)
+def _measurements(names: tuple[str, ...]) -> frozenset[str]:
+    known = (QUANTITIES.get(split_name(name)[0]) for name in names)
+    return frozenset(quantity.group for quantity in known if quantity is not None)  # the sink refuses the others
+
+
+def marks(hours: Iterable[tuple[str, int, str, str]], zone: ZoneInfo) -> set[Mark]:
+    """The hours themselves and the days they belong to."""
+    found: set[Mark] = set()
+    for measurement, start, site, device in hours:
+        found.add(Mark(HOURLY, measurement, start, start + HOUR_NS, site, device))
+        for day_start, day_end in days_of_hour(start, zone):
+            found.add(Mark(DAILY, measurement, day_start, day_end, site, device))
+    return found
+
+
+def jobs(taken: Iterable[Taken]) -> list[Job]:
+    """As few queries as the marks (sorted by suffix, measurement, start) allow without reading what is not marked."""
+    found: list[Job] = []
+    for (suffix, measurement, start), group in groupby(taken, key=lambda t: t.mark[:3]):
+        now = list(group)
+        devices = frozenset((t.mark.site, t.mark.device) for t in now)
+        end = now[0].mark.end_ns
+        last = found[-1] if found else None
+        if (
+            last is not None
+            and (last.suffix, last.measurement, last.end_ns, last.devices) == (suffix, measurement, start, devices)
+            and end - last.starts[0] <= LONGEST_RANGE_NS
+        ):
+            found[-1] = Job(suffix, measurement, [*last.starts, start], end, devices, last.taken + now)
+        else:
+            found.append(Job(suffix, measurement, [start], end, devices, now))
+    return found
