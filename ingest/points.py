@@ -230,7 +230,7 @@ def _cast(reading: Reading, where: Column) -> Reading:
     """The reading as it is stored: its value as the catalogue says, its texts clean."""
     value, raw, calibration = reading.value, reading.raw, reading.calibration
     if value is None:
-        return Reading(reading.name, None, Flag.MISSING)
+        return Reading(reading.name, None, int(Flag.MISSING))
     if reading.flag not in _FLAGS:
         raise Rejected("malformed_line", f"{reading.name} has flag {reading.flag}, which QARTOD does not know")
     if where.is_text:
