@@ -101,7 +101,7 @@ class Session:
         self._told = ("", "")
         self._stop = asyncio.Event()
         self._connection: Connection | None = None
-        self._paused = False
+        self._holds: set[str] = set()
         self._queue: deque[_Outgoing] = deque()
         self._in_flight: dict[int, _Outgoing] = {}
         self._last_id = 0
@@ -182,17 +182,17 @@ class Session:
         self._queue.append(_Outgoing(topic, payload, retain))
         self.on_writable()
 
-    def pause(self) -> None:
-        """Stop reading, also over reconnects; the broker keeps the rest. What was read already is still handed over."""
-        self._paused = True
+    def pause(self, why: str) -> None:
+        """Stop reading until `resume` was called for each reason; holds over reconnects. What was read is still handed over."""
+        self._holds.add(why)
         if self._connection is not None and self._connection.accepted:
-            self._connection.hold("caller")
+            self._connection.hold(f"caller: {why}")
 
-    def resume(self) -> None:
-        """Read again after `pause`."""
-        self._paused = False
+    def resume(self, why: str) -> None:
+        """Read again after `pause(why)`, if nobody else has a reason."""
+        self._holds.discard(why)
         if self._connection is not None:
-            self._connection.release("caller")
+            self._connection.release(f"caller: {why}")
 
     def drop(self, reason: str) -> None:
         """End the connection now; everything not acknowledged comes again after the reconnect."""
@@ -224,8 +224,8 @@ class Session:
         qos = mqtt5.QoS.AT_LEAST_ONCE
         filters = [mqtt5.TopicFilter(pattern, max_qos=qos, retain_as_published=False) for pattern in self._subscriptions]
         connection.write(mqtt5.SubscribePacket(SUBSCRIBE_ID, filters).write())
-        if self._paused:
-            connection.hold("caller")
+        for why in self._holds:
+            connection.hold(f"caller: {why}")
         self._tell("connected", None)
         self._flush()
 

@@ -20,6 +20,8 @@ from edge_gateway.transaction import Commit, Lane
 
 log = logging.getLogger(__name__)
 
+_BUSY = "commits are behind"
+
 
 class Source(Protocol):
     """Where messages come from and acknowledgements go: a broker session."""
@@ -27,11 +29,11 @@ class Source(Protocol):
     def acknowledge(self, packet_ids: Sequence[int], generation: int) -> None:
         """Tell the broker that these are on disk."""
 
-    def pause(self) -> None:
+    def pause(self, why: str) -> None:
         """Stop reading."""
 
-    def resume(self) -> None:
-        """Read again."""
+    def resume(self, why: str) -> None:
+        """Read again, if nobody else has a reason."""
 
 
 class Publication(Protocol):
@@ -119,7 +121,7 @@ class Committer:
                 self._acks.append(Acks(source, generation, packet_ids))
         waiting = self._pipeline.work.messages
         if waiting >= 4 * self._commit_messages and source not in self._paused:
-            source.pause()
+            source.pause(_BUSY)
             self._paused.append(source)
         self.soon(urgent or waiting >= self._commit_messages)
 
@@ -153,8 +155,8 @@ class Committer:
             await loop.run_in_executor(self._thread, self._store.commit, commit)
         except Unavailable as error:
             self._acks.clear()
-            self._paused.clear()
             self._again = False
+            self._resume()
             self._running = None
             self._failed(error)
             return
@@ -165,9 +167,7 @@ class Committer:
             ack.source.acknowledge(ack.packet_ids, ack.generation)
         self._receipts.owe(owed)
         self._desk.saved()
-        for source in self._paused:
-            source.resume()
-        self._paused.clear()
+        self._resume()
         self._saved(len(work.data) + len(work.events))
         waiting = self._pipeline.work
         again, self._again = self._again, False
@@ -182,6 +182,11 @@ class Committer:
         pack = state.pack
         commit.devices = [(site, device, pack(known)) for (site, device), known in work.touched.items()]
         return commit
+
+    def _resume(self) -> None:
+        for source in self._paused:
+            source.resume(_BUSY)
+        self._paused.clear()
 
     async def drain(self) -> None:
         """Commit what is waiting; used at the end, when no more messages come."""

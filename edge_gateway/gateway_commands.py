@@ -32,10 +32,14 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
         }
 
     async def accept(arguments: Mapping[str, Any]) -> Any:
-        return gateway.desk.accept(_text(arguments, "id"), _text(arguments, "by"))
+        alert = gateway.desk.accept(_text(arguments, "id"), _text(arguments, "by"))
+        await gateway.committer.drain()
+        return alert
 
     async def close(arguments: Mapping[str, Any]) -> Any:
-        return gateway.desk.close(_text(arguments, "id"), _text(arguments, "by"), _text(arguments, "reason"))
+        alert = gateway.desk.close(_text(arguments, "id"), _text(arguments, "by"), _text(arguments, "reason"))
+        await gateway.committer.drain()
+        return alert
 
     async def retry_dead(arguments: Mapping[str, Any]) -> dict[str, str]:
         return {str(number): await _retry(gateway, number) for number in _numbers(arguments)}

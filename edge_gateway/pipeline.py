@@ -10,8 +10,8 @@ from enum import Enum
 from typing import Final
 
 from edge_gateway import clock, state, topics
-from edge_gateway.catalog import QUANTITIES
-from edge_gateway.decoders.senml import Record, decode
+from edge_gateway.catalog import EVENTS, QUANTITIES
+from edge_gateway.decoders.senml import decode, identity
 from edge_gateway.decoders.status import decode_status
 from edge_gateway.errors import Rejected
 from edge_gateway.events import Entry, Event, Flag, Loss, Reading, Readings, StatusChange, TimeQuality
@@ -158,12 +158,10 @@ class Pipeline:
         channel = speaker.address.channel
         if channel is Up.STATUS:
             return self._status(speaker, topic, payload, received_ns, retained)
-        records: list[Record] = []
         try:
-            records = decode(payload)
-            message = validate(records, speaker.address, speaker.device)
+            message = validate(decode(payload), speaker.address, speaker.device)
         except Rejected as error:
-            return self._refuse(error, speaker, records, topic, payload, received_ns)
+            return self._refuse(error, speaker, topic, payload, received_ns)
         return self._sequenced(speaker, message, topic, payload, received_ns, retry)
 
     def _speaker(self, topic: str) -> Speaker:
@@ -258,7 +256,8 @@ class Pipeline:
             values = instant.values
             if time_ns in speaker.instants:
                 time_ns, quality = self._apart(speaker, time_ns, quality, values)
-            if speaker.is_event:
+            # An SOS that came in the wrong lane is still an SOS.
+            if speaker.is_event or values[0].name in EVENTS:
                 self._append_event(speaker, message, time_ns, quality, received_ns, values)
             else:
                 self.work.data.append(
@@ -399,12 +398,10 @@ class Pipeline:
         self.work.count("messages_duplicate")
         return Outcome.DUPLICATE
 
-    def _refuse(
-        self, error: Rejected, speaker: Speaker, records: list[Record], topic: str, payload: bytes, received_ns: int
-    ) -> Outcome:
+    def _refuse(self, error: Rejected, speaker: Speaker, topic: str, payload: bytes, received_ns: int) -> Outcome:
         """The whole message can never be accepted. If its identity can be read, the device is told to forget it."""
         known = speaker.state
-        boot_number, seq = identity(records)
+        boot_number, seq = identity(payload) or (None, None)
         if boot_number is not None and seq is not None:
             boot, _ = known.boot(boot_number)
             verdict = boot.take(seq, zlib.crc32(payload))
@@ -461,16 +458,6 @@ class Pipeline:
         if receipt is None:
             receipt = self.work.receipts[key] = Receipt()
         return receipt
-
-
-def identity(records: list[Record]) -> tuple[int | None, int | None]:
-    """Boot and seq of a message that failed validation, where they can be believed."""
-    if not records:
-        return None, None
-    boot, seq = records[0].boot, records[0].seq
-    if type(boot) is int and type(seq) is int and 0 <= boot < 1 << 32 and 1 <= seq < 1 << 32:
-        return boot, seq
-    return None, None
 
 
 def own_readings(device: str, site: str, values: dict[str, float], now_ns: int, boot: int, seq: int) -> Readings:

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 DROPPED_TOPIC: Final = "$SYS/broker/publish/messages/dropped"
 _WAL_CHECKPOINT: Final = 8 << 20
+_FULL: Final = "the disk is full"
 
 
 class Gateway:
@@ -64,7 +65,7 @@ class Gateway:
             self._on_events,
             self._on_broker,
         )
-        self.data = Session(settings.broker, "kanhu-gateway-data", ["kanhu/1/+/+/up/data"], self._on_data, None)
+        self.data = Session(settings.broker, "kanhu-gateway-data", ["kanhu/1/+/+/up/data"], self._on_data, self._on_data_broker)
         self.receipts = Receipts(self.events.publish)
         self.committer = Committer(
             self.pipeline,
@@ -124,8 +125,8 @@ class Gateway:
         self._stopping.set()
 
     async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
-        self.data.pause()
-        self.events.pause()
+        self.data.pause("ending")
+        self.events.pause("ending")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.committer.drain(), 4.0)
         self.receipts.send_due()
@@ -159,12 +160,11 @@ class Gateway:
         self.troubles.set("broker_drops", f"the broker dropped {self.broker_dropped} messages" if self.broker_dropped else "")
 
     def _on_broker(self, state: str, detail: str) -> None:
-        if state == "connected":
-            self.troubles.set("broker", "")
-            self.desk.listening(True)
-        else:
-            self.troubles.set("broker", detail)
-            self.desk.listening(False)
+        self.troubles.set("broker", detail)
+        self.desk.listening(state == "connected")
+
+    def _on_data_broker(self, state: str, detail: str) -> None:
+        self.troubles.set("broker_data", detail)
 
     def _database_told(self, trouble: str) -> None:
         self.troubles.set("database", trouble)
@@ -185,7 +185,7 @@ class Gateway:
             # Readings stay with the devices until there is room; events go on in the room the ballast gives up.
             self.full = True
             self.ballast.drop()
-            self.data.pause()
+            self.data.pause(_FULL)
         self._restore()
         self.data.drop("not saved")
         self.events.drop("not saved")
@@ -206,7 +206,7 @@ class Gateway:
         if self.full and self.ballast.lay():
             self.full = False
             self.troubles.set("store", "")
-            self.data.resume()
+            self.data.resume(_FULL)
         elif not self.full:
             self.troubles.set("store", "")
         if self.store.wal_bytes() > _WAL_CHECKPOINT:

@@ -48,6 +48,7 @@ TIME_QUALITY: Final[dict[int, str]] = {
     TimeQuality.REPAIRED: "repaired",
     TimeQuality.RECEIPT: "receipt",
     TimeQuality.SHIFTED: "shifted",
+    TimeQuality.LATE: "late",
 }
 CLOCK_ERROR_TOLD_S: Final = 1.0  # below it the error is normal and would cost every line a field
 

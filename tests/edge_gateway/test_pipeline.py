@@ -222,3 +222,24 @@ def test_every_message_is_counted_once(pipeline: Pipeline) -> None:
         "messages_held": 1,
         "messages_dead": 3,
     }
+
+
+def test_a_refused_message_is_rejected_by_name_even_when_it_cannot_be_decoded(pipeline: Pipeline) -> None:
+    payload = b'[{"boot":1,"seq":7,"n":"temperature","v":21.5'
+    assert pipeline.take(DATA, payload, NOW) is Outcome.DEAD
+    assert pipeline.work.receipts["wutong", "home-1", 1].rejected == [7]
+    assert pipeline.take(DATA, payload, NOW) is Outcome.DUPLICATE
+
+
+def test_an_sos_in_the_wrong_lane_is_still_an_event(pipeline: Pipeline) -> None:
+    judged: list[object] = []
+    again = Pipeline(KNOWN, LIMITS, judged.append)
+    again.take(DATA, pack(1, {"n": "sos", "vb": True}), NOW)
+    assert [e.kind for e in again.work.events if isinstance(e, Event)] == ["sos"]
+    assert len(judged) == 1 and again.work.receipts["wutong", "home-1", 1].events == [1]
+
+
+def test_every_time_quality_has_a_word_in_the_database() -> None:
+    from ingest.points import TIME_QUALITY
+
+    assert set(TIME_QUALITY) == set(TimeQuality) - {TimeQuality.DEVICE}

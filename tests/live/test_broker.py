@@ -310,10 +310,10 @@ async def test_a_closed_session_ends_also_while_the_broker_is_away(mosquitto: Mo
 async def test_a_slow_consumer_pauses_and_the_broker_drops_nothing(mosquitto: Mosquitto) -> None:
     pipeline = Pipeline(acknowledge=True)
     async with running(mosquitto.settings(receive_maximum=500), pipeline) as session:
-        session.pause()
+        session.pause("busy")
         await in_thread(send, mosquitto, 6000)
         assert len(pipeline.messages) < 1000
-        session.resume()
+        session.resume("busy")
         await soon(lambda: len(pipeline.messages) == 6000, 20.0)
     assert numbers(pipeline.messages) == list(range(6000))
     assert await asyncio.to_thread(mosquitto.dropped) == 0
@@ -336,14 +336,14 @@ async def test_memory_is_bounded_when_the_pipeline_never_acknowledges(mosquitto:
 async def test_a_pause_holds_over_a_reconnect(mosquitto: Mosquitto) -> None:
     pipeline = Pipeline(acknowledge=True)
     async with running(mosquitto.settings(keepalive_s=2), pipeline) as session:
-        session.pause()
+        session.pause("busy")
         session.drop("test")
         await soon(lambda: session.counters.connects == 2)
         await in_thread(send, mosquitto, 5)
         await asyncio.sleep(2.5)  # longer than the keepalive: not reading is not being dead
         assert session.counters.connects == 2
         assert pipeline.messages == []
-        session.resume()
+        session.resume("busy")
         await soon(lambda: len(pipeline.messages) == 5)
 
 
@@ -467,9 +467,9 @@ async def test_over_tls_nothing_is_lost_either_when_the_consumer_is_slow(
 ) -> None:
     pipeline = Pipeline(acknowledge=True)
     async with running(tls(mosquitto_tls, certificates, "gateway"), pipeline) as session:
-        session.pause()
+        session.pause("busy")
         await in_thread(send, mosquitto_tls, 2000)
-        session.resume()
+        session.resume("busy")
         await soon(lambda: len(pipeline.messages) > 200)
         session.drop("test")
         await soon(lambda: len(set(numbers(pipeline.messages))) == 2000)
