@@ -14,6 +14,7 @@ from edge_gateway.errors import Misconfigured, Unavailable
 from ingest.connection import Answer
 
 DETAIL_CHARS: Final = 300
+IS_IT_ONE: Final = "is influx.url a database of the kind influx.kind says?"
 
 _QUOTED: Final = "unable to parse '"
 _CONFLICT: Final = re.compile(r'input field "(.+?)" on measurement "(.+?)"')
@@ -69,7 +70,7 @@ def meaning(answer: Answer) -> Trouble | None:
     if 300 <= status < 400:
         raise Misconfigured(f"the database redirects to {answer.location[:200]!r}", "set influx.url to where it really is")
     if 400 <= status < 500 and status not in (408, 425, 429):
-        hint = _HINTS.get(status, "is influx.url a database of the kind influx.kind says?")
+        hint = _HINTS.get(status, IS_IT_ONE)
         raise Misconfigured(f"the database answered {status}: {text[:DETAIL_CHARS]}", hint)
     raise Unavailable(f"the database answered {status}: {text[:DETAIL_CHARS]}", answer.retry_after_s)
 

@@ -31,7 +31,11 @@ class Connection:
     """Used by one thread. A failed request closes it: a late answer can never be taken for the next one's."""
 
     def __init__(self, url: str, headers: Mapping[str, str], timeout_s: float) -> None:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            parts, port = urlsplit(""), None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Misconfigured("influx.url is no http or https address", "for example http://127.0.0.1:8086")
         if parts.username or parts.password:
@@ -42,7 +46,7 @@ class Connection:
         self._path = parts.path.rstrip("/")
         self._headers = dict(headers)
         make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._http = make(parts.hostname, parts.port, timeout=timeout_s)
+        self._http = make(parts.hostname, port, timeout=timeout_s)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Raises `Unavailable` when no whole answer came, `Misconfigured` when the server's certificate is not trusted."""
@@ -88,7 +92,7 @@ def retry_after_s(value: str, date: str | None) -> float | None:
     Returns:
         0 to one hour; None when it makes no sense.
     """
-    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value.strip()):
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value.strip()):
         return min(float(value), MAX_RETRY_AFTER_S)
     try:
         then = parsedate_to_datetime(value)

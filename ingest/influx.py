@@ -6,11 +6,11 @@ from urllib.parse import urlencode
 
 from isal import igzip
 
-from edge_gateway.errors import Rejected, Unavailable
+from edge_gateway.errors import Misconfigured, Rejected, Unavailable
 from edge_gateway.events import Entry
 from edge_gateway.settings import Influx, secret
 from edge_gateway.sink import Refusal
-from ingest.answers import Trouble, meaning, named
+from ingest.answers import IS_IT_ONE, Trouble, meaning, named
 from ingest.connection import Answer, Connection, authorization, basic
 from ingest.line_protocol import line
 from ingest.points import Point, RefusedPoint, points
@@ -89,7 +89,7 @@ class InfluxSink:
             if trouble is None:
                 continue
             if not trouble.explained:
-                self._require_witness(chosen, trouble)
+                self._require_witness(chosen, answer, trouble)
                 suspected = True
             bad = {part[position]: why for position, why in named(answer, chosen).items()}
             if not bad and (len(part) == 1 or trouble.dropped >= len(part)):
@@ -121,16 +121,17 @@ class InfluxSink:
         self._stuck = (first, self._stuck[1] + 1 if self._stuck[0] == first else 1)
         return self._stuck[1] >= STUCK_AFTER
 
-    def _require_witness(self, chosen: Sequence[bytes], trouble: Trouble) -> None:
+    def _require_witness(self, chosen: Sequence[bytes], answer: Answer, trouble: Trouble) -> None:
         """Return only if the database takes some line right now: then a line it does not take is itself to blame.
 
         Raises:
-            Unavailable: it takes nothing, so nothing may be refused.
+            Unavailable, Misconfigured: it takes nothing, so nothing may be refused.
         """
         for one in [self._witness] if self._witness else [chosen[0], chosen[len(chosen) // 2], chosen[-1]]:
             if self._send([one], suspected=True)[1] is None:
                 return
-        raise Unavailable(f"the database takes no line at all: {trouble.detail}")
+        told = f"the database takes no line at all, {answer.status}: {trouble.detail}"
+        raise Unavailable(told) if answer.status >= 500 else Misconfigured(told, IS_IT_ONE)
 
 
 def batches(lines: Sequence[bytes], most: int) -> Iterator[list[int]]:
