@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from math import inf
 from random import Random
 from typing import Final
 
@@ -54,6 +55,7 @@ class Summary:
 
     Attributes:
         published: messages given to the broker, repeats included.
+        plan_done: everything planned was written; false when time ran out first.
         problem: why a connection is down; "" when none is.
         true_s: the simulated world's time.
     """
@@ -98,7 +100,7 @@ class Fleet:
         self.summary = Summary()
         self.mangle: Mangle | None = None
         self._guests: dict[Key, list[SimulatedDevice]] = {}
-        self._plan, self._next = plan, next(plan, None)
+        self._plan, self._next, self._plan_done = plan, next(plan, None), False
         self._pace, self._backlog = pace, backlog
         self._on_progress, self._progress_s = on_progress, progress_s
         self._random = Random(seed)
@@ -142,22 +144,17 @@ class Fleet:
         self._calls.put(action)
 
     def run(self, duration_s: float | None = None, drain_s: float = 0.0) -> Summary:
-        """Follow the plan for `duration_s` (None: to its end), then wait at most `drain_s` until every outbox is empty."""
-        self._origin = time.monotonic()
-        ends = None if duration_s is None else self._origin + duration_s
-        try:
-            self._until(lambda: self._next is None or (ends is not None and time.monotonic() >= ends))
-            self._next = None
-            drained_by = time.monotonic() + drain_s
-            self._until(lambda: time.monotonic() >= drained_by or not any(d.ledger.open for d in self.devices.values()))
-        finally:
-            for topic in self._retained:
-                self._links[0].publish(topic, b"", retain=True)
-            for link in self._links:
-                link.close()
-            self._report()
-            self._selector.close()
-        return self.summary
+        """Follow the plan for `duration_s` (None: to its end), then wait at most `drain_s` until every outbox is empty.
+
+        What the plan holds for the time before `pace.start_s` is written at once: the devices arrive with a backlog.
+        """
+        ends = time.monotonic() + (inf if duration_s is None else duration_s)
+        return self._run(ends, lambda: time.monotonic() + drain_s)
+
+    def run_to_the_end(self, deadline_s: float) -> Summary:
+        """Until the plan is through and every outbox empty, or so many seconds have passed."""
+        ends = time.monotonic() + deadline_s
+        return self._run(ends, lambda: ends)
 
     # What may only be used on the fleet's thread, by `call` or by a fault.
 
@@ -199,6 +196,22 @@ class Fleet:
         )
 
     # The loop.
+
+    def _run(self, ends: float, drain_ends: Callable[[], float]) -> Summary:
+        self._origin = time.monotonic()
+        try:
+            self._until(lambda: self._next is None or time.monotonic() >= ends)
+            self._plan_done, self._next = self._next is None, None
+            drained_by = drain_ends()
+            self._until(lambda: time.monotonic() >= drained_by or not any(d.ledger.open for d in self.devices.values()))
+        finally:
+            for topic in self._retained:
+                self._links[0].publish(topic, b"", retain=True)
+            for link in self._links:
+                link.close()
+            self._report()
+            self._selector.close()
+        return self.summary
 
     def _until(self, done: Callable[[], bool]) -> None:
         look_at = report_at = 0.0
@@ -323,7 +336,7 @@ class Fleet:
             published=self._published,
             elapsed_s=time.monotonic() - self._origin,
             true_s=self.true_s,
-            plan_done=self._next is None,
+            plan_done=self._plan_done,
             problem=next((link.problem for link in self._links if link.problem and not link.up), ""),
         )
         if self._on_progress is not None:

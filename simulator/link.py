@@ -83,6 +83,7 @@ class Link:
 
     def connect(self, will: Will | None = None) -> None:
         """Begin a connection; blocks for at most `CONNECT_TIMEOUT_S`. `problem` says why it did not work."""
+        self.problem = ""
         access, own = self._access, self._access.device_passwords
         name = "/".join(self.keys[0])
         client = paho.Client(
