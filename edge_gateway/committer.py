@@ -111,7 +111,12 @@ class Committer:
         take = self._pipeline.take
         packet_ids = []
         for message in messages:
-            take(message.topic, message.payload, now_ns, message.retain)
+            try:
+                take(message.topic, message.payload, now_ns, message.retain)
+            except Exception as error:
+                # A fault of ours: this message must not come again and again and stop its neighbours.
+                log.exception("deciding a message of %r", message.topic[:200])
+                self._pipeline.bury_unexpected(message.topic, message.payload, now_ns, error)
             if message.packet_id is not None:
                 packet_ids.append(message.packet_id)
         if packet_ids:
@@ -144,16 +149,19 @@ class Committer:
     async def _commit(self) -> None:
         work, acks = self._pipeline.take_work(), self._acks
         self._acks = []
-        changes = self._desk.take()
-        work.events += changes.entries
-        commit = self._encode(work)
-        commit.alerts = list(changes.alerts)
-        owed = self._receipts.snapshot(work, self._pipeline)
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
+            changes = self._desk.take()
+            work.events += changes.entries
+            commit = self._encode(work)
+            commit.alerts = list(changes.alerts)
+            owed = self._receipts.snapshot(work, self._pipeline)
             await loop.run_in_executor(self._thread, self._store.commit, commit)
-        except Unavailable as error:
+        except Exception as error:
+            if not isinstance(error, Unavailable):
+                log.exception("saving")
+                error = Unavailable(f"saving failed: {error!r}")
             self._acks.clear()
             self._again = False
             self._resume()

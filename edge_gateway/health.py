@@ -73,6 +73,8 @@ class Health(Collector):
     def write_readings(self) -> None:
         """Put the numbers into the outbox, like those of any device."""
         g = self._gateway
+        if g.full:
+            return
         self._seq += 1
         g.pipeline.work.data.append(own_readings(DEVICE, SITE, self.numbers(), g.clock_ns(), self._boot, self._seq))
         g.committer.soon()

@@ -352,6 +352,7 @@ class Pipeline:
         later = known.boots[known.boots.index(boot) + 1]
         if later.first_ns and time_ns > later.first_ns + _OVERLAP_NS:
             known.counters.two_devices += 1
+            self.work.count("two_devices")
 
     def _close_lost(self, speaker: Speaker, message: Message, lost_boot: int, first: int, last: int, received_ns: int) -> None:
         known, device = speaker.state, speaker.device
@@ -432,6 +433,10 @@ class Pipeline:
                 payload,
             )
         )
+
+    def bury_unexpected(self, topic: str, payload: bytes, received_ns: int, error: Exception) -> None:
+        """A message met a fault of ours: keep it where a person sees it, with what went wrong."""
+        self._bury(Rejected("internal_error", repr(error)[:500]), topic, payload, received_ns, None, None)
 
     def _bury(
         self,

@@ -27,6 +27,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "bad_status": "The birth or will is no JSON object, or a field is of the wrong type or out of range. Mend that field.",
         "identity_conflict": "`(boot, seq)` came before with other content. Take a new `boot` at every start.",
         "too_many_gaps": "More than 4,096 holes in the numbers of one boot. Count `seq` by one, and declare what is lost.",
+        "internal_error": "The gateway failed on this message. Report it with the dead letter; a person may retry it.",
         # one record; its neighbours are kept
         "not_a_record": "Something in the array that is no object. Mend the encoder.",
         "no_name": "No `n`, or not a text. Name the quantity.",

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-from edge_gateway import commands, registry
+from edge_gateway import commands, registry, systemd
 from edge_gateway.alert_desk import AlertDesk
 from edge_gateway.broker import Incoming, Session
 from edge_gateway.clock import Limits
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 DROPPED_TOPIC: Final = "$SYS/broker/publish/messages/dropped"
 _WAL_CHECKPOINT: Final = 8 << 20
 _FULL: Final = "the disk is full"
+_FULL_RETRY_S: Final = 30.0
+_NAMES_S: Final = 600.0
 
 
 class Gateway:
@@ -54,6 +56,8 @@ class Gateway:
         self.store = Store(settings.store_file, g.held_messages, g.dead_letters, g.outbox_quota_mb << 20)
         self._registry_seen = 0.0
         self._held_waiting = True
+        self._full_since = 0.0
+        self._two_devices, self._two_devices_at = -1, 0.0
         known = registry.load(settings.registry)
         self.troubles = Troubles()
         self.desk = AlertDesk(settings.alerts, known, clock_ns, self._changed)
@@ -103,6 +107,7 @@ class Gateway:
                     self._every(1.0 / self.settings.gateway.receipts_per_s, self.receipts.send_due),
                     self._every(1.0, self._tick),
                     self._every(self.settings.gateway.readings_every_s, self.health.write_readings),
+                    systemd.live(),
                 )
             ]
             ready()
@@ -128,7 +133,10 @@ class Gateway:
         self.data.pause("ending")
         self.events.pause("ending")
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.committer.drain(), 4.0)
+            async with asyncio.timeout(4.0):
+                await self.committer.drain()
+                await self.desk.sender.close(2.0)
+                await self.committer.drain()
         self.receipts.send_due()
         await self.data.close()
         await self.events.close()
@@ -184,6 +192,7 @@ class Gateway:
         if isinstance(error, StoreFull) and not self.full:
             # Readings stay with the devices until there is room; events go on in the room the ballast gives up.
             self.full = True
+            self._full_since = time.monotonic()
             self.ballast.drop()
             self.data.pause(_FULL)
         self._restore()
@@ -203,14 +212,30 @@ class Gateway:
             self._held_waiting = release(self.settings.store_file, self.pipeline) > 0
             self.committer.soon()
         self.desk.tick(self.pipeline.states)
-        if self.full and self.ballast.lay():
-            self.full = False
-            self.troubles.set("store", "")
-            self.data.resume(_FULL)
-        elif not self.full:
-            self.troubles.set("store", "")
+        self._watch_room()
+        self._watch_names()
         if self.store.wal_bytes() > _WAL_CHECKPOINT:
             await self.in_store(self.store.checkpoint)
+
+    def _watch_room(self) -> None:
+        """Let readings in again when there is room; without room for the ballast too, for the outbox may have emptied."""
+        if self.full and (self.ballast.lay() or time.monotonic() > self._full_since + _FULL_RETRY_S):
+            self.full = False
+            self.data.resume(_FULL)
+        if not self.full:
+            self.troubles.set("store", "")
+
+    def _watch_names(self) -> None:
+        """Two devices with one name: say which, as long as it goes on."""
+        seen = self.totals().get("two_devices", 0)
+        if self._two_devices < 0:
+            self._two_devices = seen
+        if seen != self._two_devices:
+            names = [f"{k.site}/{k.device}" for k in self.pipeline.states.values() if k.counters.two_devices]
+            self.troubles.set("two_devices", f"two devices use one name: {', '.join(names[:10])}")
+            self._two_devices, self._two_devices_at = seen, time.monotonic()
+        elif time.monotonic() > self._two_devices_at + _NAMES_S:
+            self.troubles.set("two_devices", "")
 
     async def in_store(self, job: Callable[[], Any]) -> Any:
         """Run `job` in the one thread that may use the store."""

@@ -243,3 +243,9 @@ def test_every_time_quality_has_a_word_in_the_database() -> None:
     from ingest.points import TIME_QUALITY
 
     assert set(TIME_QUALITY) == set(TimeQuality) - {TimeQuality.DEVICE}
+
+
+def test_a_fault_of_ours_buries_its_message_and_not_its_neighbours(pipeline: Pipeline) -> None:
+    pipeline.bury_unexpected(DATA, b"payload", NOW, ZeroDivisionError("x"))
+    assert [(d.reason, d.payload) for d in pipeline.work.dead] == [("internal_error", b"payload")]
+    assert pipeline.take(DATA, pack(1), NOW) is Outcome.STORED
