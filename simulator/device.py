@@ -20,6 +20,7 @@ from simulator.senml import Encoding, Head, Instant, Loss, encode, stated_ns
 RESEND_AFTER_S: Final = 30.0
 RESEND_AT_MOST_S: Final = 600.0
 DECLARE_EVERY_S: Final = 5.0
+BOOTS_IN_BIRTH: Final = 256
 _JITTER: Final = 0.2
 
 
@@ -237,6 +238,8 @@ class SimulatedDevice:
             birth["config"] = self.config
         if self.config_error:
             birth["config_error"] = self.config_error
+        if oldest := self.outbox.oldest_by_boot:
+            birth["oldest"] = oldest[-BOOTS_IN_BIRTH:]
         return msgspec.json.encode(birth)
 
     def will(self) -> bytes:

@@ -107,6 +107,15 @@ class Outbox:
         return Ledger(self.generated, len(self.pending), self.receipted, self.rejected, self.declared_lost, self.undeclared)
 
     @property
+    def oldest_by_boot(self) -> list[tuple[int, int]]:
+        """(boot, lowest seq no receipt has settled), for each boot that has one; the latest boot last."""
+        lowest = {boot: queue[0].seq for boot, queue in self._by_boot.items() if queue}
+        for boot, seqs in self._dropped.items():
+            # Below the lowest the gateway may believe that all was receipted: not true of what is not declared yet.
+            lowest[boot] = min(min(seqs), lowest.get(boot, 2**32))
+        return list(lowest.items())
+
+    @property
     def full(self) -> bool:
         return len(self.pending) >= self.capacity
 

@@ -214,6 +214,21 @@ def test_birth_tells_time_and_uptime_unless_there_is_no_time() -> None:
     assert json.loads(d.will()) == {"online": False, "boot": 18}
 
 
+def test_birth_names_the_oldest_unsettled_number_of_each_boot() -> None:
+    d = device(capacity=4)
+    assert "oldest" not in json.loads(d.birth(WORLD))
+    for _ in range(3):
+        d.measure(instant(), WORLD)
+    d.due(0.0, WORLD)
+    d.receive_receipt(receipt(upto=1))
+    d.reboot(WORLD + 100)
+    d.measure(instant(), WORLD + 100)
+    assert json.loads(d.birth(WORLD + 101))["oldest"] == [[17, 2], [18, 1]]
+    for _ in range(3):
+        d.measure(instant(), WORLD + 102)  # drops 2 and 3 of boot 17, which is not declared yet
+    assert json.loads(d.birth(WORLD + 103))["oldest"] == [[18, 1], [17, 2]]
+
+
 def test_a_wrong_clock_moves_what_is_stated_and_not_what_is_true() -> None:
     d = device()
     d.clock = Clock("rtc", offset_s=-3600.0)
