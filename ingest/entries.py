@@ -191,7 +191,7 @@ class _Cells:
             return None
         try:
             number = float(value)
-        except ValueError:
+        except (TypeError, ValueError):
             raise Rejected("not_a_number", f"{name} is {str(value)[:60]!r}") from None
         if not isfinite(number):
             raise Rejected("not_a_number", f"{name} is {number}")
@@ -201,7 +201,7 @@ class _Cells:
         value = self.get(name)
         try:
             whole = int(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise Rejected("not_a_number", f"{name} is {str(value)[:60]!r}; a whole number") from None
         if not 0 <= whole <= _LARGEST_WHOLE:
             raise Rejected("not_a_number", f"{name} is {whole}; 0 to {_LARGEST_WHOLE}")

@@ -95,7 +95,7 @@ class _Parquet:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self._pa, self._count = pa, 0
+        self._pa, self._name, self._count = pa, path.name, 0
         try:
             self._file = pq.ParquetFile(path)
         except pa.ArrowInvalid as error:
@@ -107,6 +107,13 @@ class _Parquet:
             raise Misconfigured(f"{path.name}: column time is no timestamp", "write it as timestamp[ns, UTC]")
 
     def rows(self) -> Iterator[FileRow | RefusedRow]:
+        try:
+            yield from self._rows()
+        except (OSError, self._pa.ArrowException) as error:
+            hint = "what came before is stored; write the file anew"
+            raise Misconfigured(f"{self._name} is damaged after row {self._count}: {error}"[:300], hint) from error
+
+    def _rows(self) -> Iterator[FileRow]:
         pa = self._pa
         for batch in self._file.iter_batches(batch_size=5000):
             columns = [

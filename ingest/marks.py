@@ -2,11 +2,17 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Set
+from contextlib import contextmanager
 from pathlib import Path
+from secrets import randbits
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
-SEEN_AT_MOST: Final = 100_000  # marks remembered in memory; forgetting them only costs a repeated insert
+from ingest.aggregate import HOUR_NS, days_of_hour, hour
+from ingest.rows import DAILY, HOURLY
+
+SEEN_AT_MOST: Final = 100_000  # touches remembered in memory; to forget them only costs a repeated insert
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS mark (
@@ -16,7 +22,7 @@ CREATE TABLE IF NOT EXISTS mark (
     end_ns INTEGER NOT NULL,
     site TEXT NOT NULL,
     device TEXT NOT NULL,
-    version INTEGER NOT NULL,    -- a new one at each touch after a take: what was touched meanwhile is not cleared
+    version INTEGER NOT NULL,    -- random, new at each touch and take: what was touched since it was taken is not cleared
     touched_ns INTEGER NOT NULL,
     PRIMARY KEY (suffix, measurement, start_ns, site, device)
 ) WITHOUT ROWID
@@ -27,17 +33,22 @@ ON CONFLICT DO UPDATE SET version = excluded.version, touched_ns = excluded.touc
 """
 # A touch that lies in the future was made by a clock that has been set back since: due, not stuck.
 _DUE: Final = """
-SELECT suffix, measurement, start_ns, end_ns, site, device, version FROM mark
+SELECT suffix, measurement, start_ns, end_ns, site, device FROM mark
 WHERE end_ns <= :now AND (touched_ns <= :now - :delay OR touched_ns > :now)
 ORDER BY suffix, measurement, start_ns LIMIT :limit
 """
-_CLEAR: Final = """
-DELETE FROM mark WHERE suffix = ? AND measurement = ? AND start_ns = ? AND site = ? AND device = ? AND version = ?
-"""
+_THIS: Final = "WHERE suffix = ? AND measurement = ? AND start_ns = ? AND site = ? AND device = ?"
+_TAKE: Final = f"UPDATE mark SET version = ? {_THIS}"
+_CLEAR: Final = f"DELETE FROM mark {_THIS} AND version = ?"
+
+
+# An hour to which something was written: measurement, start of the hour, site, device. A plain tuple: one is made for every
+# few readings on their way.
+Touch = tuple[str, int, str, str]
 
 
 class Mark(NamedTuple):
-    """One period of one device and measurement whose roll-up is out of date."""
+    """One period, hour or day, of one device and measurement whose roll-up is out of date."""
 
     suffix: str
     measurement: str
@@ -55,57 +66,62 @@ class Taken(NamedTuple):
 
 
 class Marks:
-    """A small SQLite file; `touch` and the others may be called from different threads."""
+    """A small SQLite file; threads may share one object, and processes (gateway and backfill) the file.
 
-    def __init__(self, file: Path) -> None:
+    Args:
+        file: made when missing.
+        zone: whose days.
+    """
+
+    def __init__(self, file: Path, zone: ZoneInfo) -> None:
+        self._zone = zone
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+        self._db = sqlite3.connect(file, timeout=10.0, isolation_level=None, check_same_thread=False)
         file.chmod(0o600)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        # FULL: the database forgets nothing after its answer, so neither may the mark that belongs to it.
+        # No WAL: before SQLite 3.51.3 two processes that write and checkpoint a WAL at one moment can damage it.
+        # FULL: the outbox forgets after the database's answer, and then the mark must not be lost either.
+        self._db.execute("PRAGMA journal_mode = TRUNCATE")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(_SCHEMA)
-        self._version: int = self._db.execute("SELECT coalesce(max(version), 0) FROM mark").fetchone()[0]
-        self._seen: set[Mark] = set()  # on disk, and not taken since
+        self._seen: set[Touch] = set()  # their marks are on disk, and nobody has taken them since
+        self._others = self._data_version()
 
-    def touch(self, marks: Iterable[Mark], now_ns: int) -> None:
-        """Return when every mark is on disk; free of charge for those that are there already and wait."""
+    def touch(self, touches: Set[Touch], now_ns: int) -> None:
+        """Return when the hours and their days are on disk; free of charge for those that are there already and wait."""
         with self._lock:
-            new = [mark for mark in marks if mark not in self._seen]
+            others = self._data_version()
+            if others != self._others:  # another process may have taken what we remember
+                self._others = others
+                self._seen.clear()
+            new = touches - self._seen
             if not new:
                 return
-            self._version += 1
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._db.executemany(_TOUCH, [(*mark, self._version, now_ns) for mark in new])
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            if len(self._seen) + len(new) > SEEN_AT_MOST:
+            version = randbits(62)
+            with self._transaction():
+                self._db.executemany(_TOUCH, [(*mark, version, now_ns) for mark in self._marks(new)])
+            if len(self._seen) > SEEN_AT_MOST:
                 self._seen.clear()
-            self._seen.update(new[:SEEN_AT_MOST])
+            self._seen |= new
 
     def take(self, now_ns: int, delay_ns: int, limit: int) -> list[Taken]:
         """Marks whose period is over, touched at least `delay_ns` ago, in order; they stay on disk until `clear`."""
         with self._lock:
-            rows = self._db.execute(_DUE, {"now": now_ns, "delay": delay_ns, "limit": limit}).fetchall()
-            taken = [Taken(Mark(*row[:6]), row[6]) for row in rows]
-            self._seen.difference_update(t.mark for t in taken)
-            return taken
+            due = [Mark(*row) for row in self._db.execute(_DUE, {"now": now_ns, "delay": delay_ns, "limit": limit})]
+            if not due:
+                return []
+            version = randbits(62)
+            with self._transaction():  # also tells the other processes, see `touch`
+                self._db.executemany(_TAKE, [(version, *_key(mark)) for mark in due])
+            for mark in due:
+                for start in range(hour(mark.start_ns)[0], mark.end_ns, HOUR_NS):
+                    self._seen.discard((mark.measurement, start, mark.site, mark.device))
+            return [Taken(mark, version) for mark in due]
 
     def clear(self, taken: Iterable[Taken]) -> None:
         """Forget marks whose roll-up is stored, but for those touched since they were taken."""
-        gone = [(*t.mark[:3], t.mark.site, t.mark.device, t.version) for t in taken]
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._db.executemany(_CLEAR, gone)
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
+        with self._lock, self._transaction():
+            self._db.executemany(_CLEAR, [(*_key(mark), version) for mark, version in taken])
 
     def waiting(self) -> int:
         """How many periods are out of date, those that are still running included."""
@@ -117,3 +133,32 @@ class Marks:
         """A second call does nothing."""
         with self._lock:
             self._db.close()
+
+    def _marks(self, touches: Iterable[Touch]) -> set[Mark]:
+        """The hours themselves and the days they belong to."""
+        found: set[Mark] = set()
+        for measurement, start, site, device in touches:
+            found.add(Mark(HOURLY, measurement, start, start + HOUR_NS, site, device))
+            for day_start, day_end in days_of_hour(start, self._zone):
+                found.add(Mark(DAILY, measurement, day_start, day_end, site, device))
+        return found
+
+    def _data_version(self) -> int:
+        """Changes when another connection has written."""
+        version: int = self._db.execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+
+def _key(mark: Mark) -> tuple[str, str, int, str, str]:
+    return mark.suffix, mark.measurement, mark.start_ns, mark.site, mark.device

@@ -10,8 +10,10 @@ the same period is computed again, with the same result, to the same series and 
 
 import logging
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, islice
@@ -24,12 +26,11 @@ from edge_gateway.errors import Unavailable
 from edge_gateway.events import Entry, Readings, split_name
 from edge_gateway.settings import Settings
 from edge_gateway.sink import Refusal, Sink
-from ingest.aggregate import HOUR_NS, days_of_hour, hour, roll_up
+from ingest.aggregate import HOUR_NS, hour, roll_up
 from ingest.influx import InfluxSink
-from ingest.marks import Mark, Marks, Taken
-from ingest.points import Point, RefusedPoint
+from ingest.marks import Marks, Taken, Touch
 from ingest.query import open_reader
-from ingest.rows import DAILY, GROUPS, HOURLY, Reader, rollup_database
+from ingest.rows import GROUPS, Reader, rollup_database
 from ingest.sinks import PointSink
 from ingest.tokens import in_role
 
@@ -52,11 +53,7 @@ def open_rollups(settings: Settings, sink: PointSink, zone: str = "Asia/Shanghai
     if settings.influx.url:
         influx = in_role(settings, "rollups")
         store = InfluxSink(influx.model_copy(update={"bucket": rollup_database(influx.bucket)}))
-    return RollupSink(sink, reader, store.write_points, settings.data_dir / "rollups.db", zone)
-
-
-Touched = set[tuple[str, int, str, str]]
-"""(measurement, start of the hour, site, device)"""
+    return RollupSink(sink, reader, store, settings.data_dir / "rollups.db", zone)
 
 
 class RollupSink:
@@ -67,7 +64,7 @@ class RollupSink:
     Args:
         sink: the database.
         reader: reads the same database; used by `recompute_due` only.
-        write_points: stores roll-ups, raises as `Sink.write`; used by `recompute_due` only.
+        store: takes the roll-ups. It may be `sink` itself, and then each waits for its turn.
         file: of the marks; made when missing. Whoever deletes it calls `mark` for the range afterwards.
         zone: whose days.
         clock: now, ns.
@@ -77,20 +74,22 @@ class RollupSink:
         self,
         sink: Sink,
         reader: Reader,
-        write_points: Callable[[Sequence[Point]], Sequence[RefusedPoint]],
+        store: PointSink,
         file: Path,
         zone: str = "Asia/Shanghai",
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self.name = sink.name
-        self._sink, self._reader, self._write_points = sink, reader, write_points
-        self._marks, self._zone, self._clock = Marks(file), ZoneInfo(zone), clock
+        self._sink, self._reader, self._store = sink, reader, store
+        self._turn: AbstractContextManager[object] = threading.RLock() if store is sink else nullcontext()
+        self._marks, self._clock = Marks(file, ZoneInfo(zone)), clock
 
     def write(self, entries: Sequence[Entry]) -> list[Refusal]:
         """See `Sink.write`. Also `Unavailable` when the marks cannot be written: then nothing was handed on."""
         hours = touched(entries)
         self._touch(hours)
-        refused = self._sink.write(entries)
+        with self._turn:
+            refused = self._sink.write(entries)
         # Once more: `recompute_due` may have taken a mark and asked the database before the data was there.
         self._touch(hours)
         return refused
@@ -113,7 +112,7 @@ class RollupSink:
         """Mark everything that the database holds in a range, to have it rolled up anew; return the number of device hours."""
         count = 0
         for group in GROUPS:
-            hours: Touched = set()
+            hours: set[Touch] = set()
             for row in self._reader.rows(group, start_ns, end_ns):
                 key = (group, hour(row.time_ns)[0], row.tags["site"], row.tags["device"])
                 if key not in hours and len(hours) >= MARKS_AT_ONCE:
@@ -130,16 +129,17 @@ class RollupSink:
         return self._marks.waiting()
 
     def close(self) -> None:
-        """Close the marks, the reader and the sink."""
+        """Close the marks, the reader, the store and the sink."""
         self._marks.close()
         self._reader.close()
+        self._store.close()
         self._sink.close()
 
-    def _touch(self, hours: Touched) -> None:
+    def _touch(self, hours: set[Touch]) -> None:
         if not hours:
             return
         try:
-            self._marks.touch(marks(hours, self._zone), self._clock())
+            self._marks.touch(hours, self._clock())
         except sqlite3.Error as error:
             raise Unavailable(f"the marks of the roll-ups cannot be written: {error}") from error
 
@@ -148,7 +148,9 @@ class RollupSink:
         rows = self._reader.rows(job.measurement, job.starts[0], job.end_ns, site, device)
         points = roll_up(rows, job.suffix, job.measurement, job.starts, job.devices)
         while batch := list(islice(points, POINTS_AT_ONCE)):
-            for refused in self._write_points(batch):
+            with self._turn:
+                refusals = self._store.write_points(batch)
+            for refused in refusals:
                 # Ours are well-formed: a field of another type is there, or a retention was set. The period is not tried again.
                 log.error("roll-up refused: %s %s %s", refused.point.measurement, refused.reason, refused.detail)
 
@@ -165,31 +167,22 @@ class Job:
     taken: list[Taken]
 
 
-def touched(entries: Iterable[Entry]) -> Touched:
+def touched(entries: Iterable[Entry]) -> set[Touch]:
     """What these entries touch. Events, losses, states of devices and alerts are not rolled up."""
-    hours: Touched = set()
+    # First per entry, then per measurement: a batch has many entries of few hours and devices.
+    found: set[tuple[frozenset[str], int, str, str]] = set()
     for entry in entries:
         if type(entry) is Readings:
-            start = entry.time_ns - entry.time_ns % HOUR_NS
-            for measurement in _measurements(tuple([reading.name for reading in entry.values])):
-                hours.add((measurement, start, entry.site, entry.device))
-    return hours
+            time_ns = entry.time_ns
+            measurements = _measurements(tuple([reading.name for reading in entry.values]))
+            found.add((measurements, time_ns - time_ns % HOUR_NS, entry.site, entry.device))
+    return {(measurement, start, site, device) for measurements, start, site, device in found for measurement in measurements}
 
 
 @lru_cache(maxsize=4096)
 def _measurements(names: tuple[str, ...]) -> frozenset[str]:
     known = (QUANTITIES.get(split_name(name)[0]) for name in names)
     return frozenset(quantity.group for quantity in known if quantity is not None)  # the sink refuses the others
-
-
-def marks(hours: Iterable[tuple[str, int, str, str]], zone: ZoneInfo) -> set[Mark]:
-    """The hours themselves and the days they belong to."""
-    found: set[Mark] = set()
-    for measurement, start, site, device in hours:
-        found.add(Mark(HOURLY, measurement, start, start + HOUR_NS, site, device))
-        for day_start, day_end in days_of_hour(start, zone):
-            found.add(Mark(DAILY, measurement, day_start, day_end, site, device))
-    return found
 
 
 def jobs(taken: Iterable[Taken]) -> list[Job]:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -227,6 +228,40 @@ def test_a_file_of_other_columns_is_told_before_anything_is_stored(embedded: Set
     (tmp_path / "no.parquet").write_text("no")
     with pytest.raises(Misconfigured, match="cannot read"):
         backfill(tmp_path / "no.parquet", open_sink(embedded))
+
+
+def test_parquet_of_others_is_checked_as_strictly(embedded: Settings, tmp_path: Path) -> None:
+    stamp = pa.timestamp("ns", tz="UTC")
+    rows = pa.table(
+        {
+            "time": pa.array([T, T + 1, T + 2, None], type=stamp),
+            "site": ["village"] * 4,
+            "device": ["home-1"] * 4,
+            "quantity": ["temperature"] * 4,
+            "value": [21.5, float("nan"), None, 1.0],
+            "flag": [1.0, 1.0, float("inf"), 1.0],
+        }
+    )
+    pq.write_table(rows, tmp_path / "a.parquet")
+    done = backfill(tmp_path / "a.parquet", open_sink(embedded))
+    assert (done.stored, done.refused) == (1, 3)
+    with (tmp_path / "a.parquet.refused.csv").open(newline="") as refused:
+        assert [(row["line"], row["refused_for"]) for row in csv.DictReader(refused)] == [
+            ("2", "not_a_number"),
+            ("3", "not_a_number"),
+            ("4", "bad_time"),
+        ]
+    far = pa.table(
+        {
+            "time": pa.array([253_402_300_799], type=pa.timestamp("s", tz="UTC")),
+            "site": ["a"],
+            "device": ["a"],
+            "quantity": ["ph"],
+        }
+    )
+    pq.write_table(far, tmp_path / "b.parquet")
+    with pytest.raises(Misconfigured, match="damaged after row 0"):
+        backfill(tmp_path / "b.parquet", open_sink(embedded))
 
 
 class Failing:

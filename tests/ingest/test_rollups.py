@@ -2,7 +2,9 @@
 
 import random
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
@@ -119,7 +121,7 @@ def test_shuffled_and_late_data_give_the_same_as_a_computation_by_hand(settings:
 
 def test_only_what_was_touched_is_asked_for_again(tmp_path: Path) -> None:
     database = Recorder()
-    rollups = RollupSink(database, database, database.write_points, tmp_path / "rollups.db", clock=lambda: START)
+    rollups = RollupSink(database, database, database, tmp_path / "rollups.db", clock=lambda: START)
     rollups.write([readings("home-1", START + HOUR, Reading("temperature", 20.0))])
     assert rollups.recompute_due(LATER, 0) == 2
     eight = 8 * HOUR  # Shanghai's midnight is 16:00 UTC the day before
@@ -131,7 +133,7 @@ def test_only_what_was_touched_is_asked_for_again(tmp_path: Path) -> None:
 
 def test_a_period_waits_until_it_is_over_and_its_data_has_come_in(tmp_path: Path) -> None:
     database = Recorder()
-    rollups = RollupSink(database, database, database.write_points, tmp_path / "rollups.db", clock=lambda: START + HOUR)
+    rollups = RollupSink(database, database, database, tmp_path / "rollups.db", clock=lambda: START + HOUR)
     rollups.write([readings("home-1", START, Reading("temperature", 20.0))])
     assert rollups.recompute_due(START + HOUR - 1) == 0
     assert rollups.recompute_due(START + HOUR + 29_000_000_000) == 0
@@ -141,9 +143,7 @@ def test_a_period_waits_until_it_is_over_and_its_data_has_come_in(tmp_path: Path
 
 def test_a_clock_that_is_set_back_holds_nothing_up(tmp_path: Path) -> None:
     database = Recorder()
-    rollups = RollupSink(
-        database, database, database.write_points, tmp_path / "rollups.db", clock=lambda: LATER + 365 * 24 * HOUR
-    )
+    rollups = RollupSink(database, database, database, tmp_path / "rollups.db", clock=lambda: LATER + 365 * 24 * HOUR)
     rollups.write([readings("home-1", START, Reading("temperature", 20.0))])
     assert rollups.recompute_due(LATER) == 2
 
@@ -151,7 +151,7 @@ def test_a_clock_that_is_set_back_holds_nothing_up(tmp_path: Path) -> None:
 def test_a_mark_is_on_disk_before_the_database_has_the_data(tmp_path: Path) -> None:
     database = Recorder()
     database.away = True
-    rollups = RollupSink(database, database, database.write_points, tmp_path / "rollups.db", clock=lambda: START)
+    rollups = RollupSink(database, database, database, tmp_path / "rollups.db", clock=lambda: START)
     with pytest.raises(Unavailable):
         rollups.write([readings("home-1", START, Reading("temperature", 20.0))])
     with sqlite3.connect(tmp_path / "rollups.db") as other:
@@ -159,22 +159,16 @@ def test_a_mark_is_on_disk_before_the_database_has_the_data(tmp_path: Path) -> N
 
 
 def test_after_a_crash_between_roll_up_and_clearing_it_is_computed_again(tmp_path: Path) -> None:
-    class Crash(Exception):
-        """The power goes."""
-
     database = Recorder()
     database.rows_held = [Row(START, {"site": "village", "device": "home-1"}, {"temperature": 20.0, "temperature_flag": 1})]
 
-    def stored_then_crash(points: Sequence[Point]) -> list[RefusedPoint]:
-        database.write_points(points)
-        raise Crash
-
     file = tmp_path / "rollups.db"
-    rollups = RollupSink(database, database, stored_then_crash, file, clock=lambda: START)
+    rollups = RollupSink(database, database, database, file, clock=lambda: START)
     rollups.write([readings("home-1", START, Reading("temperature", 20.0))])
-    with pytest.raises(Crash):
+    database.power_fails = True
+    with pytest.raises(KeyboardInterrupt):
         rollups.recompute_due(LATER, 0)
-    again = RollupSink(database, database, database.write_points, file, clock=lambda: START)
+    again = RollupSink(database, database, database, file, clock=lambda: START)
     assert again.recompute_due(LATER, 0) == 2
     assert len(database.points) == 3
     assert database.points[0] == database.points[1]
@@ -183,7 +177,7 @@ def test_after_a_crash_between_roll_up_and_clearing_it_is_computed_again(tmp_pat
 
 def test_what_arrives_while_its_hour_is_computed_is_computed_again(tmp_path: Path) -> None:
     database = Recorder()
-    rollups = RollupSink(database, database, database.write_points, tmp_path / "rollups.db", clock=lambda: START)
+    rollups = RollupSink(database, database, database, tmp_path / "rollups.db", clock=lambda: START)
     entry = readings("home-1", START, Reading("temperature", 20.0))
     rollups.write([entry])
     database.while_asked = lambda: rollups.write([entry])
@@ -193,15 +187,46 @@ def test_what_arrives_while_its_hour_is_computed_is_computed_again(tmp_path: Pat
 
 def test_a_write_that_is_on_its_way_while_its_hour_is_computed_is_not_forgotten(tmp_path: Path) -> None:
     database = Recorder()
-    rollups = RollupSink(database, database, database.write_points, tmp_path / "rollups.db", clock=lambda: START)
+    rollups = RollupSink(database, database, database, tmp_path / "rollups.db", clock=lambda: START)
     database.while_written = lambda: rollups.recompute_due(LATER, 0)
     rollups.write([readings("home-1", START, Reading("temperature", 20.0))])
     assert rollups.waiting() == 2
 
 
+def test_a_backfill_in_another_process_does_not_lose_what_the_gateway_takes(tmp_path: Path) -> None:
+    database, file = Recorder(), tmp_path / "rollups.db"
+    gateway = RollupSink(database, database, database, file, clock=lambda: START)
+    other = RollupSink(database, database, database, file, clock=lambda: START)
+    entry = readings("home-1", START, Reading("temperature", 20.0))
+    other.write([entry])  # remembers that its marks are on disk
+    database.while_asked = lambda: other.write([entry])  # while the gateway has taken them
+    assert gateway.recompute_due(LATER, 0) == 4
+    other.write([entry])
+    assert gateway.waiting() == 2
+
+
+def test_writing_and_computing_at_the_same_time_end_in_the_same(embedded: Settings) -> None:
+    entries = three_days()
+    rollups = open_rollups(embedded, open_sink(embedded))
+    done = threading.Event()
+
+    def compute() -> None:
+        while not done.is_set():
+            rollups.recompute_due(LATER, -1)
+
+    with ThreadPoolExecutor() as pool:
+        computing = pool.submit(compute)
+        for begin in range(0, len(entries), 50):
+            rollups.write(entries[begin : begin + 50])
+        done.set()
+        computing.result()
+    rollups.recompute_due(LATER, -1)
+    assert stored(embedded) == by_hand(entries)
+
+
 def test_events_and_unknown_quantities_are_handed_on_and_not_marked(tmp_path: Path) -> None:
     database = Recorder()
-    rollups = RollupSink(database, database, database.write_points, tmp_path / "rollups.db", clock=lambda: START)
+    rollups = RollupSink(database, database, database, tmp_path / "rollups.db", clock=lambda: START)
     event = Event("village", "home-1", "room", 1, 2, START, START, "ntp", 0, None, "sos", [Reading("sos", 1.0)])
     rollups.write([event, readings("home-1", START, Reading("no_such_thing", 1.0))])
     assert (database.written, rollups.waiting()) == (2, 0)
@@ -220,7 +245,7 @@ def test_a_lost_file_of_marks_can_be_made_good_from_the_database(settings: Setti
 
 def test_neighbouring_hours_of_the_same_devices_are_one_query(tmp_path: Path) -> None:
     database = Recorder()
-    rollups = RollupSink(database, database, database.write_points, tmp_path / "rollups.db", "UTC", clock=lambda: START)
+    rollups = RollupSink(database, database, database, tmp_path / "rollups.db", "UTC", clock=lambda: START)
     backlog = [readings("home-1", START + number * HOUR, Reading("temperature", 20.0)) for number in range(48)]
     rollups.write([*backlog, readings("home-2", START + 47 * HOUR, Reading("temperature", 20.0))])
     rollups.recompute_due(LATER, 0)
@@ -257,7 +282,7 @@ class Recorder:
         self.points: list[Point] = []
         self.rows_held: list[Row] = []
         self.written = 0
-        self.away = False
+        self.away = self.power_fails = False
         self.while_asked: Callable[[], object] = lambda: None
         self.while_written: Callable[[], object] = lambda: None
 
@@ -270,6 +295,9 @@ class Recorder:
 
     def write_points(self, points: Sequence[Point]) -> list[RefusedPoint]:
         self.points += points
+        if self.power_fails:
+            self.power_fails = False
+            raise KeyboardInterrupt
         return []
 
     def rows(
