@@ -20,6 +20,7 @@ from ingest.embedded_file import SERIES_COLUMNS, inode, is_damage, open_for_read
 from ingest.points import TAGS, Point, RefusedPoint, points
 
 MOST_SERIES: Final = 100_000  # whose ids are remembered; beyond that they are looked up again
+NOT_OPEN: Final = -1  # in place of an inode
 
 _PUT: Final = "INSERT OR REPLACE INTO reading VALUES (?, ?, ?, ?, ?, ?, ?)"
 _ADD_SERIES: Final = (
@@ -81,6 +82,7 @@ class EmbeddedSink:
         self.name = "embedded"
         self._file = file
         self._ids: dict[tuple[object, ...], tuple[int, ...]] = {}
+        self._inode: int | None = NOT_OPEN
         self._open()
 
     def write(self, entries: Sequence[Entry]) -> list[Refusal]:
@@ -104,7 +106,7 @@ class EmbeddedSink:
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise told(error, self._file) from error
-            self._db.close()
+            self.close()
             set_aside(self._file, error)
             try:
                 self._write(batch)
@@ -113,8 +115,9 @@ class EmbeddedSink:
         return []
 
     def close(self) -> None:
-        """See `Sink.close`."""
+        """See `Sink.close`; a later write opens the file again."""
         self._db.close()
+        self._inode = NOT_OPEN
 
     def _open(self) -> None:
         self._ids.clear()
@@ -123,7 +126,7 @@ class EmbeddedSink:
 
     def _write(self, batch: Sequence[Point]) -> None:
         if inode(self._file) != self._inode:  # moved or deleted under us: what we wrote would be gone with it
-            self._db.close()
+            self.close()
             self._open()
         self._db.execute("BEGIN IMMEDIATE")
         try:

@@ -82,12 +82,20 @@ def open_for_reading(file: Path) -> sqlite3.Connection:
 
 
 def set_aside(file: Path, error: sqlite3.Error) -> None:
-    """Keep a damaged file, with its -wal and -shm, under another name for a person to look at; close its connections first."""
+    """Keep a damaged file, with its -wal and -shm, under another name for a person to look at; close its connections first.
+
+    Raises:
+        Misconfigured: it cannot be renamed.
+    """
     aside = file.with_name(f"{file.name}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
-    for ending in ("", "-wal", "-shm"):
-        part = file.with_name(file.name + ending)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + ending))
+    try:
+        # The file first: a new one beside an old -wal is safe, the old file without its -wal would look whole and lack its end.
+        for ending in ("", "-wal", "-shm"):
+            part = file.with_name(file.name + ending)
+            if part.exists():
+                part.rename(aside.with_name(aside.name + ending))
+    except OSError as failed:
+        raise Misconfigured(f"{file} is damaged ({error}) and cannot be renamed: {failed}", "move it away by hand") from error
     log.error("%s is damaged (%s): kept as %s, a new one is started; earlier readings are only there", file, error, aside)
 
 
