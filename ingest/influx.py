@@ -102,8 +102,8 @@ class InfluxSink:
 
     def _send(self, chosen: Sequence[bytes], suspected: bool) -> tuple[Answer, Trouble | None]:
         """One request; the trouble is None when the database holds all lines. Raises as `Sink.write`."""
-        # Level 0 of ISA-L compresses too, at a fortieth of the cost of zlib's default.
-        body = igzip.compress(b"\n".join(chosen), 0)
+        # Level 1 of ISA-L: 0.18 us a line of five readings and an eighth of its size; zlib's level 1 takes seven times as long.
+        body = igzip.compress(b"\n".join(chosen), 1)
         headers = {"Content-Encoding": "gzip", "Content-Type": "text/plain; charset=utf-8"}
         answer = self._connection.post(self._target, body, headers)
         try:

@@ -195,7 +195,7 @@ def _layout(names: tuple[str, ...], measurement: str) -> _Layout:
     return _Layout(columns, groups, any(where.is_text for where in columns))
 
 
-def _grouped(entry: Readings | Event, measurement: str, labels: Labels, fields: list[Field]) -> list[Point]:
+def _grouped(entry: Readings | Event, measurement: str, labels: Labels, fields: Sequence[Field]) -> list[Point]:
     """One point for each channel and measurement; `measurement`, if given, holds for all readings whatever their group."""
     readings: list[Reading] = entry.values
     if not readings:
@@ -256,8 +256,10 @@ def _finite(name: str, value: float) -> float:
     return number
 
 
-def _about_time(entry: Readings | Event) -> list[Field]:
+def _about_time(entry: Readings | Event) -> Sequence[Field]:
     """What is worth saying about the entry's time: nothing, for a trusted clock."""
+    if not entry.time_quality and (entry.error_s is None or entry.error_s <= CLOCK_ERROR_TOLD_S):
+        return ()
     fields: list[Field] = []
     if entry.time_quality:
         word = TIME_QUALITY.get(entry.time_quality)

@@ -25,7 +25,7 @@ def mostly(usual: st.SearchStrategy[Any], rare: st.SearchStrategy[Any]) -> st.Se
     return st.integers(0, 39).flatmap(lambda number: rare if number == 39 else usual)
 
 
-TAG = mostly(st.text("ab ,=é9-_", max_size=8), NASTY)
+TAG = mostly(st.text("ab ,=é9-_%d{}", max_size=8), NASTY)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 EDGES = st.sampled_from([0.0, -0.0, 5e-324, 1.7976931348623157e308, 1e22, 1e-7, 2.0**63])
 NUMBERS = mostly(st.one_of(FINITE, EDGES, st.integers(-(2**64), 2**64)), st.one_of(st.floats(), st.just(10**400)))
