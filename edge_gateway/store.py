@@ -4,103 +4,181 @@ One connection writes and checkpoints, from one thread (SQLite before 3.51.3 can
 `store_file.read_only`. A commit means "on disk": WAL with synchronous=FULL.
 """
 
+import logging
 import shutil
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from edge_gateway.errors import Unavailable
-from edge_gateway.store_file import connect, damaged, quarantine
+from edge_gateway.rescue import rescue
+from edge_gateway.store_file import Damaged, connect, damaged, lock, renew, settle
 from edge_gateway.transaction import Backlog, Commit, DeadLetter, Held, Lane, OutboxRow
 
+log = logging.getLogger(__name__)
+
 MAX_PAYLOAD: Final = 65_536
+_LANES: Final = ("event", "data")  # by Lane
+# Held messages and dead letters, each: so much of the disk anybody who can reach the broker may fill.
+_SIDE_BYTES: Final = 100 << 20
 
 
 class StoreFull(Unavailable):
     """The disk or the quota is full; the transaction was rolled back and everything read before is still good."""
 
 
-class Store:
-    """The writing side. Every method is called from one thread."""
+@dataclass(slots=True)
+class Size:
+    """Rows, entries in them, and bytes of their payload."""
 
-    def __init__(self, path: Path, held_limit: int = 100_000, dead_limit: int = 100_000, quota_bytes: int = 4 << 30) -> None:
+    rows: int = 0
+    entries: int = 0
+    bytes: int = 0
+
+    def add(self, rows: int, entries: int, size: int) -> None:
+        """Add, or with negative numbers take away."""
+        self.rows += rows
+        self.entries += entries
+        self.bytes += size
+
+
+@dataclass(slots=True)
+class Change:
+    """What one transaction adds to the counters and sizes; counts only when it is on disk."""
+
+    counters: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, Size] = field(default_factory=lambda: {what: Size() for what in ("event", "data", "held", "dead")})
+
+    def count(self, name: str, n: int = 1) -> None:
+        """Add to a counter."""
+        if n:
+            self.counters[name] = self.counters.get(name, 0) + n
+
+
+class Store:
+    """The writing side. Every method is called from one thread.
+
+    Attributes:
+        backlog: the outbox in numbers; any thread may read it.
+        totals: the counters; any thread may read it.
+        quarantined: where the last damaged file was put; None: there was none since the start.
+        opened: grows when a damaged file was replaced, so that readers know that they read the old one.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        held_limit: int = 100_000,
+        dead_limit: int = 100_000,
+        quota_bytes: int = 4 << 30,
+        side_bytes: int = _SIDE_BYTES,
+    ) -> None:
         self.path = path
         self._held_limit = held_limit
         self._dead_limit = dead_limit
         self._quota_bytes = quota_bytes
-        self._uncommitted: dict[str, int] = {}
+        self._side_bytes = side_bytes
         self.quarantined: Path | None = None
-        self._db = self._open()
-        self.backlog = self._count_backlog()
-        self.totals: dict[str, int] = dict(self._db.execute("SELECT name, value FROM counter").fetchall())
-        self._held = int(self._db.execute("SELECT count(*) FROM held").fetchone()[0])
-        self._dead = int(self._db.execute("SELECT count(*) FROM dead_letter").fetchone()[0])
-
-    def _open(self) -> sqlite3.Connection:
+        self.opened = 0
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = lock(self.path)
         try:
-            return connect(self.path)
+            self._open()
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _open(self) -> None:
+        try:
+            self.quarantined = settle(self.path) or self.quarantined
+            try:
+                self._db = connect(self.path)
+            except Damaged as fault:
+                self._renew(fault)
+            self._read()
+        except sqlite3.Error as error:
+            raise _translated(error, self.path) from error
+
+    def _renew(self, fault: Damaged) -> None:
+        log.error("%s is damaged: %s; copying what can be read into a new file", self.path, fault)
+        try:
+            self.quarantined = renew(self.path, fault, rescue)
+            self._db = connect(self.path)
+        except sqlite3.Error as error:
+            raise _translated(error, self.path) from error
+        except OSError as error:
+            raise Unavailable(f"{self.path} is damaged and cannot be replaced: {error}") from error
+        self.opened += 1
+        log.error("%s is new; the damaged file is %s", self.path, self.quarantined)
+
+    def _read(self) -> None:
+        self.totals: dict[str, int] = dict(self._db.execute("SELECT name, value FROM counter").fetchall())
+        self._sizes = {what: Size(*size) for what, *size in self._db.execute("SELECT what, rows, entries, bytes FROM size")}
+        self.backlog = self._backlog(Change())
+
+    def repair(self) -> None:
+        """Somebody met a damaged page: look at the whole file, and replace it if that is so."""
+        try:
+            if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                raise sqlite3.DatabaseError("the check of the whole file failed")
         except sqlite3.DatabaseError as error:
-            if not damaged(error):
-                raise Unavailable(f"cannot open {self.path}: {error}") from error
-            self.quarantined = quarantine(self.path)
-            return connect(self.path)
+            self._begin_anew(error)
 
-    def _count_backlog(self) -> Backlog:
-        rows, entries, size, oldest = self._db.execute(
-            "SELECT count(*), coalesce(sum(entries), 0), coalesce(sum(length(body)), 0), min(received_ns) FROM outbox"
-        ).fetchone()
-        return Backlog(rows, entries, size, oldest)
+    def _begin_anew(self, error: sqlite3.Error) -> None:
+        self._renew(Damaged(error, self._db))
+        self._read()
 
-    def devices(self) -> Iterator[tuple[str, str, bytes]]:
+    def devices(self) -> list[tuple[str, str, bytes]]:
         """Site, device and packed state of every device whose row is intact; damaged rows are deleted and counted."""
-        damaged_rows = []
-        for site, device, crc, body in self._db.execute("SELECT site, device, crc, body FROM device").fetchall():
+        good, bad = [], []
+        try:
+            rows = self._db.execute("SELECT site, device, crc, body FROM device").fetchall()
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        for site, device, crc, body in rows:
             if zlib.crc32(body) == crc:
-                yield site, device, body
+                good.append((site, device, body))
             else:
-                damaged_rows.append((site, device))
-        if damaged_rows:
-            commit = Commit(counters={"damaged_device_rows": len(damaged_rows)})
-            self._db.executemany("DELETE FROM device WHERE site = ? AND device = ?", damaged_rows)
-            self.commit(commit)
+                bad.append((site, device))
+        if bad:
+            log.error("%d device rows are damaged, %s the first: their sequence numbers begin anew", len(bad), "/".join(bad[0]))
+            with self._transaction() as change:
+                self._db.executemany("DELETE FROM device WHERE site = ? AND device = ?", bad)
+                change.count("damaged_device_rows", len(bad))
+        return good
 
     def open_alerts(self) -> list[bytes]:
         """Packed alerts that are not closed, oldest first; damaged rows too: their reader must say so."""
-        return [body for (body,) in self._db.execute("SELECT body FROM alert WHERE open = 1 ORDER BY raised_ns").fetchall()]
+        try:
+            rows = self._db.execute("SELECT body FROM alert WHERE open = 1 ORDER BY raised_ns").fetchall()
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        return [body for (body,) in rows]
 
     def commit(self, work: Commit) -> None:
         """Save everything or nothing; return when it is on disk.
 
         Raises:
             StoreFull: no room; rolled back.
-            Unavailable: another error of the disk; rolled back.
+            Unavailable: another error of the disk; rolled back. If the file is damaged, it has been replaced by now.
         """
-        try:
-            self._begin()
-            self._write(work)
-            self._end()
-        except sqlite3.Error as error:
-            self._rollback()
-            raise _translated(error, self.path) from error
-        for lane_row in work.rows:
-            self.backlog.rows += 1
-            self.backlog.entries += lane_row[1]
-            self.backlog.bytes += len(lane_row[3])
-            if self.backlog.oldest_ns is None:
-                self.backlog.oldest_ns = lane_row[2]
-        if self.backlog.bytes > self._quota_bytes:
-            self._drop_oldest_data()
+        with self._transaction() as change:
+            self._write(work, change)
 
-    def _write(self, work: Commit) -> None:
+    def _write(self, work: Commit, change: Change) -> None:
         db = self._db
         if work.rows:
             db.executemany(
                 "INSERT INTO outbox (lane, entries, received_ns, crc, body) VALUES (?, ?, ?, ?, ?)",
                 [(lane, entries, ns, zlib.crc32(body), body) for lane, entries, ns, body in work.rows],
             )
+            for lane, entries, _, body in work.rows:
+                change.sizes[_LANES[lane]].add(1, entries, len(body))
+            self._keep_quota(change)
         if work.devices:
             db.executemany(
                 "INSERT INTO device (site, device, crc, body) VALUES (?, ?, ?, ?)"
@@ -114,127 +192,129 @@ class Store:
                 [(id_, open_, ns, zlib.crc32(body), body) for id_, open_, ns, body in work.alerts],
             )
         if work.unheld:
-            db.executemany("DELETE FROM held WHERE id = ?", [(i,) for i in work.unheld])
-            self._held -= len(work.unheld)
-        self._hold(work.held)
-        self._bury(work.dead)
-        self._count(work.counters)
+            for row_id in work.unheld:
+                self._delete("held", "payload", row_id, "held", change)
+        self._hold(work.held, change)
+        self._bury(work.dead, change)
+        for name, n in work.counters.items():
+            change.count(name, n)
 
-    def _hold(self, held: Sequence[Held]) -> None:
+    def _hold(self, held: Sequence[Held], change: Change) -> None:
         for h in held:
+            crc, topic = zlib.crc32(h.payload), _text(h.topic)
             cursor = self._db.execute(
-                "INSERT INTO held (received_ns, topic, site, device, crc, payload) VALUES (?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (crc, topic) DO NOTHING",
-                (h.received_ns, h.topic, h.site, h.device, zlib.crc32(h.payload), h.payload),
+                "INSERT INTO held (received_ns, topic, site, device, crc, payload) SELECT ?, ?, ?, ?, ?, ?"
+                " WHERE NOT EXISTS (SELECT 1 FROM held WHERE crc = ? AND topic = ? AND payload = ?)",
+                (h.received_ns, topic, h.site, h.device, crc, h.payload, crc, topic, h.payload),
             )
-            self._held += max(cursor.rowcount, 0)
-        if self._held > self._held_limit:
-            excess = self._held - self._held_limit
-            self._db.execute("DELETE FROM held WHERE id IN (SELECT id FROM held ORDER BY id LIMIT ?)", (excess,))
-            self._held = self._held_limit
-            self._count({"held_dropped": excess})
+            if cursor.rowcount:
+                change.sizes["held"].add(1, 1, len(h.payload))
+        if held:
+            dropped = self._shrink("held", "held", "id", self._held_limit, change)
+            change.count("held_dropped", dropped)
 
-    def _bury(self, dead: Iterable[DeadLetter]) -> None:
+    def _bury(self, dead: Sequence[DeadLetter], change: Change) -> None:
         for d in dead:
-            payload = d.payload[:MAX_PAYLOAD]
+            # What had been taken is kept whole; of what never could be, enough to see what it is.
+            payload = d.payload[:MAX_PAYLOAD] if d.stage == "decode" else d.payload
+            crc, topic = zlib.crc32(d.payload), _text(d.topic)[:300]
             # The same poison again (retained, or a device that never learns) is counted in its row, not stored again.
             cursor = self._db.execute(
                 "UPDATE dead_letter SET times = times + 1, last_ns = ?"
-                " WHERE crc = ? AND stage = ? AND reason = ? AND topic = ?",
-                (d.received_ns, zlib.crc32(d.payload), d.stage, d.reason, d.topic),
+                " WHERE crc = ? AND stage = ? AND reason = ? AND topic = ? AND payload = ?",
+                (d.received_ns, crc, d.stage, d.reason, topic, payload),
             )
             if cursor.rowcount:
                 continue
             self._db.execute(
                 "INSERT INTO dead_letter (first_ns, last_ns, times, stage, reason, detail, topic, site, device, boot, seq, crc,"
-                " payload) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " rank, payload) VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     d.received_ns,
                     d.received_ns,
                     d.stage,
                     d.reason,
-                    d.detail[:1000],
-                    d.topic[:300],
+                    _text(d.detail)[:1000],
+                    topic,
                     d.site,
                     d.device,
                     d.boot,
                     d.seq,
-                    zlib.crc32(d.payload),
+                    crc,
+                    d.rank,
                     payload,
                 ),
             )
-            self._dead += 1
-        if self._dead > self._dead_limit:
-            excess = self._dead - self._dead_limit
-            # Telemetry first: a dead event or write-stage letter (it had a receipt) outlives plain garbage.
-            self._db.execute(
-                "DELETE FROM dead_letter WHERE id IN"
-                " (SELECT id FROM dead_letter ORDER BY stage != 'decode', topic LIKE '%/event', id LIMIT ?)",
-                (excess,),
-            )
-            self._dead -= excess
-            self._count({"dead_letters_dropped": excess})
+            change.sizes["dead"].add(1, 1, len(payload))
+        if dead:
+            dropped = self._shrink("dead_letter", "dead", "rank, id", self._dead_limit, change)
+            change.count("dead_letters_dropped", dropped)
 
-    def _count(self, increments: dict[str, int]) -> None:
-        for name, n in increments.items():
-            self._uncommitted[name] = self._uncommitted.get(name, 0) + n
-        if increments:
-            self._db.executemany(
-                "INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
-                list(increments.items()),
-            )
+    def _shrink(self, table: str, what: str, order: str, most_rows: int, change: Change) -> int:
+        """Delete the first rows in this order until the table is within its bounds; how many."""
+        now, added = self._sizes[what], change.sizes[what]
+        rows, size = now.rows + added.rows - most_rows, now.bytes + added.bytes - self._side_bytes
+        ids = []
+        if rows > 0 or size > 0:
+            for row_id, row_size in self._db.execute(f"SELECT id, length(payload) FROM {table} ORDER BY {order}"):
+                if rows <= 0 and size <= 0:
+                    break
+                ids.append((row_id,))
+                rows, size = rows - 1, size - row_size
+                added.add(-1, -1, -row_size)
+            self._db.executemany(f"DELETE FROM {table} WHERE id = ?", ids)
+        return len(ids)
+
+    def _keep_quota(self, change: Change) -> None:
+        """Drop the oldest rows of readings, never events, when the outbox is over its quota; count each entry."""
+        size = sum(self._sizes[lane].bytes + change.sizes[lane].bytes for lane in _LANES)
+        if size <= self._quota_bytes:
+            return
+        # A little more than needed, or every commit from now on would do this.
+        size -= int(self._quota_bytes * 0.99)
+        ids = []
+        query = "SELECT id, entries, length(body) FROM outbox WHERE lane = ? ORDER BY id"
+        for row_id, entries, row_size in self._db.execute(query, (int(Lane.DATA),)):
+            if size <= 0:
+                break
+            ids.append((row_id,))
+            size -= row_size
+            change.sizes["data"].add(-1, -entries, -row_size)
+            change.count("entries_dropped_quota", entries)
+        self._db.executemany("DELETE FROM outbox WHERE id = ?", ids)
 
     def forget(
         self, rows: Sequence[OutboxRow], dead: Sequence[DeadLetter] = (), counters: dict[str, int] | None = None
     ) -> None:
         """Delete outbox rows the database holds now, and bury what it refused, in one transaction. Raises as `commit`."""
-        try:
-            self._begin()
-            self._db.executemany("DELETE FROM outbox WHERE id = ?", [(row.id,) for row in rows])
-            self._bury(dead)
-            self._count(counters or {})
-            self._end()
-        except sqlite3.Error as error:
-            self._rollback()
-            raise _translated(error, self.path) from error
-        self._deducted(len(rows), sum(r.entries for r in rows), sum(len(r.body) for r in rows))
+        with self._transaction() as change:
+            for row in rows:
+                if self._db.execute("DELETE FROM outbox WHERE id = ?", (row.id,)).rowcount:
+                    change.sizes[_LANES[row.lane]].add(-1, -row.entries, -len(row.body))
+                else:
+                    # The quota took it while it was on its way: it is counted as dropped, and came through all the same.
+                    change.count("entries_sent_though_dropped", row.entries)
+            self._bury(dead, change)
+            for name, n in (counters or {}).items():
+                change.count(name, n)
 
-    def _deducted(self, rows: int, entries: int, size: int) -> None:
-        b = self.backlog
-        b.rows, b.entries, b.bytes = b.rows - rows, b.entries - entries, b.bytes - size
-        # MIN over the primary key order: rows are appended in time order, so the first row is the oldest.
-        first = self._db.execute("SELECT received_ns FROM outbox ORDER BY id LIMIT 1").fetchone() if b.rows else None
-        b.oldest_ns = first[0] if first else None
+    def delete_dead(self, ids: Sequence[int]) -> int:
+        """Remove dead letters a person retried or threw away; how many there were. Raises as `commit`."""
+        with self._transaction() as change:
+            return sum(self._delete("dead_letter", "payload", row_id, "dead", change) for row_id in ids)
 
-    def _drop_oldest_data(self) -> None:
-        """The outbox is over its quota: drop the oldest rows of readings, never events, and count each entry."""
-        rows = entries = size = 0
-        ids = []
-        target = self.backlog.bytes - int(self._quota_bytes * 0.99)
-        query = "SELECT id, entries, length(body) FROM outbox WHERE lane = ? ORDER BY id"
-        for row_id, row_entries, row_size in self._db.execute(query, (int(Lane.DATA),)):
-            if size >= target:
-                break
-            ids.append((row_id,))
-            rows, entries, size = rows + 1, entries + row_entries, size + row_size
-        if not ids:
-            return
-        try:
-            self._begin()
-            self._db.executemany("DELETE FROM outbox WHERE id = ?", ids)
-            self._count({"entries_dropped_quota": entries})
-            self._end()
-        except sqlite3.Error as error:
-            self._rollback()
-            raise _translated(error, self.path) from error
-        self._deducted(rows, entries, size)
+    def _delete(self, table: str, column: str, row_id: int, what: str, change: Change) -> bool:
+        gone = self._db.execute(f"DELETE FROM {table} WHERE id = ? RETURNING length({column})", (row_id,)).fetchone()
+        if gone is not None:
+            change.sizes[what].add(-1, -1, -gone[0])
+        return gone is not None
 
     def checkpoint(self) -> None:
         """Move the WAL into the main file as far as readers allow; called when idle, so that no commit pays for it."""
         try:
             self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
         except sqlite3.Error as error:
-            raise _translated(error, self.path) from error
+            raise self._failed(error) from error
 
     def wal_bytes(self) -> int:
         """Size of the write-ahead log."""
@@ -243,35 +323,69 @@ class Store:
         except OSError:
             return 0
 
-    def delete_dead(self, ids: Sequence[int]) -> None:
-        """Remove dead letters a person retried or threw away."""
-        try:
-            self._begin()
-            done = self._db.executemany("DELETE FROM dead_letter WHERE id = ?", [(i,) for i in ids]).rowcount
-            self._end()
-        except sqlite3.Error as error:
-            self._rollback()
-            raise _translated(error, self.path) from error
-        self._dead -= done
-
     def close(self) -> None:
         """Checkpoint and close; a second call does nothing."""
         self._db.close()
+        self._lock.close()
 
-    def _begin(self) -> None:
-        self._uncommitted.clear()
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def _end(self) -> None:
-        self._db.execute("COMMIT")
-        for name, n in self._uncommitted.items():
+    @contextmanager
+    def _transaction(self) -> Iterator[Change]:
+        """Everything inside is on disk at its end, with the counters and sizes it changed; or nothing of it."""
+        change = Change()
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield change
+            self._save(change)
+            backlog = self._backlog(change)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._rollback()
+            raise self._failed(error) from error
+        except BaseException:
+            self._rollback()
+            raise
+        for what, added in change.sizes.items():
+            self._sizes[what].add(added.rows, added.entries, added.bytes)
+        for name, n in change.counters.items():
             self.totals[name] = self.totals.get(name, 0) + n
+        self.backlog = backlog
+
+    def _save(self, change: Change) -> None:
+        sizes = [(s.rows, s.entries, s.bytes, what) for what, s in change.sizes.items() if s.rows or s.entries or s.bytes]
+        if sizes:
+            self._db.executemany(
+                "UPDATE size SET rows = rows + ?, entries = entries + ?, bytes = bytes + ? WHERE what = ?", sizes
+            )
+        if change.counters:
+            self._db.executemany(
+                "INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
+                list(change.counters.items()),
+            )
+
+    def _backlog(self, change: Change) -> Backlog:
+        lanes = [size for lane in _LANES for size in (self._sizes[lane], change.sizes[lane])]
+        rows = sum(s.rows for s in lanes)
+        # Rows are appended in time order, so the first is the oldest.
+        first = self._db.execute("SELECT received_ns FROM outbox ORDER BY id LIMIT 1").fetchone() if rows else None
+        return Backlog(rows, sum(s.entries for s in lanes), sum(s.bytes for s in lanes), first[0] if first else None)
 
     def _rollback(self) -> None:
         if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
-        self._held = int(self._db.execute("SELECT count(*) FROM held").fetchone()[0])
-        self._dead = int(self._db.execute("SELECT count(*) FROM dead_letter").fetchone()[0])
+            try:
+                self._db.execute("ROLLBACK")
+            except sqlite3.Error as error:
+                log.error("%s: cannot roll back: %s", self.path, error)
+
+    def _failed(self, error: sqlite3.Error) -> Unavailable:
+        """What to raise; a damaged file is replaced first, so that the next try meets one that works."""
+        if damaged(error):
+            self._begin_anew(error)
+        return _translated(error, self.path)
+
+
+def _text(text: str) -> str:
+    """What SQLite can keep: half a surrogate pair would end the transaction of all its neighbours."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _translated(error: sqlite3.Error, path: Path) -> Unavailable:

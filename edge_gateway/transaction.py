@@ -26,6 +26,13 @@ class DeadLetter:
     seq: int | None
     received_ns: int
     payload: bytes  # as it came (decode); one packed outbox row (write, outbox)
+    lane: Lane = Lane.DATA  # of the outbox row (write, outbox)
+
+    @property
+    def rank(self) -> int:
+        """The lower is dropped first: what was never taken, then what had been taken; of each readings before events."""
+        is_event = self.lane is Lane.EVENT or self.topic.endswith("/up/event")
+        return 2 * (self.stage != "decode") + is_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +76,9 @@ class Commit:
     counters: dict[str, int] = field(default_factory=dict)  # name -> increment
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Backlog:
-    """The outbox in numbers."""
+    """The outbox in numbers, as of the last transaction."""
 
     rows: int = 0
     entries: int = 0
