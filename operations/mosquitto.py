@@ -24,6 +24,8 @@ _ITERATIONS: Final = 101  # mosquitto 2's own; a guesser gets 11,000 tries a sec
 _SECRET_BYTES: Final = 24  # 192 bit; 128 is the least
 _SALT_BYTES: Final = 12
 
+STANDARD_FOLDERS: tuple[str, ...] = ("/usr/sbin", "/usr/local/sbin")  # where Debian puts servers, not always on PATH
+
 
 @dataclass(frozen=True, slots=True)
 class Tls:
@@ -209,18 +211,14 @@ def write_private(file: Path, text: str) -> None:
 
 
 def find_mosquitto() -> Program:
-    """mosquitto from PATH, from where Debian puts it, or from `KANHU_SERVERS`, a folder of unpacked Debian packages.
+    """mosquitto from PATH, from where Debian puts it, or from the launchers that `make setup` wrote without root.
 
     Raises:
         Misconfigured: it is nowhere.
     """
-    installed = shutil.which("mosquitto", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
-    if installed is not None:
-        return Program((installed,), dict(os.environ))
-    folder = Path(os.environ.get("KANHU_SERVERS") or "/nonexistent")
-    unpacked = folder / "usr/sbin/mosquitto"
-    if not os.access(unpacked, os.X_OK):
+    launchers = os.environ.get("KANHU_SERVERS") or str(Path(__file__).resolve().parent.parent / ".cache/servers/bin")
+    folders = [os.environ.get("PATH", ""), *STANDARD_FOLDERS, launchers]
+    program = shutil.which("mosquitto", path=os.pathsep.join(folders))
+    if program is None:
         raise Misconfigured("mosquitto is not installed", "run `make setup`, or: apt install mosquitto")
-    libraries = [str(lib) for lib in (*sorted((folder / "usr/lib").glob("*-linux-*")), folder / "usr/lib") if lib.is_dir()]
-    path = os.pathsep.join([*libraries, *filter(None, [os.environ.get("LD_LIBRARY_PATH")])])
-    return Program((str(unpacked),), {**os.environ, "LD_LIBRARY_PATH": path})
+    return Program((program,), dict(os.environ))

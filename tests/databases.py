@@ -289,11 +289,10 @@ class VictoriaMetrics(Server):
 
 
 def find(name: str, package: str) -> str:
-    """A server program of a Debian package: on PATH, in /usr/sbin, or unpacked below KANHU_SERVERS."""
-    unpacked = os.environ.get("KANHU_SERVERS", "")
-    folders = [os.environ.get("PATH", ""), "/usr/sbin", *([f"{unpacked}/usr/bin", f"{unpacked}/usr/sbin"] if unpacked else [])]
+    """A server program of a Debian package: on PATH, in /usr/sbin, or a launcher in the folder KANHU_SERVERS."""
+    folders = [os.environ.get("PATH", ""), "/usr/sbin", os.environ.get("KANHU_SERVERS", "")]
     program = shutil.which(name, path=os.pathsep.join(folders))
-    return program or missing(f"no {name}: install the package {package}, or unpack it below KANHU_SERVERS")
+    return program or missing(f"no {name}: run `make test`, or install the package {package}")
 
 
 def missing(message: str) -> str:

@@ -119,22 +119,20 @@ def test_a_secret_is_made_once_and_has_at_least_128_bit(tmp_path: Path) -> None:
     assert files.new_secret() != first
 
 
-def test_a_mosquitto_that_is_nowhere_is_told_with_the_next_step(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_mosquitto_that_is_nowhere_is_told_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_args, **_kw: None)
-    monkeypatch.delenv("KANHU_SERVERS", raising=False)
     with pytest.raises(Misconfigured, match="make setup"):
         files.find_mosquitto()
-    # unpacked packages bring their libraries along
-    program = tmp_path / "usr/sbin/mosquitto"
-    libraries = tmp_path / "usr/lib/x86_64-linux-gnu"
-    libraries.mkdir(parents=True)
-    program.parent.mkdir()
-    program.touch(mode=0o755)
+
+
+def test_a_mosquitto_that_was_set_up_without_root_is_found_by_its_launcher(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "mosquitto").touch(mode=0o755)
+    monkeypatch.setattr(files, "STANDARD_FOLDERS", ())
+    monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("KANHU_SERVERS", str(tmp_path))
-    monkeypatch.setenv("LD_LIBRARY_PATH", "/before")
-    found = files.find_mosquitto()
-    assert found.argv == (str(program),)
-    assert found.env["LD_LIBRARY_PATH"].split(":") == [str(libraries), str(tmp_path / "usr/lib"), "/before"]
+    assert files.find_mosquitto().argv == (str(tmp_path / "mosquitto"),)
 
 
 def test_a_device_that_speaks_3_1_1_is_served(mosquitto: Mosquitto) -> None:
