@@ -24,7 +24,9 @@ Incoming = mqtt5.PublishPacket
 
 FIRST_RETRY_S: Final = 0.2
 LONGEST_RETRY_S: Final = 5.0  # a fresh record has to pass 10 s after a fault ends, so never wait longer for a broker
-SLOW_RETRY_S: Final = 15.0  # wrong password, refused certificate, name taken over: only a person can mend it
+# Wrong password, refused certificate, name taken over: only a person can mend it. Below 10 s all the same: a broker that was
+# killed three times within seconds looks like a name taken over, and a fresh record still has to pass in time.
+SLOW_RETRY_S: Final = 8.0
 STABLE_S: Final = 30.0  # a connection that lived so long starts the back-off anew; more than SLOW_RETRY_S
 # mosquitto 2.0 does not tell a client that another took over its name, it only closes; a broker that died is not there when
 # we call again. So this many such ends in a row, each after a short life, are a tug of war.
