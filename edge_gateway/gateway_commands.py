@@ -1,21 +1,28 @@
 """What a running gateway does on request: tell its state, accept and close alerts, retry or remove dead letters."""
 
+import json
 from collections.abc import Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from edge_gateway import events
 from edge_gateway.commands import Handler
 from edge_gateway.errors import Rejected
 from edge_gateway.pipeline import Outcome
 from edge_gateway.store_file import read_only
+from edge_gateway.topics import Down, down
 
 if TYPE_CHECKING:
     from edge_gateway.service import Gateway
 
 
+_LARGEST_CONFIG: Final = 16_384  # a device keeps it in flash and in memory at once
+
+
 def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
     """Command name -> function of its JSON arguments; each raises Rejected for arguments it cannot use."""
+
+    versions: dict[tuple[str, str], int] = {}
 
     async def ping(arguments: Mapping[str, Any]) -> str:
         return "pong"
@@ -49,6 +56,9 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
         await gateway.in_store(lambda: gateway.store.delete_dead(numbers))
         return len(numbers)
 
+    async def configure(arguments: Mapping[str, Any]) -> int:
+        return _configure(gateway, arguments, versions)
+
     return {
         "ping": ping,
         "state": state,
@@ -56,6 +66,7 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
         "alerts.close": close,
         "dead.retry": retry_dead,
         "dead.remove": remove_dead,
+        "device.configure": configure,
     }
 
 
@@ -77,6 +88,24 @@ async def _retry(gateway: "Gateway", number: int) -> str:
     if outcome is Outcome.STORED:
         await gateway.in_store(lambda: gateway.store.delete_dead([number]))
     return outcome.value
+
+
+def _configure(gateway: "Gateway", arguments: Mapping[str, Any], versions: dict[tuple[str, str], int]) -> int:
+    """Publish a device's settings, retained, under a version above the one it last reported; the version."""
+    site, device, wanted = _text(arguments, "site"), _text(arguments, "device"), arguments.get("settings")
+    if gateway.pipeline.registry.find(site, device) is None:
+        raise Rejected("unknown_device", f"{site}/{device} is not in the registry")
+    if not isinstance(wanted, dict):
+        raise Rejected("bad_argument", f"settings is {wanted!r}; expected names and values")
+    known = gateway.pipeline.states.get((site, device))
+    # Seconds since 1970 rise by themselves, also when this gateway's memory is gone; the device's own word wins.
+    last = max(versions.get((site, device), 0), (known.config or 0) if known else 0)
+    version = versions[site, device] = max(last + 1, gateway.clock_ns() // 1_000_000_000)
+    payload = json.dumps({"version": version, "settings": wanted}, ensure_ascii=False, allow_nan=False).encode()
+    if len(payload) > _LARGEST_CONFIG:
+        raise Rejected("too_large", f"{len(payload)} bytes of settings; at most {_LARGEST_CONFIG}")
+    gateway.events.publish(down(site, device, Down.CONFIG), payload, retain=True)
+    return version
 
 
 def _text(arguments: Mapping[str, Any], name: str) -> str:
