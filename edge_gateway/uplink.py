@@ -7,7 +7,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from edge_gateway.errors import KanhuError, Misconfigured, Unavailable
 from edge_gateway.events import Entry
 from edge_gateway.sink import Refusal, Sink
 from edge_gateway.store import Store
-from edge_gateway.store_file import read_only
+from edge_gateway.store_file import damaged, read_only
 from edge_gateway.topics import Up, up
 from edge_gateway.transaction import DeadLetter, Lane, OutboxRow
 
@@ -29,8 +29,13 @@ log = logging.getLogger(__name__)
 
 _LINGER_S: Final = 0.1  # so that single messages travel together
 _RETRY_FIRST_S: Final = 1.0
-_RETRY_MOST_S: Final = 60.0
-_OPERATOR_S: Final = 30.0  # a wrong token is not hammered
+# A fresh record has to pass 10 s after a fault ends; one request in so many seconds from one client hammers nobody.
+_RETRY_MOST_S: Final = 8.0
+_OPERATOR_S: Final = 8.0
+
+
+class OutboxTrouble(Exception):
+    """Our own file cannot be read or written now; the database has nothing to do with it."""
 
 
 @dataclass(slots=True)
@@ -47,11 +52,12 @@ class UplinkState:
 
 
 class Uplink:
-    """The thread and its state.
+    """The thread and its state; `turn` is one round of it, and never waits but for the database.
 
     Args:
         store_thread: the one thread in which `store` is used.
-        told: called (in the uplink's thread) once when the database goes away and once when it is back.
+        told: called (in the uplink's thread) once when the database goes away, again when only a person can mend it, and once,
+            with "", when it is back.
     """
 
     def __init__(
@@ -75,8 +81,12 @@ class Uplink:
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
+        self._db: sqlite3.Connection | None = None
+        self._opened = 0  # which of the store's files `_db` reads
         # Rows up to this id are backlog: they go oldest first, but behind what came later.
         self._backlog_to = 0
+        self._failures = 0
+        self._outbox_trouble = ""
 
     def start(self) -> None:
         """Begin; a backlog of an earlier run is behind live readings from the first moment."""
@@ -94,39 +104,70 @@ class Uplink:
             self._thread.join(wait_s)
 
     def _run(self) -> None:
-        failures = 0
-        db: sqlite3.Connection | None = None
         while not self._stop.is_set():
+            pause_s = self.turn()
+            if pause_s is None:
+                self._wake.wait(1.0)
+                self._wake.clear()
+                self._stop.wait(_LINGER_S)
+            elif pause_s:
+                self._stop.wait(pause_s)
+        self.close()
+
+    def turn(self) -> float | None:
+        """Send what should go next; never raises.
+
+        Returns:
+            seconds to wait before the next turn: 0.0, there may be more; None, there was nothing, wait for `wake`.
+        """
+        try:
+            db = self._reader()
             try:
-                if db is None:
-                    db = read_only(self._path)
-                    self._backlog_to = _last_id(db)
                 busy = self._step(db)
-                failures = 0
-                if not busy:
-                    self._wake.wait(1.0)
-                    self._wake.clear()
-                    self._stop.wait(_LINGER_S)
             except KanhuError as error:
-                failures += 1
-                self._trouble(error, db)
-                self._stop.wait(self._pause_s(error, failures))
-            except (sqlite3.Error, OSError) as error:
-                failures += 1
-                log.error("cannot read the outbox: %s", error)
-                db = None
-                self._stop.wait(self._pause_s(Unavailable(str(error)), failures))
-            except Exception:
-                # A fault of our own must not end the only way to the database; say it and go on.
-                failures += 1
+                self._backlog_to = _last_id(db)
+                self._database_failed(error)
+                return self._pause_s(error)
+            self._failures = 0
+            self._outbox_trouble = ""
+            return 0.0 if busy else None
+        except (OutboxTrouble, sqlite3.Error, OSError, KanhuError) as error:
+            if self._outbox_trouble != str(error):
+                self._outbox_trouble = str(error)
+                log.error("the outbox: %s", error)
+            self._mend(error)
+        except Exception:
+            # A fault of our own must not end the only way to the database; say it and go on.
+            if not self._stop.is_set():
                 log.exception("uplink: unexpected")
-                db = None
-                self._stop.wait(self._pause_s(Unavailable(""), failures))
-        if db is not None:
-            db.close()
+            self.close()
+        return self._pause_s(Unavailable(""))
+
+    def close(self) -> None:
+        """Give up the connection to the outbox; the next turn opens another."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _reader(self) -> sqlite3.Connection:
+        if self._db is None or self._opened != self._store.opened:
+            self.close()
+            self._opened = self._store.opened
+            self._db = read_only(self._path)
+            self._backlog_to = _last_id(self._db)
+        return self._db
+
+    def _mend(self, error: Exception) -> None:
+        """Read anew; and when a page is damaged, let the store look at its file, or that row would stop all behind it."""
+        self.close()
+        if isinstance(error, sqlite3.Error) and damaged(error) and self._opened == self._store.opened:
+            try:
+                self._store_thread.submit(self._store.repair).result()
+            except Exception:
+                log.exception("repairing the outbox")
 
     def _step(self, db: sqlite3.Connection) -> bool:
-        """Send what should go next; whether there was anything."""
+        """Send one batch of each kind, events before all; whether there was anything."""
         sent = self._send(self._rows(db, Lane.EVENT, 0)) or self._send(self._rows(db, Lane.DATA, self._backlog_to))
         if self._backlog_to:
             old = self._send(self._rows(db, Lane.DATA, 0, self._backlog_to))
@@ -151,31 +192,70 @@ class Uplink:
     def _send(self, rows: list[OutboxRow]) -> bool:
         if not rows:
             return False
-        entries, dead = self._entries(rows)
+        entries, dead, damaged_entries = self._entries(rows)
         began = time.monotonic()
         refusals: list[Refusal] = []
-        for batch in _batches(entries, self._batch_entries):
-            refusals += self._sink.write(batch)
-        self.state.last_write_s = time.monotonic() - began
+        for at in range(0, len(entries), self._batch_entries):
+            refusals += self._write(entries[at : at + self._batch_entries])
         now_ns = time.time_ns()
-        dead += [_letter(r, now_ns) for r in refusals]
-        counters = {"entries_sent": len(entries) - len(refusals)}
-        if refusals:
-            counters["entries_refused"] = len(refusals)
-        self._store_thread.submit(self._store.forget, rows, dead, counters).result()
+        counters = {
+            "entries_sent": len(entries) - len(refusals),
+            "entries_refused": len(refusals),
+            "entries_damaged": damaged_entries,
+        }
+        dead += [_letter(r, Lane(rows[0].lane), now_ns) for r in refusals]
+        try:
+            self._store_thread.submit(self._store.forget, rows, dead, counters).result()
+        except Unavailable as error:
+            raise OutboxTrouble(f"cannot forget what the database holds: {error}") from error
         self.state.sent += len(entries) - len(refusals)
         self.state.refused += len(refusals)
-        self.state.last_ok_monotonic = time.monotonic()
-        if self.state.trouble:
-            self.state.trouble, self.state.trouble_is_ours = "", False
-            log.info("database %s: back", self._sink.name)
-            self._told("")
+        if entries:
+            self._database_answered(time.monotonic() - began)
         return True
 
-    def _entries(self, rows: Sequence[OutboxRow]) -> tuple[list[Entry], list[DeadLetter]]:
-        """The entries of rows; a row whose bytes changed on the disk is kept as a dead letter."""
+    def _write(self, entries: Sequence[Entry]) -> list[Refusal]:
+        """As the sink's `write`, which may also fall over an entry nobody thought of: then that entry is refused.
+
+        Raises:
+            Unavailable: also when it falls over every entry, so that the fault is not in them.
+        """
+        try:
+            return self._sink.write(entries)
+        except KanhuError:
+            raise
+        except Exception as error:
+            fault = error
+            log.exception("database %s: failed on %d entries; looking for the one that does it", self._sink.name, len(entries))
+        refusals: list[Refusal] = []
+        bad: list[Refusal] = []
+        taken = 0
+        parts = [entries]
+        while parts and not self._stop.is_set():
+            part = parts.pop()
+            if len(part) > 1:
+                parts += [part[len(part) // 2 :], part[: len(part) // 2]]
+                part = parts.pop()
+            try:
+                refusals += self._sink.write(part)
+                taken += len(part)
+            except KanhuError:
+                raise
+            except Exception as error:
+                if len(part) > 1:
+                    parts.append(part)
+                else:
+                    bad.append(Refusal(part[0], "database_failed", repr(error)))
+            if len(bad) > _SUSPECTS and not taken:
+                break
+        if parts or not taken:
+            raise Unavailable(f"{self._sink.name} failed: {fault!r}")
+        return refusals + bad
+
+    def _entries(self, rows: Sequence[OutboxRow]) -> tuple[list[Entry], list[DeadLetter], int]:
+        """The entries of rows; a row whose bytes changed on the disk is a dead letter, and its entries the last number."""
         entries: list[Entry] = []
-        dead = []
+        dead, lost = [], 0
         for row in rows:
             try:
                 if not row.intact:
@@ -183,45 +263,50 @@ class Uplink:
                 entries += events.unpack(row.body)
             except msgspec.DecodeError as error:
                 self.state.damaged += 1
+                lost += row.entries
                 detail = f"outbox row {row.id} with {row.entries} entries: {error}"
-                dead.append(DeadLetter("outbox", "damaged_row", detail, "", "", "", None, None, row.received_ns, row.body))
-        return entries, dead
+                log.error("%s; kept as a dead letter", detail)
+                dead.append(
+                    DeadLetter(
+                        "outbox", "damaged_row", detail, "", "", "", None, None, row.received_ns, row.body, Lane(row.lane)
+                    )
+                )
+        return entries, dead, lost
 
-    def _trouble(self, error: KanhuError, db: sqlite3.Connection | None) -> None:
-        if db is not None:
-            self._backlog_to = _last_id(db)
-        if self.state.trouble != str(error):
-            if not self.state.trouble:
-                log.warning("database %s: %s; readings wait in the outbox", self._sink.name, error)
-                self._told(str(error))
-            self.state.trouble = str(error)
-        self.state.trouble_is_ours = isinstance(error, Misconfigured)
+    def _database_failed(self, error: KanhuError) -> None:
+        state, ours = self.state, isinstance(error, Misconfigured)
+        if not state.trouble or ours != state.trouble_is_ours:
+            log.warning("database %s: %s; readings wait in the outbox", self._sink.name, error)
+            self._told(str(error))
+        state.trouble, state.trouble_is_ours = str(error) or repr(error), ours
 
-    def _pause_s(self, error: KanhuError, failures: int) -> float:
+    def _database_answered(self, took_s: float) -> None:
+        state = self.state
+        state.last_write_s, state.last_ok_monotonic = took_s, time.monotonic()
+        if state.trouble:
+            state.trouble, state.trouble_is_ours = "", False
+            log.info("database %s: back", self._sink.name)
+            self._told("")
+
+    def _pause_s(self, error: KanhuError) -> float:
+        self._failures += 1
         if isinstance(error, Misconfigured):
             return _OPERATOR_S
         if isinstance(error, Unavailable) and error.retry_after_s is not None:
-            return min(error.retry_after_s, 600.0)
-        longest = min(_RETRY_FIRST_S * 2.0 ** min(failures - 1, 10), _RETRY_MOST_S)
+            return min(max(error.retry_after_s, 0.0), _ASKED_MOST_S)
+        longest = min(_RETRY_FIRST_S * 2.0 ** min(self._failures - 1, 10), _RETRY_MOST_S)
         return longest * self._random.uniform(0.5, 1.0)
-
-
-def _batches(entries: list[Entry], size: int) -> Iterator[list[Entry]]:
-    if len(entries) <= size:
-        if entries:
-            yield entries
-        return
-    for at in range(0, len(entries), size):
-        yield entries[at : at + size]
 
 
 def _last_id(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()[0])
 
 
-def _letter(refusal: Refusal, now_ns: int) -> DeadLetter:
+def _letter(refusal: Refusal, lane: Lane, now_ns: int) -> DeadLetter:
     entry = refusal.entry
     boot, seq = getattr(entry, "boot", None), getattr(entry, "seq", None)
-    topic = up(entry.site, entry.device, Up.DATA)
+    topic = up(entry.site, entry.device, Up.EVENT if lane is Lane.EVENT else Up.DATA)
     payload = events.pack([entry])
-    return DeadLetter("write", refusal.reason, refusal.detail, topic, entry.site, entry.device, boot, seq, now_ns, payload)
+    return DeadLetter(
+        "write", refusal.reason, refusal.detail, topic, entry.site, entry.device, boot, seq, now_ns, payload, lane
+    )

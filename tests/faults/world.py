@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import Any, Final
@@ -90,17 +91,17 @@ class World:
     def stored(self) -> Stored:
         return Embedded(self.gateway.readings_file) if self.database is None else Influx(self.database)
 
-    def begin(self, plan: Iterator[Planned] | None = None, speed: float | None = 1.0) -> None:
-        """Start the gateway, if nobody has, and the fleet."""
+    def begin(self, backlog: int = 0) -> None:
+        """Start the gateway, if nobody has, and the fleet; its devices arrive with `backlog` messages of the last hour."""
         if not self.gateway.running:
             self.gateway.start()
         self.start_s = time.time()
         access = Access(port=self.broker.port, password=self.broker.passwords["simulator"])
         seed = self.random.randrange(10**6)
-        self.fleet = Fleet(access, self.devices, plan or self.load(), Pace(self.start_s, speed), seed=seed)
+        self.fleet = Fleet(access, self.devices, chain(self._burst(backlog), self._load()), Pace(self.start_s), seed=seed)
         self.fleet.start(drain_s=60.0)
 
-    def load(self) -> Iterator[Planned]:
+    def _load(self) -> Iterator[Planned]:
         """Even load until `finish`; no two messages of a device share an instant."""
         while not self._enough:
             n = self._number
@@ -112,9 +113,8 @@ class World:
             else:
                 yield at_once(key, at_s, Value("temperature", n / 1000, "Cel"), Value("humidity", 50.0 if n % 9 else None))
 
-    def burst(self, messages: int) -> Iterator[Planned]:
-        """So many messages of before now, which devices have at hand at once."""
-        step_s = 3600.0 / messages
+    def _burst(self, messages: int) -> Iterator[Planned]:
+        step_s = 3600.0 / max(messages, 1)
         for n in range(messages):
             key = self.devices[n % len(self.devices)].key
             yield at_once(key, self.start_s - 3600.0 + n * step_s, Value("temperature", n / 1000))
