@@ -48,14 +48,14 @@ class Receipts:
     def owe(self, owed: list[Owed]) -> None:
         """The commit is done: send events now, the rest with the next `send_due`."""
         for o in owed:
-            if o.events:
-                self._send(o)
-                continue
             key = (o.site, o.device, o.boot)
-            waiting = self._due.get(key)
+            waiting = self._due.pop(key, None)
             if waiting is not None:
                 o.rejected = waiting.rejected + o.rejected
-            self._due[key] = o
+            if o.events:
+                self._send(o)
+            else:
+                self._due[key] = o
 
     def send_due(self) -> None:
         """Publish what is gathered; called a few times a second."""

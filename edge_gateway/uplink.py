@@ -32,6 +32,8 @@ _RETRY_FIRST_S: Final = 1.0
 # A fresh record has to pass 10 s after a fault ends; one request in so many seconds from one client hammers nobody.
 _RETRY_MOST_S: Final = 8.0
 _OPERATOR_S: Final = 8.0
+_ASKED_MOST_S: Final = 600.0  # longer than this we do not wait, whatever the database asks for
+_SUSPECTS: Final = 3  # so many single entries the sink falls over, and none it takes: the fault is not in the entries
 
 
 class OutboxTrouble(Exception):
@@ -178,7 +180,11 @@ class Uplink:
 
     def _rows(self, db: sqlite3.Connection, lane: Lane, above: int, upto: int | None = None) -> list[OutboxRow]:
         """Rows of one lane in order, together about one batch of entries."""
-        query = "SELECT id, lane, entries, received_ns, crc, body FROM outbox WHERE lane = ? AND id > ? AND id <= ? ORDER BY id"
+        # CAST: a changed byte may have made it a text that is no UTF-8, over which the whole query would fail.
+        query = (
+            "SELECT id, lane, entries, received_ns, crc, CAST(body AS BLOB) FROM outbox"
+            " WHERE lane = ? AND id > ? AND id <= ? ORDER BY id"
+        )
         rows: list[OutboxRow] = []
         entries = 0
         for found in db.execute(query, (int(lane), above, upto if upto is not None else 1 << 62)):
@@ -220,36 +226,28 @@ class Uplink:
         Raises:
             Unavailable: also when it falls over every entry, so that the fault is not in them.
         """
-        try:
-            return self._sink.write(entries)
-        except KanhuError:
-            raise
-        except Exception as error:
-            fault = error
-            log.exception("database %s: failed on %d entries; looking for the one that does it", self._sink.name, len(entries))
         refusals: list[Refusal] = []
         bad: list[Refusal] = []
         taken = 0
         parts = [entries]
-        while parts and not self._stop.is_set():
+        while parts:
             part = parts.pop()
-            if len(part) > 1:
-                parts += [part[len(part) // 2 :], part[: len(part) // 2]]
-                part = parts.pop()
             try:
                 refusals += self._sink.write(part)
                 taken += len(part)
             except KanhuError:
                 raise
+            except OSError as error:
+                raise Unavailable(f"{self._sink.name}: {error}") from error
             except Exception as error:
+                if not self.state.trouble and part is entries:
+                    log.exception("database %s: failed on %d entries, now on fewer", self._sink.name, len(part))
                 if len(part) > 1:
-                    parts.append(part)
+                    parts += [part[len(part) // 2 :], part[: len(part) // 2]]
                 else:
                     bad.append(Refusal(part[0], "database_failed", repr(error)))
-            if len(bad) > _SUSPECTS and not taken:
-                break
-        if parts or not taken:
-            raise Unavailable(f"{self._sink.name} failed: {fault!r}")
+                if self._stop.is_set() or (not taken and (len(bad) > _SUSPECTS or not parts)):
+                    raise Unavailable(f"{self._sink.name} failed: {error!r}") from error
         return refusals + bad
 
     def _entries(self, rows: Sequence[OutboxRow]) -> tuple[list[Entry], list[DeadLetter], int]:
