@@ -4,6 +4,7 @@ One connection writes and checkpoints, from one thread (SQLite before 3.51.3 can
 `store_file.read_only`. A commit means "on disk": WAL with synchronous=FULL.
 """
 
+import itertools
 import logging
 import shutil
 import sqlite3
@@ -16,7 +17,7 @@ from typing import Final
 
 from edge_gateway.errors import Unavailable
 from edge_gateway.rescue import rescue
-from edge_gateway.store_file import Damaged, connect, damaged, lock, renew, settle
+from edge_gateway.store_file import Damaged, connect, damaged, lock, renew, settle, unread_commits
 from edge_gateway.transaction import Backlog, Commit, DeadLetter, Held, Lane, OutboxRow
 
 log = logging.getLogger(__name__)
@@ -100,8 +101,21 @@ class Store:
             except Damaged as fault:
                 self._renew(fault)
             self._read()
+            self._look_at_log()
         except sqlite3.Error as error:
             raise _translated(error, self.path) from error
+
+    def _look_at_log(self) -> None:
+        unread = unread_commits(self.path, self._db)
+        if not unread:
+            return
+        copy = next(
+            f for n in itertools.count(1) if not (f := self.path.with_name(f"{self.path.name}.damaged-log-{n}")).exists()
+        )
+        shutil.copy(self.path.with_name(self.path.name + "-wal"), copy)
+        log.error("%s: %d commits behind a damaged place of the log are lost; a copy of it is %s", self.path, unread, copy)
+        with self._transaction() as change:
+            change.count("commits_lost_damage", unread)
 
     def _renew(self, fault: Damaged) -> None:
         log.error("%s is damaged: %s; copying what can be read into a new file", self.path, fault)

@@ -5,7 +5,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Literal
 
 from edge_gateway.errors import Misconfigured, Unavailable
 
@@ -36,6 +36,8 @@ INSERT INTO size VALUES ('event', 0, 0, 0), ('data', 0, 0, 0), ('held', 0, 0, 0)
 TABLES: Final = ("device", "alert", "outbox", "dead_letter", "held", "counter", "size")
 # Above the file a checkpoint leaves behind, or the log would ask for the next one at once.
 WAL_LIMIT: Final = 4 << 20
+_WAL_HEAD: Final = 32
+_FRAME_HEAD: Final = 24
 
 
 class Damaged(Exception):
@@ -119,6 +121,42 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
 def damaged(error: sqlite3.Error) -> bool:
     """Whether the file itself is broken, rather than the disk full or busy."""
     return getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+
+
+def unread_commits(path: Path, db: sqlite3.Connection) -> int:
+    """How many commits lie in the log behind a damaged place, where SQLite stops reading without a word.
+
+    To be asked before the first write, which begins the log anew. The last one may be a commit that the power interrupted.
+    """
+    page = int(db.execute("PRAGMA page_size").fetchone()[0])
+    read = int(db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1])  # frames
+    found = 0
+    try:
+        with path.with_name(path.name + "-wal").open("rb") as log:
+            head = log.read(_WAL_HEAD)
+            if not _intact(head):
+                head = bytes(16) + log.read(16)[8:]  # the first frame knows the salts too
+            frames = (os.fstat(log.fileno()).st_size - _WAL_HEAD) // (_FRAME_HEAD + page)
+            for number in range(max(read, 0), frames):
+                log.seek(_WAL_HEAD + number * (_FRAME_HEAD + page))
+                frame = log.read(_FRAME_HEAD)
+                # Frames of an earlier round of the log, whose pages are in the file by now, have other salts.
+                found += frame[8:16] == head[16:24] and frame[4:8] != bytes(4)
+    except FileNotFoundError:
+        return 0
+    return found
+
+
+def _intact(head: bytes) -> bool:
+    """Whether the log's header has the checksum SQLite gave it."""
+    if len(head) < _WAL_HEAD:
+        return False
+    order: Literal["big", "little"] = "big" if head[3] & 1 else "little"
+    a = b = 0
+    for at in range(0, 24, 8):
+        a = (a + int.from_bytes(head[at : at + 4], order) + b) & 0xFFFFFFFF
+        b = (b + int.from_bytes(head[at + 4 : at + 8], order) + a) & 0xFFFFFFFF
+    return (a, b) == (int.from_bytes(head[24:28], "big"), int.from_bytes(head[28:32], "big"))
 
 
 def renew(path: Path, fault: Damaged, rescue: Callable[[sqlite3.Connection | None, sqlite3.Connection], None]) -> Path:

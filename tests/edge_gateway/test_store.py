@@ -557,6 +557,60 @@ def test_a_damaged_file_is_put_aside_and_what_can_be_read_of_it_goes_on(
         assert ask(path, "PRAGMA integrity_check") == [("ok",)]
 
 
+@pytest.mark.parametrize(
+    ("at", "kept"),
+    [
+        pytest.param(lambda size: size // 2, 1020, id="in the middle"),
+        pytest.param(lambda size: 10, 1000, id="in the header"),
+        pytest.param(lambda size: 40, 1000, id="in the first frame"),
+        pytest.param(lambda size: size - 100, 1099, id="at the end"),
+    ],
+)
+def test_commits_behind_a_damaged_place_of_the_log_are_gone_but_counted_and_the_log_is_kept(
+    path: Path, tmp_path: Path, at: Callable[[int], int], kept: int
+) -> None:
+    path = crashed(path, tmp_path / "after")
+    log = wal(path).read_bytes()
+    where = at(len(log))
+    overwrite(wal(path), where, bytes(b ^ 0xFF for b in log[where : where + 16]))
+    with closing(Store(path)) as store:
+        assert store.backlog == counted(path) and store.backlog.rows >= kept
+        # The log also holds the first commit, whose pages are in the file.
+        assert 1100 - store.backlog.rows <= store.totals["commits_lost_damage"] <= 1101 - store.backlog.rows
+        (copy,) = path.parent.glob("kanhu.db.damaged-log-*")
+        assert len(copy.read_bytes()) == len(log)
+        lost = store.totals["commits_lost_damage"]
+        store.commit(data(1))
+    for _ in range(2):
+        with closing(Store(path)) as store:
+            assert store.totals["commits_lost_damage"] == lost
+
+
+def test_a_log_without_damage_is_no_loss_wherever_the_power_went(path: Path, tmp_path: Path) -> None:
+    path = crashed(path, tmp_path / "after", 100, 20)
+    whole, log = path.read_bytes(), wal(path).read_bytes()
+    for cut in range(0, len(log), 1000):
+        path.write_bytes(whole)
+        wal(path).write_bytes(log[:cut])
+        with closing(Store(path)) as store:
+            assert "commits_lost_damage" not in store.totals
+        for leftover in path.parent.glob("kanhu.db-*"):
+            leftover.unlink()
+
+
+def test_a_log_begun_anew_over_an_older_one_is_no_loss(path: Path, tmp_path: Path) -> None:
+    with closing(Store(path)) as store:
+        for n in range(30):
+            store.commit(data(1, b"%d" % n * 100))
+        store.checkpoint()
+        store.commit(data(1))
+        (tmp_path / "after").mkdir()
+        for suffix in ("", "-wal"):
+            shutil.copy(path.with_name(path.name + suffix), tmp_path / "after")
+    with closing(Store(tmp_path / "after" / path.name)) as store:
+        assert store.backlog.rows == 31 and "commits_lost_damage" not in store.totals
+
+
 def test_damage_met_in_the_middle_of_work_is_mended_and_the_next_commit_is_saved(path: Path, tmp_path: Path) -> None:
     path = crashed(path, tmp_path / "after", more=0)
     page = page_of(path, "outbox")
