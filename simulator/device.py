@@ -86,6 +86,7 @@ class SimulatedDevice:
         booted_at_s: true time of its start.
         window: most messages in flight.  capacity: most messages in the outbox.
         cadence_s: the interval it declares in its birth.
+        forgotten: the gateway lost its memory, and the caller should publish `birth` again; `connected` clears it.
         remember: keep `generated` (grows for ever; for tests).
         seed: of the jitter.
     """
@@ -112,7 +113,9 @@ class SimulatedDevice:
     config: int | None = field(default=None, init=False)
     config_error: str = field(default="", init=False)
     generated: list[Generated] = field(default_factory=list, init=False)
+    forgotten: bool = field(default=False, init=False)
     outbox: Outbox = field(init=False)
+    _upto: int = field(default=0, init=False)
     _unsent: dict[Lane, deque[Record]] = field(init=False)
     _in_flight: dict[tuple[int, int], Record] = field(default_factory=dict, init=False)
     _next_retry: float = field(default=float("inf"), init=False)
@@ -181,12 +184,18 @@ class SimulatedDevice:
         return [self._outgoing(record) for record in found]
 
     def receive_receipt(self, payload: bytes) -> int:
-        """Free what a `down/receipt` names, and return how many; unknown, late and malformed ones do no harm."""
+        """Free what a `down/receipt` names, and return how many; unknown, late and malformed ones do no harm.
+
+        One that takes back what an earlier one said comes from a gateway that lost its memory: `forgotten` is set.
+        """
         try:
             receipt = _read_receipt.decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError):
             self.bad_receipts += 1
             return 0
+        if receipt.boot == self.boot:
+            self.forgotten = self.forgotten or receipt.upto < self._upto
+            self._upto = receipt.upto
         box = self.outbox
         # Rejected first: they also lie below `upto`, which would count them as held.
         freed = box.free(receipt.boot, receipt.rejected, rejected=True)
@@ -209,6 +218,7 @@ class SimulatedDevice:
     def connected(self) -> None:
         """The link is up; the caller publishes `birth` before anything of `due`."""
         self.online = True
+        self.forgotten = False
 
     def disconnected(self) -> None:
         """The link is down: what was in flight is due again after the next connect, without waiting."""
@@ -223,7 +233,7 @@ class SimulatedDevice:
         """A new boot id and seq from 1; the flash keeps the records of the boots before. The link is down until `connected`."""
         self.disconnected()
         self.boot = (self.boot + 1) % 2**32
-        self.seq = 0
+        self.seq = self._upto = 0
         self.booted_at_s = true_s
         self.reboots += 1
         self.clock = clock or self.clock
@@ -238,8 +248,10 @@ class SimulatedDevice:
             birth["config"] = self.config
         if self.config_error:
             birth["config_error"] = self.config_error
-        if oldest := self.outbox.oldest_by_boot:
-            birth["oldest"] = oldest[-BOOTS_IN_BIRTH:]
+        oldest = self.outbox.oldest_by_boot
+        if all(boot != self.boot for boot, _ in oldest):
+            oldest.append((self.boot, self.seq + 1))
+        birth["oldest"] = oldest[-BOOTS_IN_BIRTH:]
         return msgspec.json.encode(birth)
 
     def will(self) -> bytes:

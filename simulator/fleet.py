@@ -320,6 +320,8 @@ class Fleet:
                 freed = device.receive_receipt(payload)
                 self._pending -= freed if device is own else 0
                 self._ready[id(device)] = device
+                if device.forgotten:
+                    self._born(device, self._link_of.get(device.key, self._links[0]))
             elif channel == Down.CONFIG:
                 device.receive_config(payload)
                 self._born(device, self._link_of.get(device.key, self._links[0]))

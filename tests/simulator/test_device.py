@@ -205,7 +205,8 @@ def test_a_reboot_has_a_new_boot_and_keeps_the_records_of_the_old_one() -> None:
 def test_birth_tells_time_and_uptime_unless_there_is_no_time() -> None:
     d = device()
     assert json.loads(d.birth(WORLD + 60)) == {
-        "online": True, "boot": 17, "clk": "ntp", "time": WORLD + 60, "up": 60.0, "firmware": "simulated 1", "cadence": 60.0
+        "online": True, "boot": 17, "clk": "ntp", "time": WORLD + 60, "up": 60.0, "firmware": "simulated 1", "cadence": 60.0,
+        "oldest": [[17, 1]],
     }  # fmt: skip
     d.reboot(WORLD + 100, Clock("none"))
     born = json.loads(d.birth(WORLD + 101))
@@ -216,7 +217,7 @@ def test_birth_tells_time_and_uptime_unless_there_is_no_time() -> None:
 
 def test_birth_names_the_oldest_unsettled_number_of_each_boot() -> None:
     d = device(capacity=4)
-    assert "oldest" not in json.loads(d.birth(WORLD))
+    assert json.loads(d.birth(WORLD))["oldest"] == [[17, 1]], "it holds nothing: the number it will use next"
     for _ in range(3):
         d.measure(instant(), WORLD)
     d.due(0.0, WORLD)
@@ -333,3 +334,17 @@ def test_two_runs_with_one_seed_are_the_same(steps: list[str]) -> None:
         return out
 
     assert run() == run()
+
+
+def test_a_receipt_that_takes_back_an_earlier_one_asks_for_another_birth() -> None:
+    d = device()
+    d.connected()
+    for n in range(3):
+        d.measure(instant(WORLD + n), WORLD + n)
+    d.receive_receipt(receipt(boot=17, upto=2))
+    d.receive_receipt(receipt(boot=17, upto=2))
+    assert not d.forgotten
+    d.receive_receipt(receipt(boot=17, upto=0))
+    assert d.forgotten
+    d.connected()
+    assert not d.forgotten
