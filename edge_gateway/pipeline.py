@@ -5,20 +5,21 @@ No socket, no file, no clock. Every message ends in exactly one of stored, dupli
 
 import zlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
 from edge_gateway import clock, state, topics
 from edge_gateway.catalog import EVENTS, QUANTITIES
-from edge_gateway.decoders.senml import decode, identity
+from edge_gateway.decoders.senml import decode, identity, plain
 from edge_gateway.decoders.status import decode_status
 from edge_gateway.errors import Rejected
-from edge_gateway.events import Entry, Event, Flag, Loss, Reading, Readings, StatusChange, TimeQuality
+from edge_gateway.events import Entry, Event, Flag, Loss, Reading, Readings, StatusChange, TimeQuality, split_name
 from edge_gateway.message import Message
 from edge_gateway.registry import Device, Registry
 from edge_gateway.sequence import Boot, Verdict
-from edge_gateway.state import DeviceState, Latest
+from edge_gateway.state import MAX_NAMES, DeviceState, Latest
 from edge_gateway.topics import Up
 from edge_gateway.transaction import DeadLetter, Held
 from edge_gateway.validate import validate
@@ -27,6 +28,7 @@ Key = tuple[str, str]
 _NEW: Final = Verdict.NEW
 _RECENT_INSTANTS: Final = 32
 _TOPICS: Final = 20_000
+_RUNG: Final = 10_000
 # Boots of one device cannot overlap in time; more than this much is two devices with one name, not a clock being set.
 _OVERLAP_NS: Final = 5_000_000_000
 
@@ -59,6 +61,7 @@ class Work:
     dead: list[DeadLetter] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
     unheld: list[int] = field(default_factory=list)
+    undead: list[int] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)
     receipts: dict[tuple[str, str, int], Receipt] = field(default_factory=dict)
 
@@ -101,12 +104,15 @@ class Pipeline:
         self._judge = judge
         self._speakers: dict[str, Speaker] = {}
         self._instants: dict[Key, dict[int, list[Reading]]] = {}
+        # Topic and checksum of every SOS the rules were asked about although it could not be taken in: it comes again and again.
+        self._rung: set[tuple[str, int]] = set()
 
     def restore(self, rows: Iterable[tuple[str, str, bytes]]) -> None:
         """Forget everything in memory and begin from what is on disk: at start, and after a commit that failed."""
         self.states = {(site, device): state.unpack(body) for site, device, body in rows}
         self._speakers.clear()
         self._instants.clear()
+        self._rung.clear()
         self.work = Work()
 
     def expect(self, registry: Registry) -> None:
@@ -147,7 +153,7 @@ class Pipeline:
         if speaker.device is None:
             return self._hold(speaker, topic, payload, received_ns, held_id)
         known = speaker.state
-        if not retained:
+        if not retained and (held_id is None or received_ns > known.heard_ns):
             known.heard_ns = received_ns
         if speaker.touched_in is not work:
             work.touched[known.site, known.device] = known
@@ -159,7 +165,7 @@ class Pipeline:
         if channel is Up.STATUS:
             return self._status(speaker, topic, payload, received_ns, retained)
         try:
-            message = validate(decode(payload), speaker.address, speaker.device)
+            message = validate(plain(payload) or decode(payload), speaker.address, speaker.device)
         except Rejected as error:
             return self._refuse(error, speaker, topic, payload, received_ns)
         return self._sequenced(speaker, message, topic, payload, received_ns, retry)
@@ -196,6 +202,7 @@ class Pipeline:
             address = speaker.address
             self.work.held.append(Held(topic, address.site, address.device, received_ns, payload))
             self.work.count("messages_held")
+            self._ring(speaker, topic, payload, received_ns)
         return Outcome.HELD
 
     def _status(self, speaker: Speaker, topic: str, payload: bytes, received_ns: int, retained: bool) -> Outcome:
@@ -234,7 +241,8 @@ class Pipeline:
         else:
             boot, current = known.boot(message.boot)
         verdict = boot.take(message.seq, zlib.crc32(payload))
-        if verdict is not _NEW and not (retry and verdict is Verdict.DUPLICATE):
+        again = verdict is not _NEW
+        if again and not (retry and verdict is Verdict.DUPLICATE):
             return self._repeated(verdict, speaker, message, boot, topic, payload, received_ns)
         if speaker.owed is not boot or speaker.owed_in is not self.work:
             self._owe(known, boot)
@@ -251,14 +259,18 @@ class Pipeline:
         if boot.offset_ns is None or not message.seq & 63:
             for instant in message.instants:
                 clock.learn(boot, instant.time_ns, instant.uptime_ns, trusted, received_ns, self.limits)
+        sos = b"sos" in payload
         for instant in message.instants:
             time_ns, quality = clock.measured_at(instant, trusted, boot, current, received_ns, self.limits)
             values = instant.values
-            if time_ns in speaker.instants:
+            if time_ns in speaker.instants and not (again and _same(speaker.instants[time_ns], values)):
                 time_ns, quality = self._apart(speaker, time_ns, quality, values)
-            # An SOS that came in the wrong lane is still an SOS.
-            if speaker.is_event or values[0].name in EVENTS:
-                self._append_event(speaker, message, time_ns, quality, received_ns, values)
+            # An SOS that came in the wrong lane, or behind other values, is still an SOS.
+            if sos and not speaker.is_event:
+                values = sorted(values, key=lambda reading: not _is_sos(reading))
+            if speaker.is_event or values[0].name in EVENTS or (sos and _is_sos(values[0])):
+                rung = (topic, zlib.crc32(payload)) in self._rung
+                self._append_event(speaker, message, time_ns, quality, received_ns, values, rung)
             else:
                 self.work.data.append(
                     Readings(
@@ -288,7 +300,14 @@ class Pipeline:
         return Outcome.STORED
 
     def _append_event(
-        self, speaker: Speaker, message: Message, time_ns: int, quality: int, received_ns: int, values: list[Reading]
+        self,
+        speaker: Speaker,
+        message: Message,
+        time_ns: int,
+        quality: int,
+        received_ns: int,
+        values: list[Reading],
+        rung: bool,
     ) -> None:
         known = speaker.state
         event = Event(
@@ -307,7 +326,46 @@ class Pipeline:
         )
         self.work.events.append(event)
         self._owe(known, known.boot(message.boot)[0]).events.append(message.seq)
-        self._judge(event)
+        if not rung:
+            self._judge(event)
+
+    def _ring(self, speaker: Speaker, topic: str, payload: bytes, received_ns: int) -> None:
+        """An SOS that cannot be taken in still reaches a person: the rules are asked about what can be read of it, once."""
+        told = (topic, zlib.crc32(payload))
+        if b"sos" not in payload or told in self._rung:
+            return
+        clock_word, time_ns, error_s = "none", None, None
+        try:
+            message = validate(decode(payload), speaker.address)
+            instant = next((i for i in message.instants if any(map(_is_sos, i.values))), None)
+            if instant is None:
+                return
+            clock_word, time_ns, error_s, values = message.clock, instant.time_ns, message.error_s, instant.values
+        except Rejected:
+            values = [Reading("sos", None, int(Flag.MISSING))]
+        if len(self._rung) >= _RUNG:
+            self._rung.clear()
+        self._rung.add(told)
+        known, (boot, seq) = speaker.state, identity(payload) or (0, 0)
+        quality = clock.DEVICE
+        if time_ns is None or not self.limits.believable(time_ns, received_ns):
+            time_ns, quality = received_ns, clock.RECEIPT
+        self._judge(
+            Event(
+                known.site,
+                known.device,
+                speaker.place,
+                boot,
+                seq,
+                time_ns,
+                received_ns,
+                clock_word,
+                quality,
+                error_s,
+                next((reading.name for reading in values if _is_sos(reading))),
+                values,
+            )
+        )
 
     def _remember(self, speaker: Speaker, time_ns: int, values: list[Reading]) -> None:
         """Keep the newest value of each name, and what this instant is taken by."""
@@ -324,6 +382,8 @@ class Pipeline:
         for reading in values:
             last = latest.get(reading.name)
             if last is None:
+                if len(latest) >= MAX_NAMES:
+                    continue  # stored all the same: only the newest value is not remembered
                 latest[reading.name] = Latest(time_ns, reading.value, reading.flag)
             elif last.time_ns <= time_ns:
                 last.time_ns, last.value, last.flag = time_ns, reading.value, reading.flag
@@ -392,6 +452,8 @@ class Pipeline:
             error = Rejected("identity_conflict", f"boot {message.boot} seq {message.seq} came before with other content")
         else:
             error = Rejected("too_many_gaps", f"boot {message.boot} seq {message.seq}; more holes than can be kept")
+        self._owe(known, boot).rejected.append(message.seq)
+        self._ring(speaker, topic, payload, received_ns)
         return self._bury(error, topic, payload, received_ns, message.boot, message.seq, known)
 
     def _duplicate(self, known: DeviceState) -> Outcome:
@@ -409,8 +471,8 @@ class Pipeline:
             if verdict is Verdict.DUPLICATE:
                 self._owe(known, boot).rejected.append(seq)
                 return self._duplicate(known)
-            if verdict is _NEW:
-                self._owe(known, boot).rejected.append(seq)
+            self._owe(known, boot).rejected.append(seq)
+        self._ring(speaker, topic, payload, received_ns)
         return self._bury(error, topic, payload, received_ns, boot_number, seq, known)
 
     def _bury_records(self, speaker: Speaker, message: Message, topic: str, payload: bytes, received_ns: int) -> None:
@@ -437,6 +499,10 @@ class Pipeline:
     def bury_unexpected(self, topic: str, payload: bytes, received_ns: int, error: Exception) -> None:
         """A message met a fault of ours: keep it where a person sees it, with what went wrong."""
         self._bury(Rejected("internal_error", repr(error)[:500]), topic, payload, received_ns, None, None)
+        speaker = self._speakers.get(topic)
+        if speaker is not None:
+            with suppress(Exception):  # it may be this that failed
+                self._ring(speaker, topic, payload, received_ns)
 
     def _bury(
         self,
@@ -463,6 +529,16 @@ class Pipeline:
         if receipt is None:
             receipt = self.work.receipts[key] = Receipt()
         return receipt
+
+
+def _is_sos(reading: Reading) -> bool:
+    return split_name(reading.name)[0] == "sos"
+
+
+def _same(there: list[Reading], values: list[Reading]) -> bool:
+    """Whether an instant holds no other value for any of these names."""
+    known = {reading.name: reading.value for reading in there}
+    return all(known.get(reading.name, reading.value) == reading.value for reading in values)
 
 
 def own_readings(device: str, site: str, values: dict[str, float], now_ns: int, boot: int, seq: int) -> Readings:

@@ -4,13 +4,14 @@ Two ways to the same answer: the quick one takes a message of which every record
 record. A record that can never be accepted is named in `Message.refused`; only what spoils the whole message raises.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from msgspec import UNSET, UnsetType
 
 from edge_gateway.catalog import EVENTS, Kind
-from edge_gateway.decoders.senml import RELATIVE, Faulty, Record, show
+from edge_gateway.decoders.senml import RELATIVE, Faulty, Plain, Record, show, whole
 from edge_gateway.errors import Rejected
 from edge_gateway.events import Reading, split_name
 from edge_gateway.message import Instant, Message, Refused
@@ -34,12 +35,15 @@ _LOST: Final = "lost"
 _HEAD_FIELDS: Final = frozenset({"clk", "err", "up"})
 
 
-class _Known(dict[object, tuple[str, float, float, int, bool]]):
-    """Name -> (unit, low, high, flag in range, is a state) of numbers and states; filled as names are met, None for others."""
+class _Known(dict[object, tuple[str, str, float, float, int, bool]]):
+    """Name -> (name, unit, low, high, flag in range, is a state) of numbers and states; filled as met, None for others.
+
+    The name is there so that all readings share one string, whose hash is known.
+    """
 
     MOST = 4096  # names; with more somebody is inventing channels
 
-    def __missing__(self, name: object) -> tuple[str, float, float, int, bool] | None:
+    def __missing__(self, name: object) -> tuple[str, str, float, float, int, bool] | None:
         try:
             quantity = quantity_of(name)
         except Rejected:
@@ -50,18 +54,18 @@ class _Known(dict[object, tuple[str, float, float, int, bool]]):
             self.clear()
         low = -_LARGEST if quantity.low is None else quantity.low
         high = _LARGEST if quantity.high is None else quantity.high
-        found = self[name] = (quantity.unit, low, high, flag_in_range(quantity), quantity.kind is Kind.STATE)
+        found = self[name] = (str(name), quantity.unit, low, high, flag_in_range(quantity), quantity.kind is Kind.STATE)
         return found
 
 
 _known: Final = _Known()
 
 
-def validate(records: list[Record], address: Address, device: Device | None = None) -> Message:
+def validate(records: Sequence[Plain], address: Address, device: Device | None = None) -> Message:
     """The message these records are.
 
     Args:
-        records: as `senml.decode` gives them, at least one.
+        records: as `senml.plain` or `senml.decode` gives them, at least one.
         address: from the topic; on the event channel there is exactly one instant, and its first reading names the event.
         device: the registry's word on what the device measures; None when nobody has registered it: any quantity.
     Raises:
@@ -72,10 +76,10 @@ def validate(records: list[Record], address: Address, device: Device | None = No
         message = _quickly(records, address, measures)
         if message is not None:
             return message
-    return _carefully(records, address, measures)
+    return _carefully(whole(records), address, measures)
 
 
-def _quickly(records: list[Record], address: Address, measures: frozenset[str]) -> Message | None:
+def _quickly(records: Sequence[Plain], address: Address, measures: frozenset[str]) -> Message | None:
     """The message, when every record of it is good and none moves the base; None: look carefully. Never refuses."""
     first = records[0]
     boot, seq, clock, error_s, base_s, up_s = first.boot, first.seq, first.clk, first.err, first.bt, first.up
@@ -97,7 +101,7 @@ def _quickly(records: list[Record], address: Address, measures: frozenset[str]) 
         base_ns = round(base_s * 1e6) * 1000
     else:
         return None
-    if first.bn is not UNSET and first.bn != f"{address.site}:{address.device}:":
+    if isinstance(first, Record) and first.bn is not UNSET and first.bn != f"{address.site}:{address.device}:":
         return None
 
     groups: dict[int, dict[str, Reading]] = {}  # offset from the base time -> readings by name
@@ -105,14 +109,17 @@ def _quickly(records: list[Record], address: Address, measures: frozenset[str]) 
     offset_s: object = None
     for record in records:
         name, value, state = record.n, record.v, record.vb
-        if name is UNSET or (measures and name not in measures) or not (record.lost is record.bu is record.bv is UNSET):
+        if name is UNSET or (measures and name not in measures) or (record.bt is not UNSET and record is not first):
             return None
-        if record is not first and not (record.bt is record.bn is UNSET):
-            return None
-        found = _known[name]
+        usual = True  # a value, and nothing else said of it
+        if isinstance(record, Record):
+            if not (record.lost is record.bu is record.bv is UNSET) or (record.bn is not UNSET and record is not first):
+                return None
+            usual = record.raw is record.cal is record.vs is record.vd is record.s is UNSET
+        known = _known[name]
         reading = None
-        if found is not None and (record.raw is record.cal is record.vs is record.vd is record.s is UNSET):
-            unit, low, high, flag, is_state = found
+        if usual and known is not None:
+            name, unit, low, high, flag, is_state = known
             if record.u is UNSET or record.u == unit:
                 if is_state:
                     if value is UNSET and state is not UNSET:
@@ -121,7 +128,7 @@ def _quickly(records: list[Record], address: Address, measures: frozenset[str]) 
                     reading = Reading(name, value, flag)
         if reading is None:
             try:
-                reading = reading_of(name, record)
+                reading = reading_of(name, whole((record,))[0])
             except Rejected:
                 return None
         if record.t is not offset_s:
@@ -199,7 +206,7 @@ def _carefully(records: list[Record], address: Address, measures: frozenset[str]
                 losses.append(_loss(record, head))
                 continue
             reading = reading_of(name, record, base.unit, base.value)
-            if measures and not event and name not in measures:
+            if measures and not event and name not in measures and split_name(name)[0] not in EVENTS:
                 raise Rejected("not_expected", f"{name} is not in this device's `measures`")
             when = _when(record, base, head)
             if event and when != at:

@@ -478,9 +478,10 @@ def _outcome(topic: str, payload: bytes) -> str:
     msgspec.msgpack.encode(message)  # no lone surrogate, no integer beyond 64 bits
     if isinstance(message, Message):
         assert {refused.reason for refused in message.refused} <= REASONS.keys()
-        quick = validate._quickly(senml.decode(payload), topics.parse(topic), frozenset())
-        if quick is not None and topic == DATA:
-            assert quick == validate._carefully(senml.decode(payload), topics.parse(topic), frozenset())
+        for records in (senml.plain(payload), senml.decode(payload)):
+            quick = validate._quickly(records, topics.parse(topic), frozenset()) if records is not None else None
+            if quick is not None and topic == DATA:
+                assert quick == validate._carefully(senml.decode(payload), topics.parse(topic), frozenset())
     return "stored"
 
 
