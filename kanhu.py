@@ -317,19 +317,9 @@ def replay(
             f"[yellow]times before gateway.time_floor ({found.gateway.time_floor}) are replaced by those of receipt[/yellow]"
         )
     fleets: list[Fleet] = []
-    thread = threading.Thread(
-        target=lambda: play(
-            chosen,
-            path,
-            _access(found),
-            speed=speed,
-            shift_to_s=None if original else time.time(),
-            deadline_s=deadline,
-            seed=seed,
-            ready=fleets.append,
-        ),
-        daemon=True,
-    )
+    shift_to_s = None if original else time.time()
+    how = {"speed": speed, "shift_to_s": shift_to_s, "deadline_s": deadline, "seed": seed, "ready": fleets.append}
+    thread = threading.Thread(target=play, args=(chosen, path, _access(found)), kwargs=how, daemon=True)
     thread.start()
     while not fleets and thread.is_alive():
         time.sleep(0.05)
