@@ -9,7 +9,7 @@ import contextlib
 import heapq
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final, Protocol
@@ -72,6 +72,11 @@ class Sender:
         """Changed people or addresses, for notices sent from now on."""
         self._timeout_s = alerts.notify_timeout_s
         self._urls = {(person.id, number): url for person in alerts.people for number, url in enumerate(person.urls)}
+        if self._urls:
+            # Now and not with the first SOS: on a busy gateway what a notifier has to load took 2 s.
+            threading.Thread(
+                target=_look_at, args=(dict(self._urls), self._notifiers), name="notify-addresses", daemon=True
+            ).start()
 
     def send(self, notices: Iterable[Notice]) -> None:
         """Begin to send; returns at once."""
@@ -164,6 +169,15 @@ class _Flight:
     notice: Notice
     timer: asyncio.TimerHandle = field(init=False)
     timed_out: bool = False
+
+
+def _look_at(urls: Mapping[tuple[str, int], str], notifiers: tuple[Notifier, ...]) -> None:
+    """Tell the log which addresses can never work."""
+    for (person, number), url in urls.items():
+        notifier = notifier_for(url, notifiers)
+        problem = "nobody can send to such an address" if notifier is None else notifier.problem(url)
+        if problem:
+            log.error("channel %d of %s: %s; see alerts.people in the settings", number + 1, person, problem)
 
 
 def _send(notifier: Notifier, url: str, notice: Notice, timeout_s: float) -> Outcome:

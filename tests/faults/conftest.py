@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.phone import Phone
 from tests.faults.world import World, seeded
 from tests.servers import Mosquitto
 
@@ -29,3 +30,10 @@ def world(tmp_path: Path, mosquitto: Mosquitto, random: Random) -> Iterator[Call
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def phone() -> Iterator[Phone]:
+    one = Phone()
+    yield one
+    one.close()

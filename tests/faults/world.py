@@ -14,7 +14,7 @@ from simulator.fleet import Fleet, Pace
 from simulator.link import Access
 from simulator.plan import Key as DeviceKey
 from simulator.plan import Planned, at_once
-from simulator.senml import Encoding, Value
+from simulator.senml import Encoding, Instant, Value
 from tests.databases import Database
 from tests.faults.judge import Embedded, Influx, Spool, Stored, Verdict, judge
 from tests.servers import Mosquitto, eventually
@@ -35,10 +35,9 @@ class World:
     """Everything between simulated devices and a database; `begin` it, break it, `finish` it.
 
     Args:
-        rate: messages a second of the whole fleet; every fiftieth is a tap, which goes the way of events.
+        rate: messages a second of the whole fleet; every fiftieth is a tap, an event. Half of the devices write CBOR.
         database: None: the embedded store.
         settings: of the gateway, merged over what the fixtures need.
-        mixed: half of the devices write CBOR.
     """
 
     def __init__(
@@ -52,7 +51,7 @@ class World:
         database: Database | None = None,
         settings: Mapping[str, Any] | None = None,
         registry_text: str | None = None,
-        capacity: int = 100_000,
+        window: int = 200,
         clock: Clock | None = None,
     ) -> None:
         self.broker = broker
@@ -76,7 +75,8 @@ class World:
                 booted_at_s=self.start_s - 60.0,
                 clock=clock or Clock(),
                 encoding=Encoding.CBOR if n % 2 else Encoding.JSON,
-                capacity=capacity,
+                window=window,
+                capacity=100_000,
                 resend_after_s=2.0,
                 remember=True,
                 seed=random.randrange(10**6),
@@ -92,7 +92,7 @@ class World:
         return Embedded(self.gateway.readings_file) if self.database is None else Influx(self.database)
 
     def begin(self, backlog: int = 0) -> None:
-        """Start the gateway, if nobody has, and the fleet; its devices arrive with `backlog` messages of the last hour."""
+        """Start the gateway, if nobody has, and the fleet; its devices arrive with `backlog` readings of the last hour."""
         if not self.gateway.running:
             self.gateway.start()
         self.start_s = time.time()
@@ -113,11 +113,17 @@ class World:
             else:
                 yield at_once(key, at_s, Value("temperature", n / 1000, "Cel"), Value("humidity", 50.0 if n % 9 else None))
 
-    def _burst(self, messages: int) -> Iterator[Planned]:
+    def _burst(self, readings: int) -> Iterator[Planned]:
+        """Five readings a message."""
+        messages = readings // 5
         step_s = 3600.0 / max(messages, 1)
         for n in range(messages):
             key = self.devices[n % len(self.devices)].key
-            yield at_once(key, self.start_s - 3600.0 + n * step_s, Value("temperature", n / 1000))
+            at_s = self.start_s - 3600.0 + n * step_s
+            instants = tuple(
+                Instant(round((at_s + k * 1e-3) * 1e6) * 1000, (Value("temperature", n / 1000 + k),)) for k in range(5)
+            )
+            yield Planned(key, at_s, instants)
 
     def a_while(self, least_s: float, most_s: float) -> None:
         """A random pause."""
