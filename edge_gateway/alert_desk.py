@@ -1,6 +1,7 @@
 """Where rules, alert book and sender meet in the running gateway: judged now, saved with its cause, told after it is saved."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -38,6 +39,8 @@ class AlertDesk:
         # Notices wait until the commit that holds them is on disk.
         self._unsaved: list[Notice] = []
         self._saving: list[Notice] = []
+        self._repeat_s = settings.repeat_s
+        self._cried: dict[tuple[str, str, int], float] = {}  # told unsaved: (cause, person, channel) -> when, monotonic s
 
     def restore(self, bodies: list[bytes], states: Mapping[Key, DeviceState]) -> None:
         """Begin from what is on disk: at start, and after a commit that failed."""
@@ -88,8 +91,18 @@ class AlertDesk:
     def saved(self) -> None:
         """The commit is on disk: tell people."""
         notices, self._saving = self._saving, []
+        self._cried.clear()
         if notices:
             self.sender.send(notices)
+
+    def cry(self) -> None:
+        """The disk cannot save: who pressed SOS must be heard all the same. Each cause goes to each channel once a round."""
+        now_s = time.monotonic()
+        for notice in self._saving + self._unsaved:
+            cause = (self.book.key_of(notice.items[0].alert), notice.person, notice.channel)
+            if notice.urgent and now_s >= self._cried.get(cause, -math.inf) + self._repeat_s:
+                self._cried[cause] = now_s
+                self.sender.send([notice])
 
     def accept(self, alert_id: str, person: str) -> dict[str, Any]:
         """A named person takes it. Raises Rejected as `AlertBook.accept`."""

@@ -40,8 +40,8 @@ class Limits:
         return cls(int(moment.timestamp()) * _S, int(late_s * _S), int(future_s * _S))
 
     def believable(self, time_ns: int, received_ns: int) -> bool:
-        """Whether a device that says it knows the time can be right."""
-        return self.floor_ns <= time_ns <= received_ns + self.future_ns
+        """Whether a device that says it knows the time can be right. A gateway whose clock is not set contradicts nobody."""
+        return self.floor_ns <= time_ns and (time_ns <= received_ns + self.future_ns or received_ns < self.floor_ns)
 
 
 def measured_at(
@@ -62,7 +62,7 @@ def measured_at(
         return received_ns, RECEIPT
     if boot.offset_ns is not None and limits.believable(boot.offset_ns + uptime_ns, received_ns):
         return boot.offset_ns + uptime_ns, REPAIRED
-    if is_current and boot.arrival_ns is not None:
+    if is_current and boot.arrival_ns is not None and limits.believable(boot.arrival_ns + uptime_ns, received_ns):
         return min(boot.arrival_ns + uptime_ns, received_ns), RECEIPT
     return received_ns, RECEIPT
 

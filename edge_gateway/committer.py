@@ -71,7 +71,9 @@ class Committer:
         clock_ns: the wall clock.
         desk: gives the alerts that changed, to be saved in the same transaction as what changed them.
         saved: called after each commit with the number of entries that are new in the outbox.
-        failed: called when a commit failed and nothing of it counts; must make every source re-deliver.
+        failed: called when a commit failed and nothing of it counts; must make every source re-deliver and bring pipeline and
+            desk back to what is on disk. While it could not (it raised), `halted` is set: nothing is decided and nothing
+            saved, for the next commit would receipt what was never written. Whoever brought them back clears it.
     """
 
     def __init__(
@@ -102,11 +104,14 @@ class Committer:
         self._running: asyncio.Task[None] | None = None
         self._paused: list[Source] = []
         self._again = False  # something that is not a message has to be saved after the commit under way
-        self.commits = 0
+        self.halted = False
+        self.commits = self.failures = 0
         self.commit_s_last = 0.0
 
     def received(self, source: Source, messages: Sequence[Publication], generation: int, urgent: bool = False) -> None:
         """Decide these messages now; they are acknowledged to `source` after the commit that holds them."""
+        if self.halted:
+            return  # not acknowledged: they come again
         now_ns = self._clock_ns()
         take = self._pipeline.take
         packet_ids = []
@@ -143,7 +148,7 @@ class Committer:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._running is None:
+        if self._running is None and not self.halted:
             self._running = asyncio.get_running_loop().create_task(self._commit())
 
     async def _commit(self) -> None:
@@ -166,7 +171,13 @@ class Committer:
             self._again = False
             self._resume()
             self._running = None
-            self._failed(error)
+            self.failures += 1
+            self.halted = True
+            try:
+                self._failed(error)
+                self.halted = False
+            except Exception as fault:
+                log.error("cannot go back to what is on disk, so nothing is taken in: %s", fault)
             return
         self.commits += 1
         self.commit_s_last = loop.time() - began
@@ -183,7 +194,7 @@ class Committer:
             self.soon(again or waiting.messages >= self._commit_messages or bool(waiting.events))
 
     def _encode(self, work: Work) -> Commit:
-        commit = Commit(dead=work.dead, held=work.held, unheld=work.unheld, counters=totals(work))
+        commit = Commit(dead=work.dead, undead=work.undead, held=work.held, unheld=work.unheld, counters=totals(work))
         for lane, entries in ((Lane.EVENT, work.events), (Lane.DATA, work.data)):
             if entries:
                 commit.rows.append((int(lane), len(entries), self._clock_ns(), events.pack(entries)))
@@ -196,14 +207,28 @@ class Committer:
             source.resume(_BUSY)
         self._paused.clear()
 
+    async def settle(self) -> None:
+        """Wait until what is decided now is on disk, also while more and more messages come.
+
+        Raises:
+            Unavailable: it could not be saved and is forgotten.
+        """
+        failures = self.failures
+        for _ in range(2):  # the commit under way, and the one that takes what came during it
+            self._flush()
+            if self._running is not None:
+                self._again = True
+                await asyncio.wait([self._running])
+        if self.halted or self.failures != failures:
+            raise Unavailable("it could not be saved and is not done; see the gateway's log")
+
     async def drain(self) -> None:
         """Commit what is waiting; used at the end, when no more messages come."""
         while self._running is not None or self._pipeline.work.messages or self._pipeline.work.events or self._acks:
+            self._flush()
             if self._running is None:
-                self._flush()
-            running = self._running
-            if running is not None:
-                await running
+                return  # halted
+            await asyncio.wait([self._running])
 
 
 def totals(work: Work) -> dict[str, int]:

@@ -1,20 +1,23 @@
 """What a running gateway does on request: tell its state, accept and close alerts, retry or remove dead letters."""
 
 import json
+import logging
 from collections.abc import Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_gateway import events
 from edge_gateway.commands import Handler
-from edge_gateway.errors import Rejected
+from edge_gateway.errors import Rejected, Unavailable
 from edge_gateway.pipeline import Outcome
 from edge_gateway.store_file import read_only
+from edge_gateway.text import escaped
 from edge_gateway.topics import Down, down
 
 if TYPE_CHECKING:
     from edge_gateway.service import Gateway
 
+log = logging.getLogger(__name__)
 
 _LARGEST_CONFIG: Final = 16_384  # a device keeps it in flash and in memory at once
 
@@ -40,12 +43,12 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
 
     async def accept(arguments: Mapping[str, Any]) -> Any:
         alert = gateway.desk.accept(_text(arguments, "id"), _text(arguments, "by"))
-        await gateway.committer.drain()
+        await gateway.committer.settle()
         return alert
 
     async def close(arguments: Mapping[str, Any]) -> Any:
         alert = gateway.desk.close(_text(arguments, "id"), _text(arguments, "by"), _text(arguments, "reason"))
-        await gateway.committer.drain()
+        await gateway.committer.settle()
         return alert
 
     async def retry_dead(arguments: Mapping[str, Any]) -> dict[str, str]:
@@ -53,8 +56,7 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
 
     async def remove_dead(arguments: Mapping[str, Any]) -> int:
         numbers = _numbers(arguments)
-        await gateway.in_store(lambda: gateway.store.delete_dead(numbers))
-        return len(numbers)
+        return int(await gateway.in_store(lambda: gateway.store.delete_dead(numbers)))
 
     async def configure(arguments: Mapping[str, Any]) -> int:
         return _configure(gateway, arguments, versions)
@@ -71,22 +73,28 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
 
 
 async def _retry(gateway: "Gateway", number: int) -> str:
-    """Give one dead letter another chance; its row goes only if it was taken."""
+    """Give one dead letter another chance; its row goes in the transaction that takes it, if it is taken."""
     with closing(read_only(gateway.settings.store_file)) as db:
         row = db.execute("SELECT stage, topic, payload, first_ns FROM dead_letter WHERE id = ?", (number,)).fetchone()
     if row is None:
         raise Rejected("unknown_dead_letter", f"there is no dead letter {number}; see `kanhu dead-letters list`")
     stage, topic, payload, first_ns = row
+    if gateway.committer.halted:
+        raise Unavailable("the store cannot be read now")
     if stage == "decode":
-        outcome = gateway.pipeline.take(topic, payload, first_ns, retained=True, retry=True)
+        try:
+            outcome = gateway.pipeline.take(topic, payload, first_ns, retained=True, retry=True)
+        except Exception as error:
+            log.exception("retrying dead letter %d", number)
+            gateway.pipeline.bury_unexpected(topic, payload, first_ns, error)
+            outcome = Outcome.DEAD
     else:
         entries = events.unpack(payload)
         gateway.pipeline.work.data += entries
         outcome = Outcome.STORED
-    gateway.committer.soon(now=True)
-    await gateway.committer.drain()
     if outcome is Outcome.STORED:
-        await gateway.in_store(lambda: gateway.store.delete_dead([number]))
+        gateway.pipeline.work.undead.append(number)
+    await gateway.committer.settle()
     return outcome.value
 
 
@@ -112,7 +120,8 @@ def _text(arguments: Mapping[str, Any], name: str) -> str:
     value = arguments.get(name)
     if not isinstance(value, str) or not value.strip() or len(value) > 500:
         raise Rejected("bad_argument", f"{name} is {value!r}; expected a text of 1 to 500 characters")
-    return value.strip()
+    # Half a surrogate pair, as a terminal of another encoding sends it, could not be saved.
+    return escaped(value.strip(), 500, name)
 
 
 def _numbers(arguments: Mapping[str, Any]) -> list[int]:

@@ -104,7 +104,7 @@ class Pipeline:
         self._judge = judge
         self._speakers: dict[str, Speaker] = {}
         self._instants: dict[Key, dict[int, list[Reading]]] = {}
-        # Topic and checksum of every SOS the rules were asked about although it could not be taken in: it comes again and again.
+        # Topic and checksum of every SOS that could not be taken in and that the rules were asked about: it comes again.
         self._rung: set[tuple[str, int]] = set()
 
     def restore(self, rows: Iterable[tuple[str, str, bytes]]) -> None:
@@ -249,6 +249,8 @@ class Pipeline:
             speaker.owed, speaker.owed_in = boot, self.work
         if message.refused:
             self._bury_records(speaker, message, topic, payload, received_ns)
+            if not speaker.is_event:
+                self._ring(speaker, topic, payload, received_ns)
             if not message.instants and not message.losses:
                 self._owe(known, boot).rejected.append(message.seq)
                 known.counters.dead += 1
@@ -335,14 +337,16 @@ class Pipeline:
         if b"sos" not in payload or told in self._rung:
             return
         clock_word, time_ns, error_s = "none", None, None
+        values = [Reading("sos", None, int(Flag.MISSING))]
         try:
             message = validate(decode(payload), speaker.address)
             instant = next((i for i in message.instants if any(map(_is_sos, i.values))), None)
-            if instant is None:
+            if instant is not None:
+                clock_word, time_ns, error_s, values = message.clock, instant.time_ns, message.error_s, instant.values
+            elif not any("sos" in refused.detail for refused in message.refused):
                 return
-            clock_word, time_ns, error_s, values = message.clock, instant.time_ns, message.error_s, instant.values
         except Rejected:
-            values = [Reading("sos", None, int(Flag.MISSING))]
+            pass  # it names an SOS, and more cannot be read
         if len(self._rung) >= _RUNG:
             self._rung.clear()
         self._rung.add(told)
@@ -362,7 +366,7 @@ class Pipeline:
                 clock_word,
                 quality,
                 error_s,
-                next((reading.name for reading in values if _is_sos(reading))),
+                next(reading.name for reading in values if _is_sos(reading)),
                 values,
             )
         )

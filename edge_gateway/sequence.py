@@ -13,6 +13,8 @@ _SLOT: Final = struct.Struct("<II")
 _EMPTY: Final = bytes(_SLOT.size * WINDOW)
 # A gap costs two integers. A device that leaves more holes than this is broken or hostile; its message is refused.
 MAX_RANGES: Final = 4096
+# Ranges closed without being taken, so that one that comes after all is told from a repeat.
+MAX_ABSENT: Final = 256
 
 
 class Verdict(Enum):
@@ -36,6 +38,7 @@ class Boot(msgspec.Struct, array_like=True):
         recent: (seq, crc32) of the last messages, slot = seq % WINDOW.
         first_ns, last_ns: first and last trusted measurement time, to notice two devices with one name; 0: none yet.
         offset_ns: UTC minus uptime, from a trusted pair; None until there is one.
+        absent: [first, last] ranges among those that were closed and never taken, the latest closed last.
         arrival_ns: the smallest (receipt - uptime) seen, the best guess of the offset without a pair.
     """
 
@@ -49,13 +52,15 @@ class Boot(msgspec.Struct, array_like=True):
     last_ns: int = 0
     offset_ns: int | None = None
     arrival_ns: int | None = None
+    absent: list[list[int]] = []
 
     def take(self, seq: int, crc: int) -> Verdict:
         """Note message `seq` (>= 1) whose payload has this CRC-32. Only NEW changes anything."""
         if seq == self.upto + 1 and not self.ahead:
             self.upto = seq
         elif self.holds(seq):
-            return self._repeat(seq, crc)
+            if not self._reopen(seq):
+                return self._repeat(seq, crc)
         elif not self._close(seq, seq):
             return Verdict.TOO_MANY_GAPS
         recent = self.recent
@@ -73,8 +78,11 @@ class Boot(msgspec.Struct, array_like=True):
 
     def close(self, first: int, last: int) -> int:
         """Close the seqs first..last that were never taken; return how many (0 also when there are too many gaps)."""
-        missing = sum(b - a + 1 for a, b in self.missing(first, last))
-        return missing if missing and self._close(first, last) else 0
+        ranges = self.missing(first, last)
+        if not ranges or not self._close(first, last):
+            return 0
+        self.absent = [*self.absent, *map(list, ranges)][-MAX_ABSENT:]
+        return sum(b - a + 1 for a, b in ranges)
 
     def missing(self, first: int, last: int) -> list[tuple[int, int]]:
         """The ranges inside first..last that were neither taken nor closed."""
@@ -103,6 +111,18 @@ class Boot(msgspec.Struct, array_like=True):
     def settle(self) -> None:
         """Give up the checksums of a boot that is over; repeats are then only counted, not compared."""
         self.recent = bytearray()
+
+    def _reopen(self, seq: int) -> bool:
+        """Whether `seq` was closed and never taken: said to be lost, it came after all."""
+        for at, (first, last) in enumerate(self.absent):
+            if first <= seq <= last:
+                self.absent[at : at + 1] = [[a, b] for a, b in ((first, seq - 1), (seq + 1, last)) if a <= b]
+                if self.lost:
+                    self.lost -= 1
+                elif self.forgiven:
+                    self.forgiven -= 1
+                return True
+        return False
 
     def _repeat(self, seq: int, crc: int) -> Verdict:
         if self.recent:

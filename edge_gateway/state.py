@@ -8,6 +8,8 @@ from edge_gateway.sequence import Boot
 
 # A boot that is forgotten can no longer be told from a new one, so many are kept; an old one costs some 30 bytes.
 MAX_BOOTS: Final = 64
+# Names with channels, of which a device may invent any number: the row is written with every commit that touches it.
+MAX_NAMES: Final = 1024
 
 
 class Latest(msgspec.Struct, array_like=True, gc=False):
@@ -77,6 +79,8 @@ class DeviceState(msgspec.Struct, array_like=True):
         if boot is None:
             boot = Boot(number)
             self.boots.insert(max(len(self.boots) - 1, 0), boot)
+            if len(self.boots) > MAX_BOOTS:
+                del self.boots[0]
         return boot
 
     def find(self, number: int) -> Boot | None:

@@ -208,6 +208,8 @@ class Store:
         if work.unheld:
             for row_id in work.unheld:
                 self._delete("held", "payload", row_id, "held", change)
+        for row_id in work.undead:  # before `dead`: what is still bad of a retried message is a letter again
+            self._delete("dead_letter", "payload", row_id, "dead", change)
         self._hold(work.held, change)
         self._bury(work.dead, change)
         for name, n in work.counters.items():

@@ -73,6 +73,7 @@ class Commit:
     dead: list[DeadLetter] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
     unheld: list[int] = field(default_factory=list)  # ids of held messages that were taken now
+    undead: list[int] = field(default_factory=list)  # ids of dead letters that a person retried and that were taken now
     counters: dict[str, int] = field(default_factory=dict)  # name -> increment
 
 

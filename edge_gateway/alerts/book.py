@@ -114,6 +114,11 @@ class AlertBook:
             raise Rejected("unknown_alert", f"no open alert {alert_id[:80]!r}; `kanhu alerts list` shows those that are")
         return alert
 
+    def key_of(self, alert_id: str) -> str:
+        """The cause behind an open alert; "" when it is not open."""
+        alert = self._by_id.get(alert_id)
+        return alert.key if alert is not None else ""
+
     def apply(self, verdicts: Iterable[Verdict], now_ns: int) -> None:
         """Raise, update or end alerts by what the rules said."""
         flooded = self._flooded()

@@ -12,8 +12,9 @@ _LATE_NS: Final = 60 * 1_000_000_000
 
 
 def judge(event: Event, view: View) -> Iterator[Finding]:
-    """A press (1.0) is a finding, also when it is old; a release (0.0) and a value that is missing say nothing."""
-    if not any(reading.value == 1.0 and split_name(reading.name)[0] == "sos" for reading in event.values):
+    """A press is a finding, also when it is old or its value is missing or nonsense; only a release (0.0) says nothing."""
+    pressed = [reading.value for reading in event.values if split_name(reading.name)[0] == "sos" and reading.value != 0.0]
+    if not pressed:
         return
     where = event.place or event.device
     zone = words.zone(view.registry, event.site)
@@ -27,6 +28,12 @@ def judge(event: Event, view: View) -> Iterator[Finding]:
     else:
         pressed_zh += " 按下"
         pressed_en = f"pressed at {pressed_en}"
+    doubt_zh = doubt_en = ""
+    if 1.0 not in pressed:
+        doubt_zh, doubt_en = "消息不完整, 请当作真的处理。", " The message is damaged: treat it as real."
+    if view.registry.find(event.site, event.device) is None:
+        doubt_zh += "这台设备没有登记, 请查明在哪里。"
+        doubt_en += " Nobody has registered this device: find out where it is."
     yield Finding(
         key=f"sos/{event.site}/{where}",
         rule=RULE.name,
@@ -35,8 +42,8 @@ def judge(event: Event, view: View) -> Iterator[Finding]:
         device=event.device,
         place=event.place,
         occurred_ns=event.time_ns,
-        text_zh=f"{where}: 紧急求助, {pressed_zh}。请马上打电话或上门。",
-        text_en=f"{where}: SOS {pressed_en}. Call or go there now.",
+        text_zh=f"{where}: 紧急求助, {pressed_zh}。请马上打电话或上门。{doubt_zh}",
+        text_en=f"{where}: SOS {pressed_en}. Call or go there now.{doubt_en}",
         evidence=(f"{words.exact(event.time_ns, zone)} sos {event.device} ({event.boot}/{event.seq})",),
         anew=True,
     )

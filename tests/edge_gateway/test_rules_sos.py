@@ -42,9 +42,18 @@ def test_no_machine_may_end_an_sos() -> None:
     assert not found(press())[0].returns
 
 
-@pytest.mark.parametrize("value", [0.0, None, 2.0, -1.0, "pressed"])
-def test_a_release_a_missing_value_and_nonsense_raise_nothing(value: float | str | None) -> None:
-    assert found(press(value)) == []
+def test_a_release_raises_nothing() -> None:
+    assert found(press(0.0)) == []
+
+
+@pytest.mark.parametrize("value", [None, 2.0, -1.0, "pressed"])
+def test_a_missing_value_and_nonsense_are_taken_for_a_press_and_say_so(value: float | str | None) -> None:
+    (finding,) = found(press(value))
+    assert "请当作真的处理" in finding.text_zh and "treat it as real" in finding.text_en
+
+
+def test_a_device_nobody_registered_is_heard_and_named_as_such() -> None:
+    assert "Nobody has registered this device" in found(press(device="stranger", place=""))[0].text_en
 
 
 def test_a_press_beside_details_is_seen_wherever_it_stands() -> None:
