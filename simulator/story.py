@@ -13,8 +13,8 @@ from typing import Final
 from edge_gateway import topics
 from edge_gateway.registry import Device
 from edge_gateway.topics import Up
-from simulator.device import SimulatedDevice
-from simulator.faults import POISON, Mangler, no_clock, reboot
+from simulator.device import Clock, SimulatedDevice
+from simulator.faults import POISON, Mangler, reboot
 from simulator.fleet import Fleet, Pace, Summary
 from simulator.link import Access
 from simulator.outbox import Identity
@@ -151,6 +151,14 @@ def _press(fleet: Fleet, _random: Random) -> str:
     return f"{'/'.join(PRESSED)}: SOS pressed"
 
 
+def _lose_clock(fleet: Fleet, random: Random) -> str:
+    """A home's device sends uptime from now on, and the gateway computes the times."""
+    homes = sorted(key for key in fleet.devices if key[1].startswith("home-") and key not in (PRESSED, SILENT))
+    key = random.choice(homes or [PRESSED])
+    fleet.devices[key].clock = Clock("none")
+    return f"{'/'.join(key)}: does not know the time any more"
+
+
 def _poison(fleet: Fleet, random: Random) -> str:
     """A device sends what is no message."""
     key, bad = random.choice(sorted(fleet.devices)), random.choice(_POISON)
@@ -175,7 +183,7 @@ def _fell_silent(_fleet: Fleet, _random: Random) -> str:
 SCENES: Final = (
     Scene(5.0, 0.0, _stranger),
     Scene(8.0, 20.0, _poison),
-    Scene(10.0, 0.0, no_clock),
+    Scene(10.0, 0.0, _lose_clock),
     Scene(SILENT_AFTER_S, 0.0, _fell_silent),
     Scene(20.0, 0.0, _press),
     Scene(25.0, 30.0, reboot),
