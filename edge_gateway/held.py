@@ -1,5 +1,6 @@
 """Messages of devices nobody had registered: seen, counted, and taken in once somebody registers the device."""
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,6 +9,8 @@ from typing import Final
 
 from edge_gateway.pipeline import Pipeline
 from edge_gateway.store_file import read_only
+
+log = logging.getLogger(__name__)
 
 # So many at a time go through the pipeline, or one registration could hold up live messages for long.
 _AT_ONCE: Final = 2000
@@ -32,7 +35,12 @@ def release(path: Path, pipeline: Pipeline) -> int:
                 continue
             query = "SELECT id, topic, payload, received_ns FROM held WHERE site = ? AND device = ? ORDER BY id LIMIT ?"
             for row_id, topic, payload, received_ns in db.execute(query, (site, device, _AT_ONCE - taken)):
-                pipeline.take(topic, payload, received_ns or time.time_ns(), held_id=row_id)
+                now_ns = received_ns or time.time_ns()
+                try:
+                    pipeline.take(topic, payload, now_ns, held_id=row_id)
+                except Exception as error:
+                    log.exception("deciding a held message of %r", topic[:200])
+                    pipeline.bury_unexpected(topic, payload, now_ns, error)
                 taken += 1
             if taken >= _AT_ONCE:
                 break

@@ -222,6 +222,10 @@ class Pipeline:
                 past = known.past(number)
                 past.forgiven += past.close(1, oldest - 1)
                 self._owe(known, past)
+        elif birth.boot is not None and known.boots and known.boots[-1].boot != birth.boot and known.find(birth.boot):
+            # The will of a connection that died in an earlier boot: the device is here again since.
+            known.counters.stored += 1
+            return Outcome.STORED
         changed = known.online is not birth.online
         known.online = birth.online
         if changed:

@@ -93,7 +93,10 @@ def parse(text: str, source: str = "registry") -> Registry:
     sites = _sites(tree.get("sites", {}), problems)
     devices: dict[tuple[str, str], Device] = {}
     rows = tree.get("devices", [])
-    for number, row in enumerate(rows if isinstance(rows, list) else [], 1):
+    if not isinstance(rows, list):
+        problems.append("devices must be a list: write [[devices]] with two brackets")
+        rows = []
+    for number, row in enumerate(rows, 1):
         device = _device(row, f"devices[{number}]", sites, problems)
         if device is None:
             continue
