@@ -23,6 +23,7 @@ from operations.status import Report, held_lines, remarkable, totals_line
 from operations.supervise import State, Status
 
 PLAIN_EVERY_S: Final = 5.0
+TALL: Final = 44  # lines for everything
 _KINDS: Final = {"elder_home": "住家 homes", "rider_reader": "骑手 couriers", "river_probe": "探头 river probes"}
 _ALERTS: Final = 4
 _TOLD: Final = 4
@@ -79,7 +80,7 @@ class Screen:
     def show(self, face: Face, last: bool = False) -> None:
         """Put a face up; `last` also where lines are rationed."""
         if self._live is not None:
-            self._live.update(whole(face), refresh=True)
+            self._live.update(whole(face, self._console.size.height), refresh=True)
         elif last or time.monotonic() >= self._next_plain:
             self._next_plain = time.monotonic() + PLAIN_EVERY_S
             self._console.print(plain(face), markup=False, soft_wrap=True)
@@ -113,20 +114,34 @@ def balance_text(b: Balance, lost: int) -> str:
     )
 
 
-def whole(face: Face) -> RenderableType:
-    """The face as a screen."""
+def whole(face: Face, height: int = TALL) -> RenderableType:
+    """The face as a screen of so many lines; a low one leaves out what can be asked for by a command."""
+    tall = height >= TALL
     rows: list[RenderableType] = [_head(face)]
     if face.balance is not None:
         rows.append(_balance_line(face))
-    if face.sent is not None:
+    if face.report is not None:
+        rows += [f"[red]! {escape(trouble)}[/red]" for trouble in face.report.troubles]
+    if face.sent is not None and tall:
         rows += [Rule("谁在上报 who sends", align="left", style="dim"), _senders(face.sent)]
     if face.report is not None:
-        rows += [Rule("存了什么 what is stored", align="left", style="dim"), *_stored(face)]
-        rows += [Rule("迟到, 待认领, 无法识别 late, held, refused", align="left", style="dim"), *_exceptions(face)]
-        rows += [Rule("告警 alerts", align="left", style="dim"), *_alerts(face)]
-    rows += [Rule("进程 processes", align="left", style="dim"), _processes(face)]
-    rows += [Rule("试试看 what to try next", align="left", style="dim"), *_next(face)]
-    rows += [f"[dim]{escape(line)}[/dim]" for line in _story(face)]
+        if tall:
+            rows.append(Rule("存了什么 what is stored", align="left", style="dim"))
+        rows += _stored(face)
+        if tall:
+            rows.append(Rule("迟到, 待认领, 无法识别 late, held, refused", align="left", style="dim"))
+        rows += _exceptions(face)
+        if tall:
+            rows.append(Rule("告警 alerts", align="left", style="dim"))
+        rows += _alerts(face, tall)
+    if tall:
+        rows.append(Rule("进程 processes", align="left", style="dim"))
+    rows.append(_processes(face))
+    if tall:
+        rows.append(Rule("试试看 what to try next", align="left", style="dim"))
+    rows += [f"  {hint}" for hint in face.hints]
+    if tall:
+        rows += [f"[dim]{escape(line)}[/dim]" for line in _story(face)]
     return Group(*rows)
 
 
@@ -141,8 +156,8 @@ def _balance_line(face: Face) -> str:
     style = "bold red" if b.missing else "bold green"
     lost = face.sent.lost if face.sent else 0
     return (
-        f"对账 balance, in readings: generated {b.generated:,} = [bold]stored {b.stored:,}[/bold] (counted in the database)"
-        f" + on the way {b.on_the_way:,} + declared lost {lost:,}; [{style}]缺 missing {b.missing:,}[/{style}]"
+        f"对账 balance: [{style}]缺 missing {b.missing:,}[/{style}] · readings generated {b.generated:,}"
+        f" = [bold]stored {b.stored:,}[/bold] (counted in the database) + on the way {b.on_the_way:,} + declared lost {lost:,}"
     )
 
 
@@ -166,10 +181,17 @@ def _senders(sent: Sent) -> RenderableType:
 def _stored(face: Face) -> list[str]:
     assert face.report is not None
     answer = face.report.answer
-    database = answer["database"]["name"] if answer else "database"
+    database = answer["database"]["name"] if answer else ""
     rows = f"{face.stored:,} readings, {words.size(face.stored_bytes)}" if face.stored is not None else "see its own tools"
-    trouble = answer["database"]["trouble"] if answer else ""
-    state = f"[red]{escape(trouble)}[/red]" if trouble else "[green]well[/green]"
+    # Why it is not well stands with the other troubles.
+    well = bool(answer) and not (answer or {})["database"]["trouble"]
+    state = (
+        "[green]well[/green]"
+        if well
+        else "[red]not well[/red]"
+        if answer
+        else "[red]unknown: the gateway does not answer[/red]"
+    )
     devices = face.report.snapshot.devices
     heard = sum(1 for device in devices if device.heard_ns)
     return [
@@ -198,22 +220,25 @@ def _exceptions(face: Face) -> list[RenderableType]:
     return lines
 
 
-def _alerts(face: Face) -> list[str]:
+def _alerts(face: Face, tall: bool) -> list[str]:
     assert face.report is not None
     shot = face.report.snapshot
     if not shot.open_alerts:
         return ["[green]没有未处理的告警 none is open[/green]"]
     lines = []
-    for alert in shot.open_alerts[:_ALERTS]:
+    shown = _ALERTS if tall else 1
+    for alert in shot.open_alerts[:shown]:
         where = zone(face.report.registry, alert.site)
         since = f"{words.moment(alert.raised_ns, shot.at_ns, where)}, {words.ago(alert.raised_ns, shot.at_ns)}"
         lines.append(f"{SEVERITIES[alert.severity]} {_who(alert)} · {since} · {escape(alert.text_zh)}")
-        lines.append(f"   [dim]{escape(alert.text_en)}[/dim]")
+        if tall:
+            lines.append(f"   [dim]{escape(alert.text_en)}[/dim]")
         lines.append(f"   {_act(alert, face.option)}")
-    if len(shot.open_alerts) > _ALERTS:
-        lines.append(f"and {len(shot.open_alerts) - _ALERTS} more: {words.program()} alerts{face.option}")
-    lines += [f"[cyan]☏ on the telephone of 张 (pretended):[/cyan] {escape(text[:60])}" for text in face.telephone[-1:]]
-    return lines
+    if len(shot.open_alerts) > shown:
+        lines.append(f"and {len(shot.open_alerts) - shown} more: {words.program()} alerts{face.option}")
+    return lines + [
+        f"[cyan]☏ on the telephone of 张 (pretended):[/cyan] {escape(text[:60])}" for text in face.telephone[-1:] if tall
+    ]
 
 
 def _who(alert: Alert) -> str:
@@ -237,10 +262,6 @@ def _processes(face: Face) -> str:
         pid = f" process {part.pid}" if part.pid else ""
         found.append(f"[{styles[part.state]}]{part.name} {part.state}[/{styles[part.state]}]{pid}{again}")
     return " · ".join(found)
-
-
-def _next(face: Face) -> list[str]:
-    return [f"  {hint}" for hint in face.hints]
 
 
 def _story(face: Face) -> list[str]:
