@@ -205,7 +205,7 @@ def _exceptions(face: Face) -> list[RenderableType]:
     shot = face.report.snapshot
     counters = [device.counters for device in shot.devices]
     timing = (
-        f"late {sum(c.late for c in counters):,}, without a clock {sum(c.untimed for c in counters):,}"
+        f"late {sum(c.late for c in counters):,}, time unknown {sum(c.untimed for c in counters):,}"
         f" · repeated {sum(c.duplicate for c in counters):,} (harmless)"
         f" · missing messages {sum(device.missing for device in shot.devices):,}"
     )

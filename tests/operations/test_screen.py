@@ -182,7 +182,7 @@ def face(tmp_path: Path) -> Face:
 
 
 def test_the_screen_shows_who_sends_what_is_stored_what_is_odd_and_what_to_do(tmp_path: Path) -> None:
-    text = shown(whole(face(tmp_path)))
+    text = shown(whole(face(tmp_path)), width=160)
     for told in (
         "缺 missing 0 · readings generated 200 = stored 180 (counted in the database) + on the way 20 + declared lost 0",
         "住家 homes",
