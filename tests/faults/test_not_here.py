@@ -3,9 +3,9 @@
 import pytest
 
 NOT_HERE = {
-    "4: torn pages and lost directory syncs": "needs LazyFS (FUSE); the fsync shadow of tests/faults/power_cut keeps whole syncs",
+    "4: torn pages and lost directory syncs": "needs LazyFS (FUSE); our fsync shadow keeps whole syncs",
     "5: a database away for 72 h at 50 msg/s": "moved to size: 50,000 readings arrive while it is away (test_database.py)",
-    "14: InfluxDB restored from an old backup": "the outbox forgets what the database confirmed; there is no archive to replay yet",
+    "14: InfluxDB restored from an old backup": "the outbox forgets what the database confirmed; nothing archives it yet",
     "17: read-only file system, I/O errors": "needs a device mapper that fails on request; a full disk is in test_disk.py",
     "19: leap second, clock steps of the box": "the test user may not set the machine's clock; unit tests move it",
     "24: 30 % packet loss, 2 s round trip": "needs netem in the kernel",
