@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import logging
+import math
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,12 +33,16 @@ log = logging.getLogger(__name__)
 
 DROPPED_TOPIC: Final = "$SYS/broker/publish/messages/dropped"
 _WAL_CHECKPOINT: Final = 8 << 20
-# Requests to the database for each time the outbox is read and rows are forgotten. With one, half of its time was waiting: 17,000
-# messages a second instead of 25,000; more cost memory, 8 MiB each.
+# Requests to the database for each time the outbox is read and rows are forgotten. With one, the database waited half of the
+# time: 17,000 messages a second instead of 25,000. More cost memory, 8 MiB each.
 _REQUESTS: Final = 2
 _FULL: Final = "the disk is full"
 _FULL_RETRY_S: Final = 30.0
 _NAMES_S: Final = 600.0
+# Messages may be held in a commit that is under way while their device is registered: look again.
+_HELD_LOOKS: Final = 3
+# A disk that cannot save for longer than this is not waited for: an SOS is told all the same.
+_CRY_AFTER_S: Final = 5.0
 
 
 class Gateway:
@@ -57,9 +63,10 @@ class Gateway:
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self.ballast = Ballast(settings.data_dir, g.ballast_mb)
         self.store = Store(settings.store_file, g.held_messages, g.dead_letters, g.outbox_quota_mb << 20)
-        self._registry_seen = 0.0
-        self._held_waiting = True
+        self._registry_seen = self._registry_loaded = (0, 0, 0)
+        self._held_looks = _HELD_LOOKS
         self._full_since = 0.0
+        self._failing_since = math.inf
         self._two_devices, self._two_devices_at = -1, 0.0
         known = registry.load(settings.registry)
         self.troubles = Troubles()
@@ -109,6 +116,8 @@ class Gateway:
                     self.data.run(),
                     self._every(1.0 / self.settings.gateway.receipts_per_s, self.receipts.send_due),
                     self._every(1.0, self._tick),
+                    # By itself: nothing that hangs or fails in the other may keep an SOS from its next round.
+                    self._every(1.0, lambda: self.desk.tick(self.pipeline.states)),
                     self._every(self.settings.gateway.readings_every_s, self.health.write_readings),
                     systemd.live(),
                 )
@@ -146,6 +155,7 @@ class Gateway:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self.committer.halted = True  # whatever still wants to be saved comes again
         await asyncio.get_running_loop().run_in_executor(None, self.uplink.stop, 3.0)
         await asyncio.get_running_loop().run_in_executor(self.thread, self.store.close)
         self.thread.shutdown(wait=True)
@@ -172,15 +182,23 @@ class Gateway:
 
     def _on_broker(self, state: str, detail: str) -> None:
         self.troubles.set("broker", detail)
-        self.desk.listening(state == "connected")
+        self._listen()
 
     def _on_data_broker(self, state: str, detail: str) -> None:
         self.troubles.set("broker_data", detail)
+        self._listen()
+
+    def _listen(self) -> None:
+        """A device is silent only if it could have been heard: on both sessions, and readings too."""
+        self.desk.listening(self.connected() and not self.full)
 
     def _database_told(self, trouble: str) -> None:
         self.troubles.set("database", trouble)
 
     def _saved(self, entries: int) -> None:
+        self._failing_since = math.inf
+        if not self.full:
+            self.troubles.set("store", "")
         if entries:
             self.uplink.wake()
 
@@ -192,13 +210,29 @@ class Gateway:
         """Nothing of the last commit counts: begin again from the disk, and let the broker deliver again."""
         self.troubles.set("store", str(error))
         log.error("cannot save: %s", error)
+        self._failing_since = min(self._failing_since, time.monotonic())
         if isinstance(error, StoreFull) and not self.full:
             # Readings stay with the devices until there is room; events go on in the room the ballast gives up.
             self.full = True
             self._full_since = time.monotonic()
             self.ballast.drop()
             self.data.pause(_FULL)
+            self._listen()
+        self.data.drop("not saved")
+        self.events.drop("not saved")
+        if time.monotonic() - self._failing_since > _CRY_AFTER_S:
+            self.desk.cry()
         self._restore()
+
+    def _begin_again(self) -> None:
+        """The disk could not be read after a commit failed: try once more."""
+        try:
+            self._restore()
+        except Unavailable as error:
+            self.troubles.set("store", f"nothing is taken in: {error}")
+            return
+        self.committer.halted = False
+        # What came meanwhile was passed over.
         self.data.drop("not saved")
         self.events.drop("not saved")
 
@@ -209,24 +243,37 @@ class Gateway:
         self.desk.restore(alerts, self.pipeline.states)
 
     async def _tick(self) -> None:
-        """Once a second: registry, rules that watch the time, disk, checkpoint."""
+        """Once a second: registry, disk, held messages, checkpoint."""
+        if self.committer.halted:
+            self._begin_again()
         self._watch_registry()
-        if self._held_waiting:
-            self._held_waiting = release(self.settings.store_file, self.pipeline) > 0
-            self.committer.soon()
-        self.desk.tick(self.pipeline.states)
-        self._watch_room()
+        await self._watch_room()
         self._watch_names()
+        if self._held_looks and not self.full and not self.committer.halted:
+            await self._release_held()
         if self.store.wal_bytes() > _WAL_CHECKPOINT:
             await self.in_store(self.store.checkpoint)
 
-    def _watch_room(self) -> None:
+    async def _release_held(self) -> None:
+        try:
+            taken = release(self.settings.store_file, self.pipeline)
+        except sqlite3.Error as error:
+            log.error("held messages cannot be read: %s", error)
+            self._held_looks = 0
+            await self.in_store(self.store.repair)
+            return
+        self._held_looks = _HELD_LOOKS if taken else self._held_looks - 1
+        self.committer.soon()
+
+    async def _watch_room(self) -> None:
         """Let readings in again when there is room; without room for the ballast too, for the outbox may have emptied."""
-        if self.full and (self.ballast.lay() or time.monotonic() > self._full_since + _FULL_RETRY_S):
+        if not self.full:
+            return
+        # Writing the ballast takes seconds on a memory card: not in the event loop.
+        if await asyncio.to_thread(self.ballast.lay) or time.monotonic() > self._full_since + _FULL_RETRY_S:
             self.full = False
             self.data.resume(_FULL)
-        if not self.full:
-            self.troubles.set("store", "")
+            self._listen()
 
     def _watch_names(self) -> None:
         """Two devices with one name: say which, as long as it goes on."""
@@ -246,21 +293,25 @@ class Gateway:
 
     def _watch_registry(self) -> None:
         try:
-            seen = self.settings.registry.stat().st_mtime
+            file = self.settings.registry.stat()
+            seen = (file.st_mtime_ns, file.st_size, file.st_ino)
         except OSError:
-            seen = 0.0
-        if seen == self._registry_seen:
-            return
-        self._registry_seen = seen
+            seen = (0, 0, 0)
+        before, self._registry_seen = self._registry_seen, seen
+        if seen == self._registry_loaded or seen != before:
+            return  # nothing new, or somebody may still be writing
+        self._registry_loaded = seen
         try:
             known = registry.load(self.settings.registry)
+            if self.pipeline.registry.devices and not known.devices:
+                raise Misconfigured(f"{self.settings.registry} is missing or empty", "the last good registry stays in use")
         except Misconfigured as error:
             self.troubles.set("registry", str(error))
             return
         self.troubles.set("registry", "")
         self.pipeline.expect(known)
         self.desk.expect(known)
-        self._held_waiting = True
+        self._held_looks = _HELD_LOOKS
 
     async def _every(self, seconds: float, job: Callable[[], Any]) -> None:
         """Run `job` again and again; an error of one run is logged and does not end the others."""
