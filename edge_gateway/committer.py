@@ -129,7 +129,7 @@ class Committer:
                 self._acks[-1].packet_ids += packet_ids
             else:
                 self._acks.append(Acks(source, generation, packet_ids))
-        waiting = self._pipeline.work.messages
+        waiting = _size(self._pipeline.work)
         if waiting >= 4 * self._commit_messages and source not in self._paused:
             source.pause(_BUSY)
             self._paused.append(source)
@@ -191,7 +191,7 @@ class Committer:
         waiting = self._pipeline.work
         again, self._again = self._again, False
         if again or waiting.messages or waiting.events or waiting.data:
-            self.soon(again or waiting.messages >= self._commit_messages or bool(waiting.events))
+            self.soon(again or _size(waiting) >= self._commit_messages or bool(waiting.events))
 
     def _encode(self, work: Work) -> Commit:
         commit = Commit(dead=work.dead, undead=work.undead, held=work.held, unheld=work.unheld, counters=totals(work))
@@ -229,6 +229,11 @@ class Committer:
             if self._running is None:
                 return  # halted
             await asyncio.wait([self._running])
+
+
+def _size(work: Work) -> int:
+    """Messages, or the entries in them when those are more: a pack of a hundred instants needs the memory of a hundred."""
+    return max(work.messages, len(work.data))
 
 
 def totals(work: Work) -> dict[str, int]:
