@@ -1,6 +1,8 @@
 """Poison, wrong clocks, names used twice, strangers, and a gateway that lost its memory; under load, at a real broker."""
 
+import os
 import shutil
+import signal
 import sqlite3
 import time
 from collections.abc import Callable
@@ -11,7 +13,7 @@ import pytest
 from edge_gateway import topics
 from edge_gateway.topics import Up
 from simulator.device import Clock, SimulatedDevice
-from simulator.faults import POISON, YEAR_2000_S
+from simulator.faults import POISON, YEAR_2000_S, Mangler, other_content
 from simulator.plan import at_once
 from simulator.senml import Value
 from tests.faults.judge import Spool, uneven
@@ -210,3 +212,62 @@ def test_a_frozen_broker_is_noticed_and_costs_nothing(world: Make, mosquitto: Mo
     print(f"live again after {w.live_again():.1f} s")
     w.finish().require()
     assert not uneven(Spool.read(w.gateway.store_file))
+
+
+def test_a_link_that_doubles_reorders_and_swallows_changes_nothing(world: Make) -> None:
+    w = world(devices=10, rate=300.0)
+    mangler = Mangler(w.random, duplicate=0.2, reorder=0.3, swallow=0.1)
+    w.begin()
+    assert w.fleet is not None
+    fleet = w.fleet
+    fleet.call(lambda: setattr(fleet, "mangle", mangler))
+    for _ in range(2):
+        w.a_while(0.5, 1.0)
+        w.gateway.kill()
+        w.gateway.start()
+    w.a_while(0.5, 1.0)
+    fleet.call(lambda: setattr(fleet, "mangle", None))
+    w.finish().require()
+    print(mangler.counts, Spool.read(w.gateway.store_file).totals)
+    assert min(mangler.counts.values()) > 0
+
+
+def test_an_identity_with_other_content_never_replaces_what_was_stored(world: Make) -> None:
+    w = world(devices=5, rate=100.0)
+    w.begin()
+    w.live_again()
+    assert w.fleet is not None
+    fleet, said = w.fleet, []
+    for _ in range(20):
+        fleet.call(lambda: said.append(other_content(fleet, w.random)))
+        w.a_while(0.02, 0.05)
+    eventually(lambda: w.number("messages_dead") + w.number("messages_duplicate") >= 20, 10, "all judged")
+    w.gateway.kill()
+    w.gateway.start()
+    # A message of long ago is known by its number only; then other content is a repeat, and the first one stays all the same.
+    w.finish().require()
+
+
+def test_a_registry_that_somebody_broke_changes_nothing_until_it_is_mended(world: Make) -> None:
+    w = world(devices=5, rate=100.0)
+    w.begin()
+    good = w.gateway.registry.read_text()
+    w.gateway.registry.write_text(good.replace("[[devices]]", "[[devices]", 1), encoding="utf-8")
+    eventually(lambda: w.gateway.state()["troubles"].get("registry"), 5, "the trouble is told")
+    w.live_again()
+    w.gateway.registry.write_text(good + "# mended\n", encoding="utf-8")
+    eventually(lambda: "registry" not in w.gateway.state()["troubles"], 5, "well again")
+    w.finish().require()
+    assert Spool.read(w.gateway.store_file).totals.get("messages_held", 0) == 0
+
+
+def test_a_gateway_that_stood_still_goes_on(world: Make) -> None:
+    """SIGSTOP for longer than the keep-alive: the broker ends the session's connection, and nothing else happens."""
+    w = world(rate=300.0, settings={"broker": {"keepalive_s": 2}})
+    w.begin()
+    w.a_while(0.5, 1.0)
+    os.kill(w.gateway.pid, signal.SIGSTOP)
+    w.a_while(4.0, 5.0)
+    os.kill(w.gateway.pid, signal.SIGCONT)
+    print(f"live again after {w.live_again():.1f} s")
+    w.finish().require()
