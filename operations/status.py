@@ -129,6 +129,10 @@ def remarkable(device: DeviceView, now_ns: int) -> bool:
 def state_line(found: Report) -> str:
     """Whether it runs, and since when what is shown is true."""
     if found.answer is None:
+        pid = next((part.pid for part in found.parts if part.name == "gateway" and part.pid), None)
+        if pid is not None:
+            hangs = f"process {pid} does not answer; this is what it had on disk. If it stays so: kill -9 {pid}"
+            return f"[red]网关 gateway: {hangs}[/red], it comes back by itself"
         return "[red]网关 gateway: does not run[/red]; this is what it had on disk. Start it: kanhu up"
     broker = "connected" if found.answer["connected"] else "[red]not connected[/red]"
     trouble = found.answer["database"]["trouble"]

@@ -14,7 +14,7 @@ from edge_gateway.rules import Severity
 from edge_gateway.sequence import Boot
 from edge_gateway.state import Counters, DeviceState, Latest, pack
 from edge_gateway.store import Store
-from edge_gateway.transaction import Commit, DeadLetter
+from edge_gateway.transaction import Backlog, Commit, DeadLetter
 from edge_gateway.view import DeviceView, Gap, Snapshot, find_alert, find_letter, letters, snapshot
 from operations import words
 from operations.balance import Balance, Group, Sent, balance
@@ -219,7 +219,7 @@ def test_status_says_what_is_wrong_with_a_device_and_leaves_out_the_quiet_ones()
     devices = tuple(
         DeviceView("s", f"d{n}", Device("s", f"d{n}"), NOW, came=5, gaps=(Gap(1, 3, 4),) if n == 7 else ()) for n in range(60)
     )
-    shot = Snapshot(NOW, devices, (), {}, snapshot_backlog(), (), ())
+    shot = Snapshot(NOW, devices, (), {}, Backlog(), (), ())
     text = shown(overview(Report(shot, REGISTRY)))
     assert "5 of 7" in text
     assert "2 missing: 3-4" in text
@@ -228,10 +228,12 @@ def test_status_says_what_is_wrong_with_a_device_and_leaves_out_the_quiet_ones()
     assert "d8 " in shown(overview(Report(shot, REGISTRY), every=True))
 
 
-def snapshot_backlog() -> object:
-    from edge_gateway.transaction import Backlog
-
-    return Backlog()
+def test_a_gateway_that_hangs_is_told_from_one_that_does_not_run() -> None:
+    shot = Snapshot(NOW, (), (), {}, Backlog(), (), ())
+    assert "does not run" in shown(overview(Report(shot, REGISTRY)))
+    hangs = shown(overview(Report(shot, REGISTRY, parts=[Status("gateway", State.READY, 12)])))
+    assert "process 12 does not answer" in hangs
+    assert "kill -9 12" in hangs
 
 
 def test_one_device_is_shown_with_its_values_and_ranges(tmp_path: Path) -> None:
