@@ -13,7 +13,8 @@ from edge_gateway.sink import Refusal
 from ingest.answers import IS_IT_ONE, Trouble, meaning, named
 from ingest.connection import Answer, Connection, authorization, basic
 from ingest.line_protocol import line
-from ingest.points import Point, RefusedPoint, points
+from ingest.line_protocol import lines as lines_of
+from ingest.points import Point, RefusedPoint
 
 MAX_BATCH_BYTES: Final = 8 << 20  # before compression; InfluxDB 1 takes 25 MB
 STUCK_AFTER: Final = 3  # so many times 5xx for one batch, and the batch itself is suspected
@@ -46,7 +47,7 @@ class InfluxSink:
         refused: dict[int, _Why] = {}
         for position, entry in enumerate(entries):
             try:
-                own = [line(point) for point in points(entry)]
+                own = lines_of(entry)
             except Rejected as error:
                 refused[position] = (error.reason, error.detail)
                 continue

@@ -1,4 +1,4 @@
-"""Point -> one line of InfluxDB line protocol that nothing can break out of.
+"""Entry and point -> lines of InfluxDB line protocol that nothing can break out of.
 
 Measurement and field names are constants of the schema. Tag values come from the registry's alphabet; space, comma and equals
 sign are escaped all the same, and what the format cannot express (a backslash, a line break, a control character) is refused,
@@ -12,8 +12,18 @@ from typing import Final
 import msgspec
 
 from edge_gateway.errors import Rejected
-from edge_gateway.events import Reading
-from ingest.points import Column, Labels, Point
+from edge_gateway.events import Entry, Reading, Readings
+from ingest.points import (
+    CLOCK_ERROR_TOLD_S,
+    FLAGS,
+    MAX_TIME_NS,
+    MIN_TIME_NS,
+    Column,
+    Labels,
+    Point,
+    layout_of,
+    points,
+)
 
 MAX_LINE_BYTES: Final = 65_536
 MAX_TAG_CHARS: Final = 256  # ours have at most 48; and a cached line stays small
@@ -24,14 +34,65 @@ _json: Final = msgspec.json.Encoder().encode
 _N: Final = ord("n")
 
 
+def lines(entry: Entry) -> list[bytes]:
+    """The lines of an entry, one for each of its points. Raises as `line` and `points`."""
+    if type(entry) is Readings and not entry.time_quality and (entry.error_s or 0.0) <= CLOCK_ERROR_TOLD_S:
+        short = _shortly(entry)
+        if short is not None:
+            return short
+    return [line(point) for point in points(entry)]
+
+
+def _shortly(entry: Readings) -> list[bytes] | None:
+    """The lines of nearly every entry: all of them but the numbers and the time is known from the last such entry.
+
+    Returns:
+        None for an entry that has more to it than numbers with a flag, or that must be refused.
+    """
+    names, values, flags = [], [], []
+    for reading in entry.values:
+        value = reading.value
+        if type(value) is not float or reading.raw is not None or reading.calibration is not None:
+            return None
+        names.append(reading.name)
+        values.append(value)
+        flags.append(reading.flag)
+    numbers = _json(values)
+    if _N in numbers or not MIN_TIME_NS <= entry.time_ns <= MAX_TIME_NS:  # JSON knows neither NaN nor Inf and says null
+        return None
+    templates = _templates(entry.site, entry.device, entry.place, tuple(names), tuple(flags))
+    texts = numbers[1:-1].split(b",")
+    if len(templates) == 1:
+        return [templates[0][0] % (*texts, entry.time_ns)]
+    return [template % (*[texts[pick] for pick in picks], entry.time_ns) for template, picks in templates] or None
+
+
+@lru_cache(maxsize=32_768)
+def _templates(
+    site: str, device: str, place: str, names: tuple[str, ...], flags: tuple[int, ...]
+) -> tuple[tuple[bytes, tuple[int, ...]], ...]:
+    """For each point `climate,device=home-12,site=village temperature=%b,temperature_flag=1i %d`, and whose numbers it takes.
+
+    Nothing when the short way is not for them.
+    """
+    layout = layout_of(names, "")
+    if layout.any_text or not FLAGS.issuperset(flags):
+        return ()
+    found = []
+    for group in layout.groups:
+        series = _series(group.measurement, site, device, place, group.channel, ()).replace(b"%", b"%%")
+        flagged = zip(group.columns, [_value(int(flags[pick])) for pick in group.picks], strict=True)
+        fields = b",".join(b"%b=%%b,%b=%b" % (where.field.encode(), where.flag.encode(), flag) for where, flag in flagged)
+        found.append((b"%b %b %%d" % (series, fields), group.picks))
+    return tuple(found)
+
+
 def line(point: Point) -> bytes:
     """One line without its line break, at most 64 KiB of UTF-8.
 
     Raises:
         Rejected: `malformed_line` or `too_large`.
     """
-    if point.plain and not point.fields:
-        return _plain(point)
     fields = [_reading(*pair) for pair in zip(point.columns, point.readings, strict=True)]
     fields += [b"%b=%b" % (name.encode(), _value(value)) for name, value in point.fields]
     if not fields:
@@ -41,38 +102,6 @@ def line(point: Point) -> bytes:
     if len(data) > MAX_LINE_BYTES:
         raise Rejected("too_large", f"a line of {point.measurement} has {len(data)} bytes; at most {MAX_LINE_BYTES}")
     return data
-
-
-def _plain(point: Point) -> bytes:
-    """The short way of nearly every line: all of it but the numbers and the time is known from the last such line."""
-    numbers = _json([reading.value for reading in point.readings])
-    if _N in numbers:  # JSON knows neither NaN nor Inf and says null
-        raise Rejected("malformed_line", f"a field of {point.measurement} is not a finite number")
-    flags = tuple([reading.flag for reading in point.readings])
-    template = _template(
-        point.measurement, point.site, point.device, point.place, point.channel, point.labels, point.columns, flags
-    )
-    return template % (*numbers[1:-1].split(b","), point.time_ns)
-
-
-@lru_cache(maxsize=32_768)
-def _template(
-    measurement: str,
-    site: str,
-    device: str,
-    place: str,
-    channel: str,
-    labels: Labels,
-    columns: tuple[Column, ...],
-    flags: tuple[int, ...],
-) -> bytes:
-    """`climate,device=home-12,site=village temperature=%b,temperature_flag=1i,humidity=%b,humidity_flag=1i %d`."""
-    series = _series(measurement, site, device, place, channel, labels).replace(b"%", b"%%")
-    pairs = zip(columns, flags, strict=True)
-    fields = b",".join(
-        b"%b=%%b,%b=%b" % (where.field.encode(), where.flag.encode(), _value(int(flag))) for where, flag in pairs
-    )
-    return b"%b %b %%d" % (series, fields)
 
 
 @lru_cache(maxsize=4096)
@@ -92,9 +121,8 @@ def _tag(name: str, value: str) -> str:
 
 def _reading(where: Column, reading: Reading) -> bytes:
     """The fields of any reading: missing, text, calibrated or converted."""
-    fields = {where.flag: _value(int(reading.flag))}
-    if reading.value is not None:
-        fields[where.field] = _value(reading.value)
+    fields = {} if reading.value is None else {where.field: _value(reading.value)}
+    fields[where.flag] = _value(int(reading.flag))
     if reading.raw is not None:
         fields[where.raw] = _value(reading.raw)
     if reading.calibration is not None:

@@ -55,7 +55,7 @@ CLOCK_ERROR_TOLD_S: Final = 1.0  # below it the error is normal and would cost e
 MIN_TIME_NS: Final = -(2**63) + 2  # what InfluxDB can hold
 MAX_TIME_NS: Final = 2**63 - 2
 
-_FLAGS: Final = frozenset(map(int, Flag))
+FLAGS: Final = frozenset(map(int, Flag))
 _LINE_BREAK: Final = re.compile(r"\r\n|[\r\n\v\f\x85\u2028\u2029]")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -168,7 +168,7 @@ def column(name: str) -> Column:
     return Column(quantity.group, channel, field, field + FLAG, field + RAW, field + CALIBRATION, is_text)
 
 
-class _Group(msgspec.Struct, frozen=True, gc=False):
+class Group(msgspec.Struct, frozen=True, gc=False):
     """The readings of an entry that share a point: their columns, and which of the entry's readings they are."""
 
     measurement: str
@@ -177,22 +177,23 @@ class _Group(msgspec.Struct, frozen=True, gc=False):
     picks: tuple[int, ...]
 
 
-class _Layout(msgspec.Struct, frozen=True, gc=False):
+class Layout(msgspec.Struct, frozen=True, gc=False):
     """How the readings of an entry fall into points; it depends on nothing but their names."""
 
     columns: tuple[Column, ...]
-    groups: tuple[_Group, ...]
+    groups: tuple[Group, ...]
     any_text: bool
 
 
 @lru_cache(maxsize=4096)
-def _layout(names: tuple[str, ...], measurement: str) -> _Layout:
+def layout_of(names: tuple[str, ...], measurement: str) -> Layout:
+    """How readings of these names fall into points; `measurement`, if given, holds for all. Raises as `column`."""
     columns = tuple(column(name) for name in names)
     picks: dict[tuple[str, str], list[int]] = {}
     for pick, where in enumerate(columns):
         picks.setdefault((measurement or where.measurement, where.channel), []).append(pick)
-    groups = tuple(_Group(*key, tuple(columns[i] for i in own), tuple(own)) for key, own in picks.items())
-    return _Layout(columns, groups, any(where.is_text for where in columns))
+    groups = tuple(Group(*key, tuple(columns[i] for i in own), tuple(own)) for key, own in picks.items())
+    return Layout(columns, groups, any(where.is_text for where in columns))
 
 
 def _grouped(entry: Readings | Event, measurement: str, labels: Labels, fields: Sequence[Field]) -> list[Point]:
@@ -200,13 +201,13 @@ def _grouped(entry: Readings | Event, measurement: str, labels: Labels, fields: 
     readings: list[Reading] = entry.values
     if not readings:
         raise Rejected("malformed_line", "an entry without readings")
-    layout = _layout(tuple([reading.name for reading in readings]), measurement)
+    layout = layout_of(tuple([reading.name for reading in readings]), measurement)
     plain = not layout.any_text
     for reading in readings if plain else ():
         if (
             type(reading.value) is not float
             or not isfinite(reading.value)
-            or reading.flag not in _FLAGS
+            or reading.flag not in FLAGS
             or reading.raw is not None
             or reading.calibration is not None
         ):
@@ -232,7 +233,7 @@ def _cast(reading: Reading, where: Column) -> Reading:
     value, raw, calibration = reading.value, reading.raw, reading.calibration
     if value is None:
         return Reading(reading.name, None, int(Flag.MISSING))
-    if reading.flag not in _FLAGS:
+    if reading.flag not in FLAGS:
         raise Rejected("malformed_line", f"{reading.name} has flag {reading.flag}, which QARTOD does not know")
     if where.is_text:
         value = clean(str(value))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from edge_gateway.catalog import QUANTITIES, Kind
 from edge_gateway.errors import Rejected
 from edge_gateway.events import AlertChange, Entry, Event, Reading, StatusChange
-from ingest.line_protocol import MAX_LINE_BYTES, line
+from ingest.line_protocol import MAX_LINE_BYTES, line, lines
 from ingest.points import Point, points
 from tests.ingest.line_parser import parse
 from tests.ingest.samples import readings
@@ -65,13 +65,19 @@ def any_entry() -> st.SearchStrategy[Entry]:
 def test_whatever_goes_in_is_refused_or_is_exactly_one_line_that_says_the_same(entry: Entry) -> None:
     try:
         of_entry = points(entry)
-        lines = [line(point) for point in of_entry]
+        of_points = [line(point) for point in of_entry]
         event("stored")
     except Rejected as error:
         event(error.reason)
         assert error.reason in {"malformed_line", "type_conflict", "too_large"}
+        with pytest.raises(Rejected, match=error.reason):
+            lines(entry)
         return
-    for point, data in zip(of_entry, lines, strict=True):
+    of_lines = lines(entry)
+    if of_lines != of_points:
+        event("by the short way")  # which writes 1e22 where the long one writes 1e+22
+        assert [repr(parse(data)) for data in of_lines] == [repr(parse(data)) for data in of_points]
+    for point, data in zip(of_entry, of_points, strict=True):
         measurement, tags, fields, time_ns = parse(data)
         assert {"time": time_ns, **tags, **fields} == row(point)
         assert measurement == point.measurement
@@ -86,6 +92,13 @@ def test_a_number_reads_back_as_the_same_float(values: list[float]) -> None:
     assert point.plain
     _, _, fields, _ = parse(line(point))
     assert [repr(fields[name]) for name in names] == [repr(value) for value in values]
+
+
+def test_the_readings_of_several_points_each_find_their_own() -> None:
+    names = ("temperature", "motion.kitchen", "humidity", "motion.hall", "battery_voltage")
+    entry = readings([Reading(name, float(number), 1 + number % 4) for number, name in enumerate(names)], T0)
+    assert lines(entry) == [line(point) for point in points(entry)]
+    assert len(lines(entry)) == 4
 
 
 def test_a_plain_line_and_a_full_one_look_the_same() -> None:
