@@ -13,10 +13,11 @@ from typing import Protocol
 from edge_gateway import events, state
 from edge_gateway.alerts import Changes
 from edge_gateway.errors import Unavailable
-from edge_gateway.pipeline import Pipeline, Work
+from edge_gateway.pipeline import Pipeline
 from edge_gateway.receipts import Receipts
 from edge_gateway.store import Store
 from edge_gateway.transaction import Commit, Lane
+from edge_gateway.work import Work
 
 log = logging.getLogger(__name__)
 

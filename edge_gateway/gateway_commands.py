@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from edge_gateway import events
 from edge_gateway.commands import Handler
 from edge_gateway.errors import Rejected, Unavailable
-from edge_gateway.pipeline import Outcome
 from edge_gateway.store_file import read_only
 from edge_gateway.text import escaped
 from edge_gateway.topics import Down, down
+from edge_gateway.work import Outcome
 
 if TYPE_CHECKING:
     from edge_gateway.service import Gateway

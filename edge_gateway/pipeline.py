@@ -6,85 +6,28 @@ No socket, no file, no clock. Every message ends in exactly one of stored, dupli
 import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final
 
-from edge_gateway import clock, state, topics
-from edge_gateway.catalog import EVENTS, QUANTITIES
+from edge_gateway import clock, state
+from edge_gateway.bells import Bells, is_sos
+from edge_gateway.catalog import EVENTS
 from edge_gateway.decoders.senml import decode, identity, plain
 from edge_gateway.decoders.status import decode_status
 from edge_gateway.errors import Rejected
-from edge_gateway.events import Entry, Event, Flag, Loss, Reading, Readings, StatusChange, TimeQuality, split_name
+from edge_gateway.events import Entry, Event, Loss, Reading, Readings, StatusChange, TimeQuality
 from edge_gateway.message import Message
-from edge_gateway.registry import Device, Registry
+from edge_gateway.registry import Registry
 from edge_gateway.sequence import Boot, Verdict
-from edge_gateway.state import MAX_NAMES, DeviceState, Latest
+from edge_gateway.speaker import Speaker, Speakers
+from edge_gateway.state import DeviceState
 from edge_gateway.topics import Up
 from edge_gateway.transaction import DeadLetter, Held
 from edge_gateway.validate import validate
+from edge_gateway.work import Key, Outcome, Receipt, Work
 
-Key = tuple[str, str]
 _NEW: Final = Verdict.NEW
-_RECENT_INSTANTS: Final = 32
-_TOPICS: Final = 20_000
-_RUNG: Final = 10_000
 # Boots of one device cannot overlap in time; more than this much is two devices with one name, not a clock being set.
 _OVERLAP_NS: Final = 5_000_000_000
-
-
-class Outcome(Enum):
-    """How a message ended."""
-
-    STORED = "stored"
-    DUPLICATE = "duplicate"
-    HELD = "held"
-    DEAD = "dead"
-
-
-@dataclass(slots=True)
-class Receipt:
-    """What one device may forget after the next commit."""
-
-    events: list[int] = field(default_factory=list)
-    rejected: list[int] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Work:
-    """What happened since the last commit; the committer encodes and saves it as one transaction."""
-
-    messages: int = 0
-    data: list[Entry] = field(default_factory=list)
-    events: list[Entry] = field(default_factory=list)
-    touched: dict[Key, DeviceState] = field(default_factory=dict)
-    dead: list[DeadLetter] = field(default_factory=list)
-    held: list[Held] = field(default_factory=list)
-    unheld: list[int] = field(default_factory=list)
-    undead: list[int] = field(default_factory=list)
-    counters: dict[str, int] = field(default_factory=dict)
-    receipts: dict[tuple[str, str, int], Receipt] = field(default_factory=dict)
-
-    def count(self, name: str, n: int = 1) -> None:
-        """Add to a total of the gateway."""
-        self.counters[name] = self.counters.get(name, 0) + n
-
-
-@dataclass(slots=True)
-class Speaker:
-    """One topic, looked up once: who writes it and what is remembered of them."""
-
-    address: topics.Address
-    device: Device | None
-    state: DeviceState
-    # Names measured at recent instants, oldest first, to keep two readings of one instant apart.
-    instants: dict[int, list[Reading]]
-    place: str
-    is_event: bool
-    # The commit in which this speaker's state and receipt are already noted, so that most messages need not note them again.
-    touched_in: Work | None = None
-    owed: Boot | None = None
-    owed_in: Work | None = None
 
 
 class Pipeline:
@@ -102,23 +45,20 @@ class Pipeline:
         self.states: dict[Key, DeviceState] = {}
         self.work = Work()
         self._judge = judge
-        self._speakers: dict[str, Speaker] = {}
-        self._instants: dict[Key, dict[int, list[Reading]]] = {}
-        # Topic and checksum of every SOS that could not be taken in and that the rules were asked about: it comes again.
-        self._rung: set[tuple[str, int]] = set()
+        self._speakers = Speakers()
+        self._bells = Bells(limits)
 
     def restore(self, rows: Iterable[tuple[str, str, bytes]]) -> None:
         """Forget everything in memory and begin from what is on disk: at start, and after a commit that failed."""
         self.states = {(site, device): state.unpack(body) for site, device, body in rows}
-        self._speakers.clear()
-        self._instants.clear()
-        self._rung.clear()
+        self._speakers.forget_all()
+        self._bells.forget()
         self.work = Work()
 
     def expect(self, registry: Registry) -> None:
         """Use a changed registry from the next message on."""
         self.registry = registry
-        self._speakers.clear()
+        self._speakers.forget()
 
     def take_work(self) -> Work:
         """What has to be saved now; the pipeline goes on with an empty one."""
@@ -147,7 +87,7 @@ class Pipeline:
         speaker = self._speakers.get(topic)
         if speaker is None:
             try:
-                speaker = self._speaker(topic)
+                speaker = self._speakers.find(topic, self.registry, self.states)
             except Rejected as error:
                 return self._bury(error, topic, payload, received_ns, None, None)
         if speaker.device is None:
@@ -169,32 +109,6 @@ class Pipeline:
         except Rejected as error:
             return self._refuse(error, speaker, topic, payload, received_ns)
         return self._sequenced(speaker, message, topic, payload, received_ns, retry)
-
-    def _speaker(self, topic: str) -> Speaker:
-        address = topics.parse(topic)
-        key = (address.site, address.device)
-        device = self.registry.find(*key)
-        known = self.states.get(key)
-        if known is None:
-            known = DeviceState(*key)
-            if device is not None:
-                self.states[key] = known
-        place = device.place if device else ""
-        speaker = Speaker(address, device, known, self._instants_of(key, known), place, address.channel is Up.EVENT)
-        if len(self._speakers) >= _TOPICS:
-            self._speakers.clear()
-        self._speakers[topic] = speaker
-        return speaker
-
-    def _instants_of(self, key: Key, known: DeviceState) -> dict[int, list[Reading]]:
-        instants = self._instants.get(key)
-        if instants is None:
-            instants = {}
-            for name, latest in sorted(known.latest.items(), key=lambda item: item[1].time_ns):
-                instants.setdefault(latest.time_ns, []).append(Reading(name, latest.value))
-            if key in self.states:
-                self._instants[key] = instants
-        return instants
 
     def _hold(self, speaker: Speaker, topic: str, payload: bytes, received_ns: int, held_id: int | None) -> Outcome:
         """Nobody registered this device: keep the message where a person sees it. No receipt: the device keeps it too."""
@@ -270,12 +184,12 @@ class Pipeline:
             time_ns, quality = clock.measured_at(instant, trusted, boot, current, received_ns, self.limits)
             values = instant.values
             if time_ns in speaker.instants and not (again and _same(speaker.instants[time_ns], values)):
-                time_ns, quality = self._apart(speaker, time_ns, quality, values)
+                time_ns, quality = speaker.apart(time_ns, quality, values)
             # An SOS that came in the wrong lane, or behind other values, is still an SOS.
             if sos and not speaker.is_event:
-                values = sorted(values, key=lambda reading: not _is_sos(reading))
-            if speaker.is_event or values[0].name in EVENTS or (sos and _is_sos(values[0])):
-                rung = (topic, zlib.crc32(payload)) in self._rung
+                values = sorted(values, key=lambda reading: not is_sos(reading))
+            if speaker.is_event or values[0].name in EVENTS or (sos and is_sos(values[0])):
+                rung = self._bells.rang(topic, payload)
                 self._append_event(speaker, message, time_ns, quality, received_ns, values, rung)
             else:
                 self.work.data.append(
@@ -299,7 +213,7 @@ class Pipeline:
                 boot.last_ns = time_ns
             else:
                 self._note_overlap(known, boot, time_ns)
-            self._remember(speaker, time_ns, values)
+            speaker.remember(time_ns, values)
         for lost_boot, first, last in message.losses:
             self._close_lost(speaker, message, lost_boot, first, last, received_ns)
         known.counters.stored += 1
@@ -337,72 +251,9 @@ class Pipeline:
 
     def _ring(self, speaker: Speaker, topic: str, payload: bytes, received_ns: int) -> None:
         """An SOS that cannot be taken in still reaches a person: the rules are asked about what can be read of it, once."""
-        told = (topic, zlib.crc32(payload))
-        if b"sos" not in payload or told in self._rung:
-            return
-        clock_word, time_ns, error_s = "none", None, None
-        values = [Reading("sos", None, int(Flag.MISSING))]
-        try:
-            message = validate(decode(payload), speaker.address)
-            instant = next((i for i in message.instants if any(map(_is_sos, i.values))), None)
-            if instant is not None:
-                clock_word, time_ns, error_s, values = message.clock, instant.time_ns, message.error_s, instant.values
-            elif not any("sos" in refused.detail for refused in message.refused):
-                return
-        except Rejected:
-            pass  # it names an SOS, and more cannot be read
-        if len(self._rung) >= _RUNG:
-            self._rung.clear()
-        self._rung.add(told)
-        known, (boot, seq) = speaker.state, identity(payload) or (0, 0)
-        quality = clock.DEVICE
-        if time_ns is None or not self.limits.believable(time_ns, received_ns):
-            time_ns, quality = received_ns, clock.RECEIPT
-        self._judge(
-            Event(
-                known.site,
-                known.device,
-                speaker.place,
-                boot,
-                seq,
-                time_ns,
-                received_ns,
-                clock_word,
-                quality,
-                error_s,
-                next(reading.name for reading in values if _is_sos(reading)),
-                values,
-            )
-        )
-
-    def _remember(self, speaker: Speaker, time_ns: int, values: list[Reading]) -> None:
-        """Keep the newest value of each name, and what this instant is taken by."""
-        instants = speaker.instants
-        if time_ns in instants:
-            instants[time_ns] = instants[time_ns] + values
-        else:
-            instants[time_ns] = values
-            if len(instants) > _RECENT_INSTANTS:
-                del instants[next(iter(instants))]
-        known = speaker.state
-        known.counters.readings += len(values)
-        latest = known.latest
-        for reading in values:
-            last = latest.get(reading.name)
-            if last is None:
-                if len(latest) >= MAX_NAMES:
-                    continue  # stored all the same: only the newest value is not remembered
-                latest[reading.name] = Latest(time_ns, reading.value, reading.flag)
-            elif last.time_ns <= time_ns:
-                last.time_ns, last.value, last.flag = time_ns, reading.value, reading.flag
-
-    def _apart(self, speaker: Speaker, time_ns: int, quality: int, values: list[Reading]) -> tuple[int, int]:
-        """Another message of this device measured the same name at this instant: keep both, the second 1 ns later, marked."""
-        names = {r.name for r in values}
-        while any(r.name in names for r in speaker.instants.get(time_ns, ())):
-            time_ns += 1
-            quality = TimeQuality.SHIFTED
-        return time_ns, int(quality)
+        event = self._bells.heard(speaker, topic, payload, received_ns)
+        if event is not None:
+            self._judge(event)
 
     def _note_quality(self, counters: state.Counters, quality: int) -> None:
         if quality == clock.RECEIPT:
@@ -539,19 +390,7 @@ class Pipeline:
         return receipt
 
 
-def _is_sos(reading: Reading) -> bool:
-    return split_name(reading.name)[0] == "sos"
-
-
 def _same(there: list[Reading], values: list[Reading]) -> bool:
     """Whether an instant holds no other value for any of these names."""
     known = {reading.name: reading.value for reading in there}
     return all(known.get(reading.name, reading.value) == reading.value for reading in values)
-
-
-def own_readings(device: str, site: str, values: dict[str, float], now_ns: int, boot: int, seq: int) -> Readings:
-    """What the gateway says of itself, as readings like any other; names as in the catalogue's group `gateway`."""
-    unknown = values.keys() - QUANTITIES.keys()
-    assert not unknown, unknown
-    readings = [Reading(name, value, int(Flag.PASS)) for name, value in values.items()]
-    return Readings(site, device, "", boot, seq, now_ns, now_ns, "ntp", clock.DEVICE, None, readings)

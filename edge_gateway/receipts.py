@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge_gateway.pipeline import Pipeline, Work
+from edge_gateway.pipeline import Pipeline
 from edge_gateway.topics import Down, down
+from edge_gateway.work import Work
 
 # A device with more refused messages than this at once is told in several receipts.
 _MOST_NUMBERS = 200

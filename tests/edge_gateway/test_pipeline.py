@@ -8,7 +8,8 @@ import pytest
 from edge_gateway import registry, state
 from edge_gateway.clock import Limits
 from edge_gateway.events import Event, Loss, Readings, StatusChange, TimeQuality
-from edge_gateway.pipeline import Outcome, Pipeline, Work
+from edge_gateway.pipeline import Pipeline
+from edge_gateway.work import Outcome, Work
 
 T0 = 1_780_000_000
 NOW = T0 * 10**9

@@ -16,7 +16,7 @@ from edge_gateway.commands import Handler
 from edge_gateway.errors import Unavailable
 from edge_gateway.events import Entry, Event, Readings
 from edge_gateway.message import Instant
-from edge_gateway.pipeline import Outcome, Pipeline
+from edge_gateway.pipeline import Pipeline
 from edge_gateway.sequence import Boot, Verdict
 from edge_gateway.service import Gateway
 from edge_gateway.settings import Alerts, Person, Settings
@@ -25,6 +25,7 @@ from edge_gateway.sink import Refusal
 from edge_gateway.state import MAX_BOOTS, MAX_NAMES, DeviceState
 from edge_gateway.store import StoreFull
 from edge_gateway.store_file import read_only
+from edge_gateway.work import Outcome
 
 T0 = 1_780_000_000
 NOW = T0 * 10**9
