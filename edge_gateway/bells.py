@@ -1,4 +1,4 @@
-"""An SOS that cannot be taken in (nobody registered it, cut short, a used identity) still rings, once, as far as it can be read."""
+"""An SOS that cannot be taken in (unregistered, cut short, a used identity) still rings, once, as far as it can be read."""
 
 import zlib
 from typing import Final

@@ -58,6 +58,10 @@ class Receipts:
             else:
                 self._due[key] = o
 
+    def forget(self) -> None:
+        """What is gathered is not true any more: a damaged file was replaced by an older state."""
+        self._due.clear()
+
     def send_due(self) -> None:
         """Publish what is gathered; called a few times a second."""
         due, self._due = self._due, {}

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import math
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +16,10 @@ from edge_gateway.broker import Incoming, Session
 from edge_gateway.clock import Limits
 from edge_gateway.committer import Committer
 from edge_gateway.disk import Ballast
-from edge_gateway.errors import Misconfigured, Unavailable
+from edge_gateway.errors import Unavailable
 from edge_gateway.gateway_commands import handlers
 from edge_gateway.health import Health
-from edge_gateway.held import release
+from edge_gateway.housekeeping import Housekeeping
 from edge_gateway.pipeline import Pipeline
 from edge_gateway.receipts import Receipts
 from edge_gateway.settings import Settings
@@ -32,15 +31,13 @@ from edge_gateway.uplink import Uplink
 log = logging.getLogger(__name__)
 
 DROPPED_TOPIC: Final = "$SYS/broker/publish/messages/dropped"
-_WAL_CHECKPOINT: Final = 8 << 20
 # Requests to the database for each time the outbox is read and rows are forgotten. With one, the database waited half of the
 # time: 17,000 messages a second instead of 25,000. More cost memory, 8 MiB each.
 _REQUESTS: Final = 2
 _FULL: Final = "the disk is full"
-_FULL_RETRY_S: Final = 30.0
-_NAMES_S: Final = 600.0
-# Messages may be held in a commit that is under way while their device is registered: look again.
-_HELD_LOOKS: Final = 3
+_DAMAGE: Final = frozenset(
+    {"damaged_files", "damaged_device_rows", "entries_lost_damage", "commits_lost_damage", "entries_damaged"}
+)
 # A disk that cannot save for longer than this is not waited for: an SOS is told all the same.
 _CRY_AFTER_S: Final = 5.0
 
@@ -62,12 +59,10 @@ class Gateway:
         self._stopping = asyncio.Event()
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self.ballast = Ballast(settings.data_dir, g.ballast_mb)
-        self.store = Store(settings.store_file, g.held_messages, g.dead_letters, g.outbox_quota_mb << 20)
-        self._registry_seen = self._registry_loaded = (0, 0, 0)
-        self._held_looks = _HELD_LOOKS
-        self._full_since = 0.0
+        self.store = self._open_store()
+        self._store_opened = self.store.opened
+        self.full_since = 0.0
         self._failing_since = math.inf
-        self._two_devices, self._two_devices_at = -1, 0.0
         known = registry.load(settings.registry)
         self.troubles = Troubles()
         self.desk = AlertDesk(settings.alerts, known, clock_ns, self._changed)
@@ -97,7 +92,18 @@ class Gateway:
             settings.store_file, self.store, self.thread, sink, _REQUESTS * settings.influx.batch_lines, self._database_told
         )
         self.health = Health(self)
+        self.housekeeping = Housekeeping(self)
         self.broker_dropped = 0
+
+    def _open_store(self) -> Store:
+        g = self.settings.gateway
+        limits = (g.held_messages, g.dead_letters, g.outbox_quota_mb << 20)
+        try:
+            return Store(self.settings.store_file, *limits)
+        except StoreFull:
+            if not self.ballast.drop():
+                raise
+            return Store(self.settings.store_file, *limits)
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Serve until `stop`; what was taken is committed before it returns."""
@@ -115,7 +121,7 @@ class Gateway:
                     self.events.run(),
                     self.data.run(),
                     self._every(1.0 / self.settings.gateway.receipts_per_s, self.receipts.send_due),
-                    self._every(1.0, self._tick),
+                    self._every(1.0, self.housekeeping.tick),
                     # By itself: nothing that hangs or fails in the other may keep an SOS from its next round.
                     self._every(1.0, lambda: self.desk.tick(self.pipeline.states)),
                     self._every(self.settings.gateway.readings_every_s, self.health.write_readings),
@@ -211,20 +217,34 @@ class Gateway:
         self.troubles.set("store", str(error))
         log.error("cannot save: %s", error)
         self._failing_since = min(self._failing_since, time.monotonic())
-        if isinstance(error, StoreFull) and not self.full:
-            # Readings stay with the devices until there is room; events go on in the room the ballast gives up.
-            self.full = True
-            self._full_since = time.monotonic()
-            self.ballast.drop()
-            self.data.pause(_FULL)
-            self._listen()
+        if isinstance(error, StoreFull):
+            self.give_way()
+        if self.store.opened != self._store_opened:
+            # Another file: what was owed may name messages that went with the old one.
+            self._store_opened = self.store.opened
+            self.receipts.forget()
         self.data.drop("not saved")
         self.events.drop("not saved")
         if time.monotonic() - self._failing_since > _CRY_AFTER_S:
             self.desk.cry()
         self._restore()
 
-    def _begin_again(self) -> None:
+    def give_way(self) -> None:
+        """The disk is full: readings stay with the devices until there is room, events go on in that of the ballast."""
+        if not self.full:
+            self.full = True
+            self.full_since = time.monotonic()
+            self.ballast.drop()
+            self.data.pause(_FULL)
+            self._listen()
+
+    def let_in(self) -> None:
+        """There may be room again: take readings."""
+        self.full = False
+        self.data.resume(_FULL)
+        self._listen()
+
+    def begin_again(self) -> None:
         """The disk could not be read after a commit failed: try once more."""
         try:
             self._restore()
@@ -242,76 +262,9 @@ class Gateway:
         self.pipeline.restore(devices)
         self.desk.restore(alerts, self.pipeline.states)
 
-    async def _tick(self) -> None:
-        """Once a second: registry, disk, held messages, checkpoint."""
-        if self.committer.halted:
-            self._begin_again()
-        self._watch_registry()
-        await self._watch_room()
-        self._watch_names()
-        if self._held_looks and not self.full and not self.committer.halted:
-            await self._release_held()
-        if self.store.wal_bytes() > _WAL_CHECKPOINT:
-            await self.in_store(self.store.checkpoint)
-
-    async def _release_held(self) -> None:
-        try:
-            taken = release(self.settings.store_file, self.pipeline)
-        except sqlite3.Error as error:
-            log.error("held messages cannot be read: %s", error)
-            self._held_looks = 0
-            await self.in_store(self.store.repair)
-            return
-        self._held_looks = _HELD_LOOKS if taken else self._held_looks - 1
-        self.committer.soon()
-
-    async def _watch_room(self) -> None:
-        """Let readings in again when there is room; without room for the ballast too, for the outbox may have emptied."""
-        if not self.full:
-            return
-        # Writing the ballast takes seconds on a memory card: not in the event loop.
-        if await asyncio.to_thread(self.ballast.lay) or time.monotonic() > self._full_since + _FULL_RETRY_S:
-            self.full = False
-            self.data.resume(_FULL)
-            self._listen()
-
-    def _watch_names(self) -> None:
-        """Two devices with one name: say which, as long as it goes on."""
-        seen = self.totals().get("two_devices", 0)
-        if self._two_devices < 0:
-            self._two_devices = seen
-        if seen != self._two_devices:
-            names = [f"{k.site}/{k.device}" for k in self.pipeline.states.values() if k.counters.two_devices]
-            self.troubles.set("two_devices", f"two devices use one name: {', '.join(names[:10])}")
-            self._two_devices, self._two_devices_at = seen, time.monotonic()
-        elif time.monotonic() > self._two_devices_at + _NAMES_S:
-            self.troubles.set("two_devices", "")
-
     async def in_store(self, job: Callable[[], Any]) -> Any:
         """Run `job` in the one thread that may use the store."""
         return await asyncio.get_running_loop().run_in_executor(self.thread, job)
-
-    def _watch_registry(self) -> None:
-        try:
-            file = self.settings.registry.stat()
-            seen = (file.st_mtime_ns, file.st_size, file.st_ino)
-        except OSError:
-            seen = (0, 0, 0)
-        before, self._registry_seen = self._registry_seen, seen
-        if seen == self._registry_loaded or seen != before:
-            return  # nothing new, or somebody may still be writing
-        self._registry_loaded = seen
-        try:
-            known = registry.load(self.settings.registry)
-            if self.pipeline.registry.devices and not known.devices:
-                raise Misconfigured(f"{self.settings.registry} is missing or empty", "the last good registry stays in use")
-        except Misconfigured as error:
-            self.troubles.set("registry", str(error))
-            return
-        self.troubles.set("registry", "")
-        self.pipeline.expect(known)
-        self.desk.expect(known)
-        self._held_looks = _HELD_LOOKS
 
     async def _every(self, seconds: float, job: Callable[[], Any]) -> None:
         """Run `job` again and again; an error of one run is logged and does not end the others."""

@@ -154,7 +154,7 @@ async def test_a_disk_that_can_neither_write_nor_read_never_makes_a_receipt_for_
     bench.gateway.receipts.send_due()
     assert bench.published == [{"boot": 1, "upto": 1}]
     del bench.gateway.store.devices
-    await bench.gateway._tick()
+    await bench.gateway.housekeeping.tick()
     await bench.say(DATA, pack(2), pack(3))
     bench.gateway.receipts.send_due()
     assert bench.published[1:] == [{"boot": 1, "upto": 3}]
@@ -188,7 +188,7 @@ async def test_an_sos_is_told_also_when_the_disk_stays_away_but_not_at_each_try(
 async def test_a_trouble_of_the_store_ends_with_the_next_commit_and_not_before(bench: Bench) -> None:
     bench.fails()
     await bench.say(DATA, pack(1))
-    await bench.gateway._tick()
+    await bench.gateway.housekeeping.tick()
     assert "store" in bench.gateway.troubles.now
     del bench.gateway.store.commit
     await bench.say(DATA, pack(1))
@@ -385,7 +385,7 @@ async def test_a_held_message_that_fails_or_cannot_be_read_stops_neither_the_oth
 
     monkeypatch.setattr(g.pipeline, "take", faulty)
     for _ in range(3):
-        await g._tick()
+        await g.housekeeping.tick()
         await g.committer.drain()
     assert bench.ask("SELECT count(*) FROM held") == [(0,)]
     assert [reason for (reason,) in bench.ask("SELECT reason FROM dead_letter")] == ["internal_error"]
@@ -395,14 +395,14 @@ async def test_a_held_message_that_fails_or_cannot_be_read_stops_neither_the_oth
 async def test_a_message_held_in_the_commit_under_way_is_released_too(bench: Bench) -> None:
     g = bench.gateway
     for _ in range(5):
-        await g._tick()
+        await g.housekeeping.tick()
     bench.registry.write_text(MORE, encoding="utf-8")
-    await g._tick()
+    await g.housekeeping.tick()
     g.committer.received(g.events, [Publication(STRANGER, sos(1), 1)], 1)  # held, and not saved yet
-    await g._tick()
+    await g.housekeeping.tick()
     await g.committer.drain()
     for _ in range(2):
-        await g._tick()
+        await g.housekeeping.tick()
         await g.committer.drain()
     assert bench.ask("SELECT count(*) FROM held") == [(0,)]
 
@@ -415,7 +415,7 @@ async def test_a_full_disk_is_not_asked_again_and_again_to_take_held_messages_in
     failures = bench.gateway.committer.failures
     bench.gateway.ballast.lay = lambda: False  # type: ignore[method-assign]
     for _ in range(5):
-        await bench.gateway._tick()
+        await bench.gateway.housekeeping.tick()
         await bench.gateway.committer.drain()
     assert bench.gateway.committer.failures == failures
 
@@ -424,18 +424,18 @@ async def test_a_full_disk_is_not_asked_again_and_again_to_take_held_messages_in
 async def test_a_registry_that_is_gone_or_half_written_changes_nothing_and_is_said(bench: Bench, text: str | None) -> None:
     g = bench.gateway
     for _ in range(2):
-        await g._tick()
+        await g.housekeeping.tick()
     if text is None:
         bench.registry.unlink()
     else:
         bench.registry.write_text(text, encoding="utf-8")
     for _ in range(3):
-        await g._tick()
+        await g.housekeeping.tick()
     assert g.pipeline.registry.find("wutong", "home-1") is not None
     assert "registry" in g.troubles.now
     bench.registry.write_text(MORE, encoding="utf-8")
     for _ in range(3):
-        await g._tick()
+        await g.housekeeping.tick()
     assert g.pipeline.registry.find("wutong", "new-1") is not None
     assert "registry" not in g.troubles.now
 
