@@ -79,7 +79,7 @@ def _about(messages: int, repeats: int, telegraf: str | None) -> str:
     database = os.environ.get("INFLUXD2") or find("victoria-metrics", "victoria-metrics")
     argument = "version" if "influxd" in database else "--version"
     broker = processes.version(*find_mosquitto().argv, "-h")
-    programs = [broker, processes.version(database, argument)] + (
+    programs = [broker, processes.version(database, argument).partition(" (")[0]] + (
         [processes.version(telegraf, "--version")] if telegraf else []
     )
     today = datetime.now(UTC).date().isoformat()
