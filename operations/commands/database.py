@@ -1,6 +1,7 @@
 """`kanhu ingest ...`, `kanhu export` and `kanhu backfill`: the database made ready, taken out, put back."""
 
 import os
+import sqlite3
 import time
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ from typing import Annotated
 import typer
 
 from edge_gateway.errors import Misconfigured
+from edge_gateway.settings import Settings
 from edge_gateway.sink import Sink
 from ingest import backfill as backfills
 from ingest import export as exports
@@ -18,6 +20,8 @@ from ingest.setup import setup as set_up
 from ingest.sinks import open_sink
 from ingest.tables import Kind
 from operations.commands.common import SettingsFile, bar, instant, load, out
+from operations.doctor.gateway import answers
+from operations.doctor.machine import wal_reset_bug
 
 app = typer.Typer(help="The database: make it ready, compute roll-ups anew.", no_args_is_help=True)
 From = Annotated[
@@ -25,6 +29,19 @@ From = Annotated[
 ]
 To = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Up to, not including it; to the last.")]
 _STYLES = {State.MADE: "green", State.REPLACED: "green", State.DIFFERS: "yellow", State.WOULD_MAKE: "cyan"}
+
+
+def _alone(settings: Settings) -> None:
+    """Two programs may write the embedded file only where SQLite is mended.
+
+    Raises:
+        Misconfigured: a gateway writes it, and this SQLite can lose a commit when two do.
+    """
+    if not settings.influx.url and wal_reset_bug(sqlite3.sqlite_version_info) and answers(settings):
+        seen = (
+            f"the gateway writes {settings.readings_file}, and SQLite {sqlite3.sqlite_version} can damage a file that two write"
+        )
+        raise Misconfigured(seen, "stop the gateway, run this, start it again; or use InfluxDB")
 
 
 @app.command()
@@ -57,6 +74,7 @@ def setup(
 def rollups(settings: SettingsFile = None, start: From = None, end: To = None) -> None:
     """Compute the hourly and daily roll-ups anew. With --from and --to a range, without them only what is out of date."""
     found = load(settings)
+    _alone(found)
     start_ns, end_ns = instant(start), instant(end)
     sink = open_rollups(found, open_sink(found))
     try:
@@ -94,6 +112,7 @@ def backfill(
 ) -> None:
     """Put an exported file into the database, exact. After a stop the same command goes on; to repeat it is harmless."""
     found = load(settings)
+    _alone(found)
     database = open_sink(found)
     has_rollups = not found.influx.url or found.influx.kind != "victoriametrics"
     # Notes the hours it touches; the gateway that runs computes them, or `kanhu ingest rollups`.

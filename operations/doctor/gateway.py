@@ -30,7 +30,7 @@ def running(settings: Settings) -> Result:
 def ports(settings: Settings) -> Result:
     """A gateway that is not running could open its port."""
     port = settings.gateway.metrics_port
-    if port == 0 or _answers(settings):
+    if port == 0 or answers(settings):
         return ok("nothing to look at" if port == 0 else f"port {port} is the gateway's own")
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -41,7 +41,8 @@ def ports(settings: Settings) -> Result:
     return ok(f"port {port} is free")
 
 
-def _answers(settings: Settings) -> bool:
+def answers(settings: Settings) -> bool:
+    """Whether a gateway runs on this data folder."""
     try:
         call(settings.command_socket, "ping", timeout_s=_TIMEOUT_S)
     except Rejected:
