@@ -25,7 +25,7 @@ class Run:
     Attributes:
         rate: messages a second, from the first publish until all were found.
         published_s: until the broker had acknowledged the last.
-        lost: messages that were not found.
+        lost: messages that were not found; below 0: VictoriaMetrics counts one that was sent again twice.
     """
 
     rate: float
