@@ -173,6 +173,7 @@ def test_an_sos_survives_kills_at_random_moments(world: Make, phone: Phone) -> N
     w.finish().require()
 
 
+@pytest.mark.slow
 def test_a_device_that_falls_silent_raises_one_alert_and_its_return_closes_it(world: Make, phone: Phone) -> None:
     text = "[sites.s]\n" + "".join(
         f'[[devices]]\nsite = "s"\nid = "d{n}"\nplace = "p{n}"\ncadence_s = 1.0\nsilence_s = 2.0\n' for n in range(5)

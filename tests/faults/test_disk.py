@@ -58,7 +58,10 @@ def test_on_a_full_disk_readings_wait_without_a_receipt_and_an_sos_is_told(world
     time.sleep(0.5)
     waiting = w.sent() - w.receipted()
     pressed = press(w)
-    eventually(lambda: phone.taken, 10, f"somebody is told: {w.trouble()}")
+    try:
+        eventually(lambda: phone.taken, 10, "somebody is told")
+    except AssertionError:
+        raise AssertionError(f"{w.trouble()}\n{w.gateway.log[-4000:]}") from None
     print(f"told {phone.taken[0].at_s - pressed:.2f} s after the press, on a full disk")
     assert alerts(w)[0].state in (State.RAISED, State.NOTIFIED)
     w.a_while(2.0, 3.0)

@@ -31,6 +31,7 @@ def test_nothing_is_lost_when_the_gateway_is_killed_again_and_again(world: Make)
     w.finish().require()
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_when_the_broker_is_killed_again_and_again(world: Make, mosquitto: Mosquitto) -> None:
     w = world(rate=800.0)
     w.begin()

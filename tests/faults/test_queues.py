@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from simulator.plan import Planned, at_once
 from simulator.senml import Value
 from tests.faults.judge import Spool
@@ -30,6 +32,7 @@ def test_a_broker_that_drops_for_want_of_room_is_noticed_and_costs_nothing(world
     w.finish().require()
 
 
+@pytest.mark.slow
 def test_an_outbox_over_its_quota_drops_the_oldest_readings_counts_them_and_keeps_every_event(world: Make) -> None:
     influx = {"url": "http://127.0.0.1:9", "kind": "influxdb1"}
     w = world(rate=100.0, settings={"influx": influx, "gateway": {"outbox_quota_mb": 8}})

@@ -121,10 +121,12 @@ def journey(
     assert not spool.dead and not spool.held and not spool.outbox
 
 
+@pytest.mark.slow
 def test_a_home_arrives_whole(data: Path, tmp_path: Path, mosquitto: Mosquitto, random: Random) -> None:
     journey("casas-al", data, tmp_path, mosquitto, random)
 
 
+@pytest.mark.slow
 def test_a_home_arrives_whole_in_influxdb_2(
     data: Path, tmp_path: Path, mosquitto: Mosquitto, random: Random, influxdb2: Database
 ) -> None:
