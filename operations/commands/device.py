@@ -1,15 +1,17 @@
 """`kanhu device`: who is registered, with the password each needs at the broker."""
 
+import json
 import os
 import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from edge_gateway import registry as registries
 from edge_gateway import view
+from edge_gateway.commands import call
 from edge_gateway.errors import Misconfigured, Unavailable
 from edge_gateway.registry import DEFAULT_CADENCE_S, SILENCE_FACTOR, Device
 from edge_gateway.rules.words import span_en
@@ -92,6 +94,19 @@ def import_(
 
 
 @app.command()
+def configure(
+    site: Site,
+    device: Name,
+    values: Annotated[list[str], typer.Argument(metavar="NAME=VALUE ...", help="VALUE is JSON, else it is a text.")],
+    settings: SettingsFile = None,
+) -> None:
+    """Send settings to a device; it gets them when it next connects. `kanhu status` shows which version it uses, or why not."""
+    wanted = dict(_setting(value) for value in values)
+    version = call(load(settings).command_socket, "device.configure", site=site, device=device, settings=wanted)
+    out.print(f"[green]已发送 sent[/green] version {version} to {site}/{device}: {wanted}", markup=True)
+
+
+@app.command()
 def revoke(site: Site, device: Name, settings: SettingsFile = None) -> None:
     """Take a device out of the registry and its password away. What it sends from then on is held."""
     found = load(settings)
@@ -101,6 +116,16 @@ def revoke(site: Site, device: Name, settings: SettingsFile = None) -> None:
         mosquitto.remove_users(file, [f"{site}/{device}"])
     out.print(f"[green]已作废 revoked[/green] {site}/{device}")
     _reload(found, f"take {site}/{device} out of your broker's password file")
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise Misconfigured(f"{text[:60]!r} is no setting", "write NAME=VALUE, such as cadence=60")
+    try:
+        return name.strip(), json.loads(value)
+    except ValueError:
+        return name.strip(), value
 
 
 def _refuse_bad_names(entry: Device) -> None:

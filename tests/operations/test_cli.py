@@ -325,3 +325,14 @@ def test_an_error_is_one_red_line_and_an_exit_code(monkeypatch: pytest.MonkeyPat
         kanhu.main()
     assert ended.value.code == 3
     assert capsys.readouterr().err.strip().count("\n") == 0
+
+
+def test_settings_are_sent_to_a_device_and_shown_with_what_it_says_of_them(site: Site) -> None:
+    told = site.ok("device", "configure", "s", "d0", "cadence=60", "name=kitchen")
+    assert "{'cadence': 60, 'name': 'kitchen'}" in told
+    assert "NAME=VALUE" in str(site.error("device", "configure", "s", "d0", "cadence"))
+    assert "registry" in str(site.error("device", "configure", "s", "nobody", "cadence=60"))
+    site.send(("d0/status", json.dumps({"online": True, "boot": 1, "config_error": "cadence: 10 to 3600"}).encode()))
+    eventually(
+        lambda: "settings refused: cadence: 10 to 3600" in site.ok("status", "--device", "s/d0"), what="the device's answer"
+    )
