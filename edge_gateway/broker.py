@@ -27,6 +27,7 @@ LONGEST_RETRY_S: Final = 5.0  # a fresh record has to pass 10 s after a fault en
 # Wrong password, refused certificate, name taken over: only a person can mend it. Below 10 s all the same: a broker that was
 # killed three times within seconds looks like a name taken over, and a fresh record still has to pass in time.
 SLOW_RETRY_S: Final = 8.0
+DROPPED_RETRY_S: Final = 1.0  # the broker is well, it was we who left: an SOS may be among what comes again
 STABLE_S: Final = 30.0  # a connection that lived so long starts the back-off anew; more than SLOW_RETRY_S
 # mosquitto 2.0 does not tell a client that another took over its name, it only closes; a broker that died is not there when
 # we call again. So this many such ends in a row, each after a short life, are a tug of war.
@@ -104,6 +105,7 @@ class Session:
         self._stop = asyncio.Event()
         self._connection: Connection | None = None
         self._holds: set[str] = set()
+        self._dropped = False
         self._queue: deque[_Outgoing] = deque()
         self._in_flight: dict[int, _Outgoing] = {}
         self._last_id = 0
@@ -129,6 +131,9 @@ class Session:
             longest_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2**attempt)
             if isinstance(error, Misconfigured):
                 longest_s = SLOW_RETRY_S
+            elif self._dropped:
+                longest_s = DROPPED_RETRY_S
+            self._dropped = False
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), longest_s * random.uniform(0.5, 1.0))
 
@@ -199,6 +204,7 @@ class Session:
     def drop(self, reason: str) -> None:
         """End the connection now; everything not acknowledged comes again after the reconnect."""
         if self._connection is not None:
+            self._dropped = True
             self._connection.end(Unavailable(reason))
 
     async def close(self) -> None:

@@ -236,11 +236,14 @@ class Gateway:
             self.full_since = time.monotonic()
             self.ballast.drop()
             self.data.pause(_FULL)
+            self.uplink.events_only = not self.settings.influx.url
             self._listen()
 
     def let_in(self) -> None:
         """There may be room again: take readings."""
         self.full = False
+        self.uplink.events_only = False
+        self.uplink.wake()
         self.data.resume(_FULL)
         self._listen()
 

@@ -72,6 +72,8 @@ class Uplink:
         told: Callable[[str], None] = lambda trouble: None,
         seed: int | None = None,
     ) -> None:
+        # While the disk is full and the database is on it: readings would take the room that is kept for events.
+        self.events_only = False
         self.state = UplinkState()
         self._path = path
         self._store = store
@@ -170,6 +172,8 @@ class Uplink:
 
     def _step(self, db: sqlite3.Connection) -> bool:
         """Send one batch of each kind, events before all; whether there was anything."""
+        if self.events_only:
+            return self._send(self._rows(db, Lane.EVENT, 0))
         sent = self._send(self._rows(db, Lane.EVENT, 0)) or self._send(self._rows(db, Lane.DATA, self._backlog_to))
         if self._backlog_to:
             old = self._send(self._rows(db, Lane.DATA, 0, self._backlog_to))

@@ -138,6 +138,17 @@ def test_events_go_before_readings_that_came_first(bench: Bench) -> None:
     assert bench.sink.seqs == [3, 1, 2]
 
 
+def test_while_the_room_is_kept_for_events_readings_stay_in_the_outbox(bench: Bench) -> None:
+    bench.uplink.events_only = True
+    bench.readings(1, 2)
+    bench.sos(3)
+    bench.turns()
+    assert bench.sink.seqs == [3] and bench.waiting == 2
+    bench.uplink.events_only = False
+    bench.turns()
+    assert bench.sink.seqs == [3, 1, 2]
+
+
 def test_rows_travel_together_up_to_a_batch_and_a_long_row_is_divided(bench: Bench) -> None:
     bench.uplink.turn()
     for seq in range(1, 13):
