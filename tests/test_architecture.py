@@ -1,4 +1,4 @@
-"""Imports go one way: `firmware | edge_gateway | ingest | simulator, operations, dashboards | kanhu`; this says who broke it."""
+"""Imports go one way, `firmware | edge_gateway | ingest | simulator, operations, dashboards | kanhu`; who broke it is told."""
 
 import ast
 from pathlib import Path
@@ -17,7 +17,29 @@ ALLOWED: dict[str, set[str]] = {
     "dashboards": {"edge_gateway", "ingest"},
 }
 OURS = {*ALLOWED, "kanhu", "firmware", "tests"}
-PURE = ("decoders", "rules", "validate", "sequence", "clock", "alerts", "message", "events", "catalog", "topics", "points", "line_protocol")
+PURE = (
+    "decoders",
+    "rules",
+    "validate",
+    "sequence",
+    "clock",
+    "alerts",
+    "message",
+    "events",
+    "catalog",
+    "topics",
+    "points",
+    "line_protocol",
+    "pipeline",
+    "speaker",
+    "bells",
+    "state",
+    "work",
+    "value",
+    "text",
+    "reasons",
+    "registry_text",
+)
 WORLD = {"socket", "sqlite3", "time", "asyncio", "threading", "urllib", "http", "requests", "os", "subprocess", "random"}
 
 
