@@ -4,16 +4,17 @@ Two ways to the same answer: the quick one takes a message of which every record
 record. A record that can never be accepted is named in `Message.refused`; only what spoils the whole message raises.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from edge_gateway.catalog import EVENTS, Kind
 from edge_gateway.decoders.senml import RELATIVE, Faulty, Plain, Record, show, whole
 from edge_gateway.errors import Rejected
-from edge_gateway.events import Reading, split_name
+from edge_gateway.events import Reading, columns_of, shape_of, split_name
 from edge_gateway.message import Instant, Message, Refused
 from edge_gateway.registry import Device
 from edge_gateway.topics import Address, Up
@@ -32,7 +33,39 @@ _QUICK_OFFSET_S: Final = 2.0**28
 _LARGEST: Final = 1.7976931348623157e308
 _ANY: Final[frozenset[str]] = frozenset()
 _LOST: Final = "lost"
+_Columns = tuple[str, list[float | str | None], dict[int, tuple[float | None, str | None]]]
 _HEAD_FIELDS: Final = frozenset({"clk", "err", "up"})
+
+
+class _Form(msgspec.Struct, frozen=True, gc=False):
+    """What names and units alone say of records taken together, when each has a number in its range or a state.
+
+    Attributes:
+        shape: as in `Readings`.
+        lows, highs: what each value may be; of a state, which counts as 1.0 or 0.0, there is nothing to ask.
+        states: positions of the states.
+    """
+
+    shape: str
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
+    states: tuple[int, ...]
+
+
+class _Forms(dict[tuple[object, ...], "_Form | None"]):
+    """Names in order, then their units -> form; None: look at each record. Filled as met."""
+
+    MOST = 1024  # forms; with more somebody is inventing channels
+    LONGEST = 64  # records of one that is kept
+
+    def __missing__(self, key: tuple[object, ...]) -> _Form | None:
+        count = len(key) // 2
+        form = _form(key[:count], key[count:])
+        if count <= self.LONGEST:
+            if len(self) >= self.MOST:
+                self.clear()
+            self[key] = form
+        return form
 
 
 class _Known(dict[object, tuple[str, str, float, float, int, bool]]):
@@ -59,6 +92,19 @@ class _Known(dict[object, tuple[str, str, float, float, int, bool]]):
 
 
 _known: Final = _Known()
+_forms: Final = _Forms()
+
+
+def _form(names: Sequence[object], units: Sequence[object]) -> _Form | None:
+    known = [_known[name] for name in names]
+    if len(set(names)) != len(names):
+        return None
+    found = [line for line, unit in zip(known, units, strict=True) if line is not None and (unit is UNSET or unit == line[1])]
+    if len(found) != len(names):
+        return None
+    shape = shape_of([Reading(name, None, flag) for name, _, _, _, flag, _ in found])
+    lows, highs = tuple([line[2] for line in found]), tuple([line[3] for line in found])
+    return _Form(shape, lows, highs, tuple([at for at, line in enumerate(found) if line[5]]))
 
 
 def validate(records: Sequence[Plain], address: Address, device: Device | None = None) -> Message:
@@ -104,57 +150,91 @@ def _quickly(records: Sequence[Plain], address: Address, measures: frozenset[str
     if isinstance(first, Record) and first.bn is not UNSET and first.bn != f"{address.site}:{address.device}:":
         return None
 
-    groups: dict[int, dict[str, Reading]] = {}  # offset from the base time -> readings by name
-    group: dict[str, Reading] = {}
-    offset_s: object = None
-    for record in records:
-        name, value, state = record.n, record.v, record.vb
-        if name is UNSET or (measures and name not in measures) or (record.bt is not UNSET and record is not first):
+    # Only the first record may set the base.
+    if [record.bt for record in records].count(UNSET) < len(records) - (base_s is not UNSET):
+        return None
+    instants = []
+    for offset_ns, group in _together(records):
+        if group is None:
             return None
-        usual = True  # a value, and nothing else said of it
-        if isinstance(record, Record):
-            if not (record.lost is record.bu is record.bv is UNSET) or (record.bn is not UNSET and record is not first):
-                return None
-            usual = record.raw is record.cal is record.vs is record.vd is record.s is UNSET
-        known = _known[name]
-        reading = None
-        if usual and known is not None:
-            name, unit, low, high, flag, is_state = known
-            if record.u is UNSET or record.u == unit:
-                if is_state:
-                    if value is UNSET and state is not UNSET:
-                        reading = Reading(name, 1.0 if state else 0.0, flag)
-                elif state is UNSET and value is not UNSET and value is not None and low <= value <= high:
-                    reading = Reading(name, value, flag)
-        if reading is None:
-            try:
-                reading = reading_of(name, whole((record,))[0])
-            except Rejected:
-                return None
-        if record.t is not offset_s:
-            offset_s = record.t
+        columns = _columns(group, first, measures)
+        if columns is None:
+            return None
+        time_ns = None if base_ns is None else base_ns + offset_ns
+        instants.append(Instant(time_ns, None if up_ns is None else up_ns + offset_ns, *columns))
+    return Message(boot, seq, clock, None if error_s is UNSET else error_s, instants, [], [])
+
+
+def _together(records: Sequence[Plain]) -> Iterable[tuple[int, Sequence[Plain] | None]]:
+    """(Offset from the base time in ns, the records that have it), in the order they begin; None in place of records: odd."""
+    offsets = [record.t for record in records]
+    if offsets.count(UNSET) == len(records):
+        return ((0, records),)
+    groups: dict[int, list[Plain]] = {}
+    known: object = None
+    group: list[Plain] = []
+    for record, offset_s in zip(records, offsets, strict=True):
+        if offset_s is not known:
+            known = offset_s
             if offset_s is UNSET:
                 offset_ns = 0
             elif -_QUICK_OFFSET_S < offset_s < _QUICK_OFFSET_S:
                 offset_ns = round(offset_s * 1e6) * 1000
             else:
-                return None
-            group = groups.setdefault(offset_ns, {})
-        group[name] = reading
-    if len(groups) == 1:
-        if len(group) != len(records):
-            return None
-    elif sum(map(len, groups.values())) != len(records):
+                return ((0, None),)
+            group = groups.setdefault(offset_ns, [])
+        group.append(record)
+    return groups.items()
+
+
+def _columns(records: Sequence[Plain], first: Plain, measures: frozenset[str]) -> _Columns | None:
+    """Shape, values and what else is told of records taken together; None: look carefully."""
+    names = [record.n for record in records]
+    if measures and not measures.issuperset(names):
         return None
-    instants = [
-        Instant(
-            None if base_ns is None else base_ns + offset_ns,
-            None if up_ns is None else up_ns + offset_ns,
-            list(group.values()),
-        )
-        for offset_ns, group in groups.items()
-    ]
-    return Message(boot, seq, clock, None if error_s is UNSET else error_s, instants, [], [])
+    usual = True  # each has a value, and nothing else is said of it
+    if isinstance(records[0], Record):
+        for record in records:
+            if not isinstance(record, Record) or not (record.lost is record.bu is record.bv is UNSET):
+                return None
+            if record.bn is not UNSET and record is not first:
+                return None
+            usual = usual and record.raw is record.cal is record.vs is record.vd is record.s is UNSET
+    form = _forms[(*names, *[record.u for record in records])] if usual else None
+    if form is not None:
+        values = _usual_values(records, form)
+        if values is not None:
+            return form.shape, values, {}
+    readings: dict[str, Reading] = {}
+    for record in records:
+        try:
+            reading = reading_of(record.n, whole((record,))[0])  # type: ignore[arg-type]
+        except Rejected:
+            return None
+        readings[reading.name] = reading
+    if len(readings) != len(records):
+        return None
+    found = list(readings.values())
+    return shape_of(found), *columns_of(found)
+
+
+def _usual_values(records: Sequence[Plain], form: _Form) -> list[float | str | None] | None:
+    """The values, when each is what its form says."""
+    values: list[Any] = [record.v for record in records]
+    states = [record.vb for record in records]
+    if states.count(UNSET) != len(records) - len(form.states):
+        return None
+    for at in form.states:
+        if values[at] is not UNSET or states[at] is UNSET:
+            return None
+        values[at] = 1.0 if states[at] else 0.0
+    try:
+        for low, value, high in zip(form.lows, values, form.highs, strict=True):
+            if not low <= value <= high:
+                return None
+    except TypeError:  # null, or no value at all
+        return None
+    return values
 
 
 @dataclass(slots=True)
@@ -217,7 +297,7 @@ def _carefully(records: list[Record], address: Address, measures: frozenset[str]
             group[name] = reading
         except Rejected as error:
             refused.append(Refused(error.reason, f"record {number}: {error.detail}"))
-    instants = [Instant(time_ns, uptime_ns, list(group.values())) for (time_ns, uptime_ns), group in groups.items()]
+    instants = [Instant.of(time_ns, uptime_ns, list(group.values())) for (time_ns, uptime_ns), group in groups.items()]
     return Message(head.boot, head.seq, head.clock, head.error_s, instants, losses, refused)
 
 
