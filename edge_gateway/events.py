@@ -4,7 +4,7 @@ All times are integer nanoseconds since 1970 UTC. The structs are array-like, so
 only ever be added at the end, with a default: a backlog written by yesterday's version must be readable today.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from functools import lru_cache
 from typing import Final
@@ -50,6 +50,11 @@ class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     calibration: str | None = None
 
 
+# Tuples, which the garbage collector does not visit again and again as it does lists.
+Values = tuple[float | str | None, ...]
+More = dict[int, tuple[float | None, str | None]]
+
+
 class Readings(msgspec.Struct, frozen=True, array_like=True, tag="r", gc=False):
     """The readings of one device at one instant.
 
@@ -63,7 +68,7 @@ class Readings(msgspec.Struct, frozen=True, array_like=True, tag="r", gc=False):
         shape: names and flags of the readings, as `shape_of` writes them; at least one, no two with the same name. A device
             sends nearly always the same, so whoever is in a hurry keeps by shape what depends on nothing else.
         values: one for each name of the shape; see `Reading.value`.
-        more: position -> (raw, calibration), see `Reading`, for the few readings that have one.
+        more: position -> (raw, calibration), see `Reading`, for the few readings that have one; None: for none.
     """
 
     site: str
@@ -77,8 +82,8 @@ class Readings(msgspec.Struct, frozen=True, array_like=True, tag="r", gc=False):
     time_quality: int
     error_s: float | None
     shape: str
-    values: list[float | str | None]
-    more: dict[int, tuple[float | None, str | None]] = {}
+    values: Values
+    more: More | None = None
 
     @classmethod
     def of(
@@ -192,9 +197,14 @@ def unpack(row: bytes) -> list[Entry]:
 
 def shape_of(readings: Sequence[Reading]) -> str:
     """Names and flags in order: `temperature=1,motion.kitchen=2`."""
-    if any("," in reading.name for reading in readings):
-        raise ValueError(f"a name with a comma among {[reading.name for reading in readings]!a}")
-    return ",".join([f"{reading.name}={int(reading.flag)}" for reading in readings])
+    return _shape(tuple([(reading.name, reading.flag) for reading in readings]))
+
+
+@lru_cache(maxsize=4096)
+def _shape(pairs: tuple[tuple[str, int], ...]) -> str:
+    if any("," in name for name, _ in pairs):
+        raise ValueError(f"a name with a comma in {pairs!a}")
+    return ",".join([f"{name}={int(flag)}" for name, flag in pairs])
 
 
 @lru_cache(maxsize=4096)
@@ -204,15 +214,14 @@ def columns(shape: str) -> tuple[tuple[str, int], ...]:
     return tuple([(name, int(flag)) for name, _, flag in found])
 
 
-def columns_of(readings: Sequence[Reading]) -> tuple[list[float | str | None], dict[int, tuple[float | None, str | None]]]:
+def columns_of(readings: Sequence[Reading]) -> tuple[Values, More | None]:
     """What `Readings.values` and `Readings.more` are of these."""
     told = [(at, r) for at, r in enumerate(readings) if r.raw is not None or r.calibration is not None]
-    return [reading.value for reading in readings], {at: (r.raw, r.calibration) for at, r in told}
+    more = {at: (r.raw, r.calibration) for at, r in told} or None
+    return tuple([reading.value for reading in readings]), more
 
 
-def readings_of(
-    shape: str, values: Sequence[float | str | None], more: Mapping[int, tuple[float | None, str | None]]
-) -> list[Reading]:
+def readings_of(shape: str, values: Values, more: More | None) -> list[Reading]:
     """The readings that `shape_of` and `columns_of` were made of."""
     pairs = zip(columns(shape), values, strict=True)
     if not more:

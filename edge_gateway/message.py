@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from edge_gateway.events import Reading, columns_of, readings_of, shape_of
+from edge_gateway.events import More, Reading, Values, columns_of, readings_of, shape_of
 
 
 class Instant(msgspec.Struct, frozen=True, gc=False):
@@ -19,8 +19,8 @@ class Instant(msgspec.Struct, frozen=True, gc=False):
     time_ns: int | None
     uptime_ns: int | None
     shape: str
-    values: list[float | str | None]
-    more: dict[int, tuple[float | None, str | None]] = {}
+    values: Values
+    more: More | None = None
 
     @classmethod
     def of(cls, time_ns: int | None, uptime_ns: int | None, readings: Sequence[Reading]) -> "Instant":

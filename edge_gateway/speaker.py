@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edge_gateway import topics
-from edge_gateway.events import Reading, TimeQuality, columns, shape_of
+from edge_gateway.events import Reading, TimeQuality, Values, columns, columns_of, shape_of
 from edge_gateway.registry import Device, Registry
 from edge_gateway.sequence import Boot
 from edge_gateway.state import MAX_NAMES, DeviceState, Latest
@@ -16,7 +16,7 @@ _RECENT_INSTANTS: Final = 32
 _TOPICS: Final = 20_000
 
 
-_Taken = tuple[int, str, list[float | str | None]]  # time_ns, shape and values; see `Readings`
+_Taken = tuple[int, str, Values]  # time_ns, shape and values; see `Readings`
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Recent:
     instants: dict[int, _Taken]
     newest: dict[str, _Taken] = field(default_factory=dict)
 
-    def remember(self, time_ns: int, shape: str, values: list[float | str | None]) -> None:
+    def remember(self, time_ns: int, shape: str, values: Values) -> None:
         """Keep the newest value of each name, and what this instant is taken by."""
         taken = time_ns, shape, values
         instants, newest = self.instants, self.newest
@@ -74,7 +74,7 @@ class Recent:
             quality = TimeQuality.SHIFTED
         return time_ns, int(quality)
 
-    def holds(self, time_ns: int, shape: str, values: list[float | str | None]) -> bool:
+    def holds(self, time_ns: int, shape: str, values: Values) -> bool:
         """Whether this instant is taken, and by no other value for any of these names."""
         taken = self.instants.get(time_ns)
         if taken is None:
@@ -152,8 +152,7 @@ class Speakers:
             for name, latest in sorted(known.latest.items(), key=lambda item: item[1].time_ns):
                 together.setdefault(latest.time_ns, []).append(Reading(name, latest.value, latest.flag))
             instants: dict[int, _Taken] = {
-                time_ns: (time_ns, shape_of(readings), [reading.value for reading in readings])
-                for time_ns, readings in together.items()
+                time_ns: (time_ns, shape_of(readings), columns_of(readings)[0]) for time_ns, readings in together.items()
             }
             recent = Recent(known, instants)
             if keep:

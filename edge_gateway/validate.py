@@ -6,7 +6,7 @@ record. A record that can never be accepted is named in `Message.refused`; only 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 from edge_gateway.catalog import EVENTS, Kind
 from edge_gateway.decoders.senml import RELATIVE, Faulty, Plain, Record, show, whole
 from edge_gateway.errors import Rejected
-from edge_gateway.events import Reading, columns_of, shape_of, split_name
+from edge_gateway.events import More, Reading, Values, columns_of, shape_of, split_name
 from edge_gateway.message import Instant, Message, Refused
 from edge_gateway.registry import Device
 from edge_gateway.topics import Address, Up
@@ -33,39 +33,33 @@ _QUICK_OFFSET_S: Final = 2.0**28
 _LARGEST: Final = 1.7976931348623157e308
 _ANY: Final[frozenset[str]] = frozenset()
 _LOST: Final = "lost"
-_Columns = tuple[str, list[float | str | None], dict[int, tuple[float | None, str | None]]]
 _HEAD_FIELDS: Final = frozenset({"clk", "err", "up"})
 
 
 class _Form(msgspec.Struct, frozen=True, gc=False):
-    """What names and units alone say of records taken together, when each has a number in its range or a state.
+    """What is known of records taken together before their values are looked at.
 
     Attributes:
-        shape: as in `Readings`.
-        lows, highs: what each value may be; of a state, which counts as 1.0 or 0.0, there is nothing to ask.
-        states: positions of the states.
+        shape: as in `Readings`, when each has a value in its range or a state, and nothing else.
+        columns: (name, unit, low, high, is a state) of each.
     """
 
     shape: str
-    lows: tuple[float, ...]
-    highs: tuple[float, ...]
-    states: tuple[int, ...]
+    columns: tuple[tuple[str, str, float, float, bool], ...]
 
 
 class _Forms(dict[tuple[object, ...], "_Form | None"]):
-    """Names in order, then their units -> form; None: look at each record. Filled as met."""
+    """(what the device measures, how many records, first and last name) -> the form last met; None: look at each record."""
 
     MOST = 1024  # forms; with more somebody is inventing channels
     LONGEST = 64  # records of one that is kept
 
-    def __missing__(self, key: tuple[object, ...]) -> _Form | None:
-        count = len(key) // 2
-        form = _form(key[:count], key[count:])
-        if count <= self.LONGEST:
-            if len(self) >= self.MOST:
-                self.clear()
-            self[key] = form
-        return form
+    def keep(self, key: tuple[object, ...], form: _Form | None) -> None:
+        if form is not None and len(form.columns) > self.LONGEST:
+            return
+        if len(self) >= self.MOST:
+            self.clear()
+        self[key] = form
 
 
 class _Known(dict[object, tuple[str, str, float, float, int, bool]]):
@@ -95,16 +89,13 @@ _known: Final = _Known()
 _forms: Final = _Forms()
 
 
-def _form(names: Sequence[object], units: Sequence[object]) -> _Form | None:
-    known = [_known[name] for name in names]
-    if len(set(names)) != len(names):
-        return None
-    found = [line for line, unit in zip(known, units, strict=True) if line is not None and (unit is UNSET or unit == line[1])]
-    if len(found) != len(names):
+def _form(names: Sequence[object]) -> _Form | None:
+    """Of these names; None when one is twice, is unknown or has a text."""
+    found = [known for known in map(_known.__getitem__, names) if known is not None]
+    if len(found) != len(names) or len(set(names)) != len(names):
         return None
     shape = shape_of([Reading(name, None, flag) for name, _, _, _, flag, _ in found])
-    lows, highs = tuple([line[2] for line in found]), tuple([line[3] for line in found])
-    return _Form(shape, lows, highs, tuple([at for at, line in enumerate(found) if line[5]]))
+    return _Form(shape, tuple([(name, unit, low, high, is_state) for name, unit, low, high, _, is_state in found]))
 
 
 def validate(records: Sequence[Plain], address: Address, device: Device | None = None) -> Message:
@@ -150,14 +141,27 @@ def _quickly(records: Sequence[Plain], address: Address, measures: frozenset[str
     if isinstance(first, Record) and first.bn is not UNSET and first.bn != f"{address.site}:{address.device}:":
         return None
 
-    # Only the first record may set the base.
-    if [record.bt for record in records].count(UNSET) < len(records) - (base_s is not UNSET):
-        return None
+    usual = True  # each record has a value, and nothing else is said of it
+    if isinstance(first, Record):
+        for record in records:
+            if not isinstance(record, Record) or not (record.lost is record.bu is record.bv is UNSET):
+                return None
+            if record.bn is not UNSET and record is not first:
+                return None
+            usual = usual and record.raw is record.cal is record.vs is record.vd is record.s is UNSET
     instants = []
-    for offset_ns, group in _together(records):
+    form: _Form | None = None
+    for offset_ns, group in _together(records, first):
         if group is None:
             return None
-        columns = _columns(group, first, measures)
+        if form is None and usual:
+            form = _forms.get((measures, len(group), group[0].n, group[-1].n))
+        values = None if form is None else _usual_values(group, form)
+        if form is not None and values:
+            columns: tuple[str, Values, More | None] | None = (form.shape, values, None)
+        else:
+            columns = _columns(group, measures, usual)
+            form = None
         if columns is None:
             return None
         time_ns = None if base_ns is None else base_ns + offset_ns
@@ -165,15 +169,20 @@ def _quickly(records: Sequence[Plain], address: Address, measures: frozenset[str
     return Message(boot, seq, clock, None if error_s is UNSET else error_s, instants, [], [])
 
 
-def _together(records: Sequence[Plain]) -> Iterable[tuple[int, Sequence[Plain] | None]]:
-    """(Offset from the base time in ns, the records that have it), in the order they begin; None in place of records: odd."""
-    offsets = [record.t for record in records]
-    if offsets.count(UNSET) == len(records):
+def _together(records: Sequence[Plain], first: Plain) -> Iterable[tuple[int, Sequence[Plain] | None]]:
+    """(Offset from the base time in ns, the records that have it), in the order they begin; no records: look carefully."""
+    for record in records:
+        if record.t is not UNSET or (record.bt is not UNSET and record is not first):
+            break
+    else:
         return ((0, records),)
     groups: dict[int, list[Plain]] = {}
-    known: object = None
     group: list[Plain] = []
-    for record, offset_s in zip(records, offsets, strict=True):
+    known: object = None
+    for record in records:
+        if record.bt is not UNSET and record is not first:
+            return ((0, None),)
+        offset_s = record.t
         if offset_s is not known:
             known = offset_s
             if offset_s is UNSET:
@@ -187,28 +196,24 @@ def _together(records: Sequence[Plain]) -> Iterable[tuple[int, Sequence[Plain] |
     return groups.items()
 
 
-def _columns(records: Sequence[Plain], first: Plain, measures: frozenset[str]) -> _Columns | None:
-    """Shape, values and what else is told of records taken together; None: look carefully."""
+def _columns(records: Sequence[Plain], measures: frozenset[str], usual: bool) -> tuple[str, Values, More | None] | None:
+    """Shape, values and what else is told of records that are not as the form last met; None: look carefully."""
     names = [record.n for record in records]
     if measures and not measures.issuperset(names):
         return None
-    usual = True  # each has a value, and nothing else is said of it
-    if isinstance(records[0], Record):
-        for record in records:
-            if not isinstance(record, Record) or not (record.lost is record.bu is record.bv is UNSET):
-                return None
-            if record.bn is not UNSET and record is not first:
-                return None
-            usual = usual and record.raw is record.cal is record.vs is record.vd is record.s is UNSET
-    form = _forms[(*names, *[record.u for record in records])] if usual else None
-    if form is not None:
-        values = _usual_values(records, form)
-        if values is not None:
-            return form.shape, values, {}
+    key = (measures, len(records), names[0], names[-1])
+    form = _forms.get(key)
+    if key not in _forms or (form is not None and [name for name, _, _, _, _ in form.columns] != names):
+        form = _form(names)
+        _forms.keep(key, form)
+        if form is not None and usual and (values := _usual_values(records, form)):
+            return form.shape, values, None
     readings: dict[str, Reading] = {}
     for record in records:
         try:
-            reading = reading_of(record.n, whole((record,))[0])  # type: ignore[arg-type]
+            reading = _usual_number(record) if usual else None
+            if reading is None:
+                reading = reading_of(record.n, whole((record,))[0])  # type: ignore[arg-type]
         except Rejected:
             return None
         readings[reading.name] = reading
@@ -218,23 +223,37 @@ def _columns(records: Sequence[Plain], first: Plain, measures: frozenset[str]) -
     return shape_of(found), *columns_of(found)
 
 
-def _usual_values(records: Sequence[Plain], form: _Form) -> list[float | str | None] | None:
-    """The values, when each is what its form says."""
-    values: list[Any] = [record.v for record in records]
-    states = [record.vb for record in records]
-    if states.count(UNSET) != len(records) - len(form.states):
+def _usual_values(records: Sequence[Plain], form: _Form) -> Values | None:
+    """The values, when these are the records of the form, and each is in its range; None when not."""
+    if len(records) != len(form.columns):
         return None
-    for at in form.states:
-        if values[at] is not UNSET or states[at] is UNSET:
-            return None
-        values[at] = 1.0 if states[at] else 0.0
+    values: list[float | str | None] = []
+    append = values.append
     try:
-        for low, value, high in zip(form.lows, values, form.highs, strict=True):
-            if not low <= value <= high:
+        for record, (name, unit, low, high, is_state) in zip(records, form.columns, strict=False):
+            if record.n != name or (record.u != unit and record.u is not UNSET):
+                return None
+            value, state = record.v, record.vb
+            if is_state:
+                if value is not UNSET or state is UNSET:
+                    return None
+                append(1.0 if state else 0.0)
+            elif state is UNSET and low <= value <= high:  # type: ignore[operator]
+                append(value)  # type: ignore[arg-type]
+            else:
                 return None
     except TypeError:  # null, or no value at all
         return None
-    return values
+    return tuple(values)
+
+
+def _usual_number(record: Plain) -> Reading | None:
+    """The reading of a record that has a number in its range, and nothing else; None: of any other."""
+    known, value = _known[record.n], record.v
+    if known is None or known[5] or value is UNSET or value is None or record.vb is not UNSET:
+        return None
+    name, unit, low, high, flag, _ = known
+    return Reading(name, value, flag) if (record.u is UNSET or record.u == unit) and low <= value <= high else None
 
 
 @dataclass(slots=True)

@@ -358,13 +358,13 @@ def test_held_messages_do_not_make_a_device_heard_in_the_past(pipeline: Pipeline
 
 
 def test_a_gateway_whose_own_clock_was_never_set_believes_its_devices() -> None:
-    instant = Instant(NOW, None, "", [])
+    instant = Instant(NOW, None, "", ())
     assert measured_at(instant, True, Boot(1), True, 3_000_000_000, LIMITS) == (NOW, 0)
 
 
 def test_an_age_nobody_can_have_is_not_believed() -> None:
     boot = Boot(1, arrival_ns=NOW)
-    assert measured_at(Instant(None, -(8 * 10**18), "", []), False, boot, True, NOW, LIMITS) == (NOW, 2)
+    assert measured_at(Instant(None, -(8 * 10**18), "", ()), False, boot, True, NOW, LIMITS) == (NOW, 2)
 
 
 # The gateway's own clockwork
