@@ -37,9 +37,9 @@ class Bells:
         values = [Reading("sos", None, int(Flag.MISSING))]
         try:
             message = validate(decode(payload), speaker.address)
-            instant = next((i for i in message.instants if any(map(is_sos, i.values))), None)
+            instant = next((i for i in message.instants if any(map(is_sos, i.readings))), None)
             if instant is not None:
-                clock_word, time_ns, error_s, values = message.clock, instant.time_ns, message.error_s, instant.values
+                clock_word, time_ns, error_s, values = message.clock, instant.time_ns, message.error_s, instant.readings
             elif not any("sos" in refused.detail for refused in message.refused):
                 return None
         except Rejected:

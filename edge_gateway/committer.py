@@ -153,11 +153,11 @@ class Committer:
             self._running = asyncio.get_running_loop().create_task(self._commit())
 
     async def _commit(self) -> None:
-        work, acks = self._pipeline.take_work(), self._acks
-        self._acks = []
+        acks, self._acks = self._acks, []
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
+            work = self._pipeline.take_work()
             changes = self._desk.take()
             work.events += changes.entries
             commit = self._encode(work)

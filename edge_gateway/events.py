@@ -6,6 +6,7 @@ only ever be added at the end, with a default: a backlog written by yesterday's 
 
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -49,6 +50,11 @@ class Reading(msgspec.Struct, frozen=True, array_like=True, gc=False):
     calibration: str | None = None
 
 
+# Tuples, which the garbage collector does not visit again and again as it does lists.
+Values = tuple[float | str | None, ...]
+More = dict[int, tuple[float | None, str | None]]
+
+
 class Readings(msgspec.Struct, frozen=True, array_like=True, tag="r", gc=False):
     """The readings of one device at one instant.
 
@@ -59,7 +65,10 @@ class Readings(msgspec.Struct, frozen=True, array_like=True, tag="r", gc=False):
         clock: the device's word for its clock: ntp, gnss, rtc, none.
         time_quality: a `TimeQuality`, as plain int.
         error_s: uncertainty of the time the device stated, seconds; None when it stated none.
-        values: at least one reading; no two with the same name.
+        shape: names and flags of the readings, as `shape_of` writes them; at least one, no two with the same name. A device
+            sends nearly always the same, so whoever is in a hurry keeps by shape what depends on nothing else.
+        values: one for each name of the shape; see `Reading.value`.
+        more: position -> (raw, calibration), see `Reading`, for the few readings that have one; None: for none.
     """
 
     site: str
@@ -72,7 +81,33 @@ class Readings(msgspec.Struct, frozen=True, array_like=True, tag="r", gc=False):
     clock: str
     time_quality: int
     error_s: float | None
-    values: list[Reading]
+    shape: str
+    values: Values
+    more: More | None = None
+
+    @classmethod
+    def of(
+        cls,
+        site: str,
+        device: str,
+        place: str,
+        boot: int,
+        seq: int,
+        time_ns: int,
+        received_ns: int,
+        clock: str,
+        time_quality: int,
+        error_s: float | None,
+        readings: Sequence[Reading],
+    ) -> "Readings":
+        """The entry of these readings."""
+        about = site, device, place, boot, seq, time_ns, received_ns, clock, time_quality, error_s
+        return cls(*about, shape_of(readings), *columns_of(readings))
+
+    @property
+    def readings(self) -> list[Reading]:
+        """The readings one by one, for whoever is not in a hurry."""
+        return readings_of(self.shape, self.values, self.more)
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True, tag="e", gc=False):
@@ -90,6 +125,11 @@ class Event(msgspec.Struct, frozen=True, array_like=True, tag="e", gc=False):
     error_s: float | None
     kind: str
     values: list[Reading]
+
+    @property
+    def readings(self) -> list[Reading]:
+        """Its `values`; of any entry that has readings, these are they."""
+        return self.values
 
 
 class Loss(msgspec.Struct, frozen=True, array_like=True, tag="l", gc=False):
@@ -138,6 +178,7 @@ Entry = Readings | Event | Loss | StatusChange | AlertChange
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(list[Entry])
+_NOTHING: Final = (None, None)
 
 
 def pack(entries: Sequence[Entry]) -> bytes:
@@ -152,6 +193,40 @@ def unpack(row: bytes) -> list[Entry]:
         msgspec.DecodeError: the bytes are not an outbox row (a damaged file).
     """
     return _decoder.decode(row)
+
+
+def shape_of(readings: Sequence[Reading]) -> str:
+    """Names and flags in order: `temperature=1,motion.kitchen=2`."""
+    return _shape(tuple([(reading.name, reading.flag) for reading in readings]))
+
+
+@lru_cache(maxsize=4096)
+def _shape(pairs: tuple[tuple[str, int], ...]) -> str:
+    if any("," in name for name, _ in pairs):
+        raise ValueError(f"a name with a comma in {pairs!a}")
+    return ",".join([f"{name}={int(flag)}" for name, flag in pairs])
+
+
+@lru_cache(maxsize=4096)
+def columns(shape: str) -> tuple[tuple[str, int], ...]:
+    """(name, flag) of each reading of a shape."""
+    found = [pair.rpartition("=") for pair in shape.split(",")] if shape else []
+    return tuple([(name, int(flag)) for name, _, flag in found])
+
+
+def columns_of(readings: Sequence[Reading]) -> tuple[Values, More | None]:
+    """What `Readings.values` and `Readings.more` are of these."""
+    told = [(at, r) for at, r in enumerate(readings) if r.raw is not None or r.calibration is not None]
+    more = {at: (r.raw, r.calibration) for at, r in told} or None
+    return tuple([reading.value for reading in readings]), more
+
+
+def readings_of(shape: str, values: Values, more: More | None) -> list[Reading]:
+    """The readings that `shape_of` and `columns_of` were made of."""
+    pairs = zip(columns(shape), values, strict=True)
+    if not more:
+        return [Reading(name, value, flag) for (name, flag), value in pairs]
+    return [Reading(name, value, flag, *more.get(at, _NOTHING)) for at, ((name, flag), value) in enumerate(pairs)]
 
 
 def split_name(name: str) -> tuple[str, str]:

@@ -127,4 +127,4 @@ def own_readings(device: str, site: str, values: dict[str, float], now_ns: int, 
     unknown = values.keys() - QUANTITIES.keys()
     assert not unknown, unknown
     readings = [Reading(name, value, int(Flag.PASS)) for name, value in values.items()]
-    return Readings(site, device, "", boot, seq, now_ns, now_ns, "ntp", clock.DEVICE, None, readings)
+    return Readings.of(site, device, "", boot, seq, now_ns, now_ns, "ntp", clock.DEVICE, None, readings)

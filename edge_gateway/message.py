@@ -1,16 +1,36 @@
 """A device's message after decoding and validation, before it has a place in the sequence and a trusted time."""
 
+from collections.abc import Sequence
+
 import msgspec
 
-from edge_gateway.events import Reading
+from edge_gateway.events import More, Reading, Values, columns_of, readings_of, shape_of
 
 
 class Instant(msgspec.Struct, frozen=True, gc=False):
-    """Readings taken together; `time_ns` by the device's clock, None when it has none; `uptime_ns` if it was stated."""
+    """Readings taken together.
+
+    Attributes:
+        time_ns: by the device's clock, None when it has none.
+        uptime_ns: if it was stated.
+        shape, values, more: as in `events.Readings`.
+    """
 
     time_ns: int | None
     uptime_ns: int | None
-    values: list[Reading]
+    shape: str
+    values: Values
+    more: More | None = None
+
+    @classmethod
+    def of(cls, time_ns: int | None, uptime_ns: int | None, readings: Sequence[Reading]) -> "Instant":
+        """The instant of these readings."""
+        return cls(time_ns, uptime_ns, shape_of(readings), *columns_of(readings))
+
+    @property
+    def readings(self) -> list[Reading]:
+        """The readings one by one, for whoever is not in a hurry."""
+        return readings_of(self.shape, self.values, self.more)
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):

@@ -14,8 +14,8 @@ from edge_gateway.catalog import EVENTS
 from edge_gateway.decoders.senml import decode, identity, plain
 from edge_gateway.decoders.status import decode_status
 from edge_gateway.errors import Rejected
-from edge_gateway.events import Entry, Event, Loss, Reading, Readings, StatusChange, TimeQuality
-from edge_gateway.message import Message
+from edge_gateway.events import Entry, Event, Loss, Reading, Readings, StatusChange, TimeQuality, columns
+from edge_gateway.message import Instant, Message
 from edge_gateway.registry import Registry
 from edge_gateway.sequence import Boot, Verdict
 from edge_gateway.speaker import Speaker, Speakers
@@ -61,8 +61,9 @@ class Pipeline:
         self._speakers.forget()
 
     def take_work(self) -> Work:
-        """What has to be saved now; the pipeline goes on with an empty one."""
+        """What has to be saved now, the newest values of its devices too; the pipeline goes on with an empty one."""
         work, self.work = self.work, Work()
+        self._speakers.fold(work.touched)
         return work
 
     def take(
@@ -180,19 +181,19 @@ class Pipeline:
             for instant in message.instants:
                 clock.learn(boot, instant.time_ns, instant.uptime_ns, trusted, received_ns, self.limits)
         sos = b"sos" in payload
+        is_event, recent, data = speaker.is_event, speaker.recent, self.work.data
         for instant in message.instants:
             time_ns, quality = clock.measured_at(instant, trusted, boot, current, received_ns, self.limits)
-            values = instant.values
-            if time_ns in speaker.instants and not (again and _same(speaker.instants[time_ns], values)):
-                time_ns, quality = speaker.apart(time_ns, quality, values)
-            # An SOS that came in the wrong lane, or behind other values, is still an SOS.
-            if sos and not speaker.is_event:
-                values = sorted(values, key=lambda reading: not is_sos(reading))
-            if speaker.is_event or values[0].name in EVENTS or (sos and is_sos(values[0])):
+            shape, values = instant.shape, instant.values
+            if time_ns in recent.instants and not (again and recent.holds(time_ns, shape, values)):
+                time_ns, quality = recent.apart(time_ns, quality, shape)
+            maybe = is_event or sos or columns(shape)[0][0] in EVENTS
+            readings = _event_in(instant, is_event) if maybe else None
+            if readings:
                 rung = self._bells.rang(topic, payload)
-                self._append_event(speaker, message, time_ns, quality, received_ns, values, rung)
+                self._append_event(speaker, message, time_ns, quality, received_ns, readings, rung)
             else:
-                self.work.data.append(
+                data.append(
                     Readings(
                         known.site,
                         known.device,
@@ -204,7 +205,9 @@ class Pipeline:
                         message.clock,
                         quality,
                         message.error_s,
+                        shape,
                         values,
+                        instant.more,
                     )
                 )
             if quality:
@@ -213,7 +216,7 @@ class Pipeline:
                 boot.last_ns = time_ns
             else:
                 self._note_overlap(known, boot, time_ns)
-            speaker.remember(time_ns, values)
+            recent.remember(time_ns, shape, values)
         for lost_boot, first, last in message.losses:
             self._close_lost(speaker, message, lost_boot, first, last, received_ns)
         known.counters.stored += 1
@@ -390,7 +393,14 @@ class Pipeline:
         return receipt
 
 
-def _same(there: list[Reading], values: list[Reading]) -> bool:
-    """Whether an instant holds no other value for any of these names."""
-    known = {reading.name: reading.value for reading in there}
-    return all(known.get(reading.name, reading.value) == reading.value for reading in values)
+def _event_in(instant: Instant, is_event: bool) -> list[Reading] | None:
+    """The readings of an instant that is an event; None: it is none.
+
+    Args:
+        is_event: it came in the lane of events. An SOS that came in the other, or behind other values, is still an SOS.
+    """
+    readings = instant.readings
+    if is_event:
+        return readings
+    readings.sort(key=lambda reading: not is_sos(reading))
+    return readings if is_sos(readings[0]) or readings[0].name in EVENTS else None

@@ -1,10 +1,11 @@
 """Who speaks on a topic, looked up once, and what is remembered of them between messages."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Final
 
 from edge_gateway import topics
-from edge_gateway.events import Reading, TimeQuality
+from edge_gateway.events import Reading, TimeQuality, Values, columns, columns_of, shape_of
 from edge_gateway.registry import Device, Registry
 from edge_gateway.sequence import Boot
 from edge_gateway.state import MAX_NAMES, DeviceState, Latest
@@ -15,6 +16,73 @@ _RECENT_INSTANTS: Final = 32
 _TOPICS: Final = 20_000
 
 
+_Taken = tuple[int, str, Values]  # time_ns, shape and values; see `Readings`
+
+
+@dataclass(slots=True)
+class Recent:
+    """What one device measured lately, on all of its topics.
+
+    Attributes:
+        state: whose `latest` is behind by what is in `newest`, until `fold`.
+        instants: what the last instants are taken by, oldest first, to keep two readings of one instant apart.
+        newest: by shape, what is not in `state.latest` yet.
+    """
+
+    state: DeviceState
+    instants: dict[int, _Taken]
+    newest: dict[str, _Taken] = field(default_factory=dict)
+
+    def remember(self, time_ns: int, shape: str, values: Values) -> None:
+        """Keep the newest value of each name, and what this instant is taken by."""
+        taken = time_ns, shape, values
+        instants, newest = self.instants, self.newest
+        if time_ns in instants:
+            _, others, before = instants[time_ns]
+            instants[time_ns] = time_ns, f"{others},{shape}", before + values
+        else:
+            instants[time_ns] = taken
+            if len(instants) > _RECENT_INSTANTS:
+                del instants[next(iter(instants))]
+        self.state.counters.readings += len(values)
+        last = newest.get(shape)
+        if last is None or last[0] < time_ns:
+            newest[shape] = taken
+        elif last[0] == time_ns:
+            del newest[shape]  # of one instant the last counts, also among shapes that share a name
+            newest[shape] = taken
+
+    def fold(self) -> None:
+        """Bring `state.latest` up to date: of each name the value measured last, whatever arrived last."""
+        latest = self.state.latest
+        for time_ns, shape, values in self.newest.values():
+            for (name, flag), value in zip(columns(shape), values, strict=True):
+                last = latest.get(name)
+                if last is None:
+                    if len(latest) >= MAX_NAMES:
+                        continue  # stored all the same: only the newest value is not remembered
+                    latest[name] = Latest(time_ns, value, flag)
+                elif last.time_ns <= time_ns:
+                    last.time_ns, last.value, last.flag = time_ns, value, flag
+        self.newest.clear()
+
+    def apart(self, time_ns: int, quality: int, shape: str) -> tuple[int, int]:
+        """Another message of this device measured the same name at this instant: keep both, the second 1 ns later, marked."""
+        names = {name for name, _ in columns(shape)}
+        while (taken := self.instants.get(time_ns)) and any(name in names for name, _ in columns(taken[1])):
+            time_ns += 1
+            quality = TimeQuality.SHIFTED
+        return time_ns, int(quality)
+
+    def holds(self, time_ns: int, shape: str, values: Values) -> bool:
+        """Whether this instant is taken, and by no other value for any of these names."""
+        taken = self.instants.get(time_ns)
+        if taken is None:
+            return False
+        known = {name: value for (name, _), value in zip(columns(taken[1]), taken[2], strict=True)}
+        return all(known.get(name, value) == value for (name, _), value in zip(columns(shape), values, strict=True))
+
+
 @dataclass(slots=True)
 class Speaker:
     """One topic, looked up once: who writes it and what is remembered of them."""
@@ -22,8 +90,7 @@ class Speaker:
     address: topics.Address
     device: Device | None
     state: DeviceState
-    # Names measured at recent instants, oldest first, to keep two readings of one instant apart.
-    instants: dict[int, list[Reading]]
+    recent: Recent
     place: str
     is_event: bool
     # The commit in which this speaker's state and receipt are already noted, so that most messages need not note them again.
@@ -31,42 +98,13 @@ class Speaker:
     owed: Boot | None = None
     owed_in: Work | None = None
 
-    def remember(self, time_ns: int, values: list[Reading]) -> None:
-        """Keep the newest value of each name, and what this instant is taken by."""
-        instants = self.instants
-        if time_ns in instants:
-            instants[time_ns] = instants[time_ns] + values
-        else:
-            instants[time_ns] = values
-            if len(instants) > _RECENT_INSTANTS:
-                del instants[next(iter(instants))]
-        known = self.state
-        known.counters.readings += len(values)
-        latest = known.latest
-        for reading in values:
-            last = latest.get(reading.name)
-            if last is None:
-                if len(latest) >= MAX_NAMES:
-                    continue  # stored all the same: only the newest value is not remembered
-                latest[reading.name] = Latest(time_ns, reading.value, reading.flag)
-            elif last.time_ns <= time_ns:
-                last.time_ns, last.value, last.flag = time_ns, reading.value, reading.flag
-
-    def apart(self, time_ns: int, quality: int, values: list[Reading]) -> tuple[int, int]:
-        """Another message of this device measured the same name at this instant: keep both, the second 1 ns later, marked."""
-        names = {r.name for r in values}
-        while any(r.name in names for r in self.instants.get(time_ns, ())):
-            time_ns += 1
-            quality = TimeQuality.SHIFTED
-        return time_ns, int(quality)
-
 
 class Speakers:
     """Topic -> speaker, for the devices in `states`."""
 
     def __init__(self) -> None:
         self._by_topic: dict[str, Speaker] = {}
-        self._instants: dict[Key, dict[int, list[Reading]]] = {}
+        self._recent: dict[Key, Recent] = {}
         self.get = self._by_topic.get
 
     def forget(self) -> None:
@@ -74,9 +112,9 @@ class Speakers:
         self._by_topic.clear()
 
     def forget_all(self) -> None:
-        """As `forget`, and the recent instants too: the states changed under them."""
+        """As `forget`, and what was measured lately too: the states changed under it."""
         self._by_topic.clear()
-        self._instants.clear()
+        self._recent.clear()
 
     def find(self, topic: str, registry: Registry, states: dict[Key, DeviceState]) -> Speaker:
         """Who writes this topic; a registered device nobody has heard yet gets a state.
@@ -93,20 +131,30 @@ class Speakers:
             if device is not None:
                 states[key] = known
         place = device.place if device else ""
-        speaker = Speaker(
-            address, device, known, self._instants_of(key, known, key in states), place, address.channel is Up.EVENT
-        )
+        recent = self._recent_of(key, known, key in states)
+        speaker = Speaker(address, device, known, recent, place, address.channel is Up.EVENT)
         if len(self._by_topic) >= _TOPICS:
             self._by_topic.clear()
         self._by_topic[topic] = speaker
         return speaker
 
-    def _instants_of(self, key: Key, known: DeviceState, keep: bool) -> dict[int, list[Reading]]:
-        instants = self._instants.get(key)
-        if instants is None:
-            instants = {}
+    def fold(self, keys: Iterable[Key]) -> None:
+        """Bring the `latest` of these devices up to date."""
+        for key in keys:
+            recent = self._recent.get(key)
+            if recent is not None and recent.newest:
+                recent.fold()
+
+    def _recent_of(self, key: Key, known: DeviceState, keep: bool) -> Recent:
+        recent = self._recent.get(key)
+        if recent is None:
+            together: dict[int, list[Reading]] = {}
             for name, latest in sorted(known.latest.items(), key=lambda item: item[1].time_ns):
-                instants.setdefault(latest.time_ns, []).append(Reading(name, latest.value))
+                together.setdefault(latest.time_ns, []).append(Reading(name, latest.value, latest.flag))
+            instants: dict[int, _Taken] = {
+                time_ns: (time_ns, shape_of(readings), columns_of(readings)[0]) for time_ns, readings in together.items()
+            }
+            recent = Recent(known, instants)
             if keep:
-                self._instants[key] = instants
-        return instants
+                self._recent[key] = recent
+        return recent

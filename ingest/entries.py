@@ -64,12 +64,13 @@ def entries(table: Table, rows: Iterable[FileRow | RefusedRow]) -> Iterator[Made
             else:
                 key, reading = _key(table.kind, cells), _reading(cells)
                 if key == made_key and isinstance(made.entry, Readings | Event):
-                    if any(reading.name == other.name for other in made.entry.values):
+                    before = made.entry.readings
+                    if any(reading.name == other.name for other in before):
                         raise Rejected("twice", f"{reading.name} of this instant is there already")
-                    made.entry.values.append(reading)
+                    made.entry = _group(table.kind, key, [*before, reading], made.entry.seq)
                     made.rows.append(row)
                     continue
-                entry = _group(table.kind, key, reading, row.line)
+                entry = _group(table.kind, key, [reading], row.line)
         except Rejected as error:
             made.refused.append(RefusedRow(row, error.reason, error.detail))
             if len(made.refused) < _REFUSED_AT_ONCE:
@@ -97,12 +98,12 @@ def _key(kind: Kind, cells: "_Cells") -> tuple[Any, ...]:
     return (*about, event, cells.whole("boot"), cells.whole("seq"))
 
 
-def _group(kind: Kind, key: tuple[Any, ...], reading: Reading, line: int) -> Entry:
+def _group(kind: Kind, key: tuple[Any, ...], values: list[Reading], line: int) -> Readings | Event:
     site, device, place, time_ns, quality, error_s = key[:6]
     if kind is Kind.READINGS:
-        return Readings(site, device, place, 0, line, time_ns, time_ns, "none", quality, error_s, [reading])
+        return Readings.of(site, device, place, 0, line, time_ns, time_ns, "none", quality, error_s, values)
     event, boot, seq = key[6:]
-    return Event(site, device, place, boot, seq, time_ns, time_ns, "none", quality, error_s, event, [reading])
+    return Event(site, device, place, boot, seq, time_ns, time_ns, "none", quality, error_s, event, values)
 
 
 def _single(kind: Kind, cells: "_Cells", line: int) -> Entry:

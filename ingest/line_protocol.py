@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from edge_gateway.errors import Rejected
-from edge_gateway.events import Entry, Reading, Readings
+from edge_gateway.events import Entry, Reading, Readings, columns
 from ingest.points import (
     CLOCK_ERROR_TOLD_S,
     FLAGS,
@@ -31,7 +31,8 @@ MAX_TAG_CHARS: Final = 256  # ours have at most 48; and a cached line stays smal
 _TAG_ESCAPES: Final = str.maketrans({" ": r"\ ", ",": r"\,", "=": r"\="})
 # Writes a list of floats in a fifth of the time of repr; both are the shortest text that reads back as the same float.
 _json: Final = msgspec.json.Encoder().encode
-_N: Final = ord("n")
+# Of what is no number JSON writes `null` (also for NaN and Inf, which it does not know), `true`, `false` or a text.
+_U, _S, _QUOTE = b'us"'
 
 
 def lines(entry: Entry) -> list[bytes]:
@@ -49,39 +50,38 @@ def _shortly(entry: Readings) -> list[bytes] | None:
     Returns:
         None for an entry that has more to it than numbers with a flag, or that must be refused.
     """
-    names, values, flags = [], [], []
-    for reading in entry.values:
-        value = reading.value
-        if type(value) is not float or reading.raw is not None or reading.calibration is not None:
-            return None
-        names.append(reading.name)
-        values.append(value)
-        flags.append(reading.flag)
-    numbers = _json(values)
-    if _N in numbers or not MIN_TIME_NS <= entry.time_ns <= MAX_TIME_NS:  # JSON knows neither NaN nor Inf and says null
+    time_ns = entry.time_ns
+    if entry.more or not MIN_TIME_NS <= time_ns <= MAX_TIME_NS:
         return None
-    templates = _templates(entry.site, entry.device, entry.place, tuple(names), tuple(flags))
+    templates = _templates(entry.site, entry.device, entry.place, entry.shape)
+    if not templates:
+        return None
+    try:
+        numbers = _json(entry.values)
+    except (OverflowError, UnicodeEncodeError):  # an integer or a text that no database takes
+        return None
+    if _U in numbers or _S in numbers or _QUOTE in numbers:
+        return None
     texts = numbers[1:-1].split(b",")
     if len(templates) == 1:
-        return [templates[0][0] % (*texts, entry.time_ns)]
-    return [template % (*[texts[pick] for pick in picks], entry.time_ns) for template, picks in templates] or None
+        return [templates[0][0] % (*texts, time_ns)]
+    return [template % (*[texts[pick] for pick in picks], time_ns) for template, picks in templates]
 
 
 @lru_cache(maxsize=32_768)
-def _templates(
-    site: str, device: str, place: str, names: tuple[str, ...], flags: tuple[int, ...]
-) -> tuple[tuple[bytes, tuple[int, ...]], ...]:
+def _templates(site: str, device: str, place: str, shape: str) -> tuple[tuple[bytes, tuple[int, ...]], ...]:
     """For each point `climate,device=home-12,site=village temperature=%b,temperature_flag=1i %d`, and whose numbers it takes.
 
     Nothing when the short way is not for them.
     """
+    names, flags = zip(*columns(shape), strict=True)
     layout = layout_of(names, "")
     if layout.any_text or not FLAGS.issuperset(flags):
         return ()
     found = []
     for group in layout.groups:
         series = _series(group.measurement, site, device, place, group.channel, ()).replace(b"%", b"%%")
-        flagged = zip(group.columns, [_value(int(flags[pick])) for pick in group.picks], strict=True)
+        flagged = zip(group.columns, [_value(flags[pick]) for pick in group.picks], strict=True)
         fields = b",".join(b"%b=%%b,%b=%b" % (where.field.encode(), where.flag.encode(), flag) for where, flag in flagged)
         found.append((b"%b %b %%d" % (series, fields), group.picks))
     return tuple(found)

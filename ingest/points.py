@@ -198,7 +198,7 @@ def layout_of(names: tuple[str, ...], measurement: str) -> Layout:
 
 def _grouped(entry: Readings | Event, measurement: str, labels: Labels, fields: Sequence[Field]) -> list[Point]:
     """One point for each channel and measurement; `measurement`, if given, holds for all readings whatever their group."""
-    readings: list[Reading] = entry.values
+    readings = entry.readings
     if not readings:
         raise Rejected("malformed_line", "an entry without readings")
     layout = layout_of(tuple([reading.name for reading in readings]), measurement)

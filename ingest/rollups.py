@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 
 from edge_gateway.catalog import QUANTITIES
 from edge_gateway.errors import Unavailable
-from edge_gateway.events import Entry, Readings, split_name
+from edge_gateway.events import Entry, Readings, columns, split_name
 from edge_gateway.settings import Settings
 from edge_gateway.sink import Refusal, Sink
 from ingest.aggregate import HOUR_NS, hour, roll_up
@@ -174,14 +174,14 @@ def touched(entries: Iterable[Entry]) -> set[Touch]:
     for entry in entries:
         if type(entry) is Readings:
             time_ns = entry.time_ns
-            measurements = _measurements(tuple([reading.name for reading in entry.values]))
+            measurements = _measurements(entry.shape)
             found.add((measurements, time_ns - time_ns % HOUR_NS, entry.site, entry.device))
     return {(measurement, start, site, device) for measurements, start, site, device in found for measurement in measurements}
 
 
 @lru_cache(maxsize=4096)
-def _measurements(names: tuple[str, ...]) -> frozenset[str]:
-    known = (QUANTITIES.get(split_name(name)[0]) for name in names)
+def _measurements(shape: str) -> frozenset[str]:
+    known = (QUANTITIES.get(split_name(name)[0]) for name, _ in columns(shape))
     return frozenset(quantity.group for quantity in known if quantity is not None)  # the sink refuses the others
 
 

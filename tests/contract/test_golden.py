@@ -26,7 +26,12 @@ def understood(topic: str, payload: bytes) -> dict[str, Any]:
     address = topics.parse(topic)
     if address.channel is topics.Up.STATUS:
         return {"birth": json.loads(msgspec.json.encode(decode_status(payload)))}
-    message = json.loads(msgspec.json.encode(validate(senml.decode(payload), address)))
+    found = validate(senml.decode(payload), address)
+    message = json.loads(msgspec.json.encode(found))
+    message["instants"] = [
+        {"time_ns": i.time_ns, "uptime_ns": i.uptime_ns, "values": json.loads(msgspec.json.encode(i.readings))}
+        for i in found.instants
+    ]
     message["refused"] = [refused["reason"] for refused in message["refused"]]
     return {"message": message}
 

@@ -63,7 +63,7 @@ def take(topic: str, payload: bytes, device: Device | None = None) -> Message | 
 
 
 def names(message: Message) -> set[str]:
-    return {reading.name for instant in message.instants for reading in instant.values}
+    return {reading.name for instant in message.instants for reading in instant.readings}
 
 
 IDENTITY = b'"boot":17,"seq":1440,"clk":"ntp","up":86400.5'
@@ -374,7 +374,7 @@ def test_an_event_rings_whatever_else_is_wrong_with_it(payload: bytes, kept: str
         assert (kept, error.reason) == (None, expected)
         return
     assert isinstance(message, Message)
-    assert [instant.values[0].name for instant in message.instants] == [kept]
+    assert [instant.readings[0].name for instant in message.instants] == [kept]
     assert [refused.reason for refused in message.refused] == ([] if expected == "stored" else [expected])
 
 
@@ -383,7 +383,7 @@ def test_a_bad_time_costs_an_event_its_time_and_not_its_value() -> None:
         message = take(EVENT, SOS + b'"n":"sos","vb":true,"t":%s}]' % t)
         assert isinstance(message, Message)
         [instant] = message.instants
-        assert (instant.time_ns, instant.values[0].value) == (None, 1.0)
+        assert (instant.time_ns, instant.readings[0].value) == (None, 1.0)
 
 
 STATUSES = [
@@ -439,7 +439,7 @@ def test_a_name_the_registry_does_not_list_is_refused_but_never_an_event() -> No
 def test_a_text_is_kept_with_its_dangerous_characters_written_out() -> None:
     message = take(DATA, among('{"n":"activity","vs":"看\\u202e湖\\u0000\\n\\ud800😀"}'.encode()))
     assert isinstance(message, Message)
-    values = [reading.value for instant in message.instants for reading in instant.values]
+    values = [reading.value for instant in message.instants for reading in instant.readings]
     assert values == [21.5, "看\\u202e湖\\u0000\\u000a\\ud800😀", 45.0]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from edge_gateway import registry, state
 from edge_gateway.clock import Limits
-from edge_gateway.events import Event, Loss, Readings, StatusChange, TimeQuality
+from edge_gateway.events import Event, Flag, Loss, Readings, StatusChange, TimeQuality
 from edge_gateway.pipeline import Pipeline
 from edge_gateway.work import Outcome, Work
 
@@ -43,7 +43,7 @@ def test_a_good_message_is_stored_with_the_devices_time_and_place(pipeline: Pipe
     (entry,) = readings(pipeline.work)
     assert (entry.site, entry.device, entry.place, entry.boot, entry.seq) == ("wutong", "home-1", "w3-201", 1, 1)
     assert (entry.time_ns, entry.time_quality) == (NOW, TimeQuality.DEVICE)
-    assert [(r.name, r.value) for r in entry.values] == [("temperature", 21.5), ("humidity", 45.0)]
+    assert [(r.name, r.value) for r in entry.readings] == [("temperature", 21.5), ("humidity", 45.0)]
 
 
 def test_the_same_message_twice_is_one_entry_and_owes_a_second_receipt(pipeline: Pipeline) -> None:
@@ -87,7 +87,7 @@ def test_one_bad_record_does_not_drop_its_neighbours(pipeline: Pipeline) -> None
     payload = pack(1, {"n": "temperature", "v": 21}, {"n": "no_such_thing", "v": 1}, {"n": "humidity", "v": 40})
     assert pipeline.take(DATA, payload, NOW) is Outcome.STORED
     (entry,) = readings(pipeline.work)
-    assert [r.name for r in entry.values] == ["temperature", "humidity"]
+    assert [r.name for r in entry.readings] == ["temperature", "humidity"]
     assert len(pipeline.work.dead) == 1
     assert pipeline.states["wutong", "home-1"].counters.refused == 1
 
@@ -95,7 +95,20 @@ def test_one_bad_record_does_not_drop_its_neighbours(pipeline: Pipeline) -> None
 def test_the_latest_value_is_by_measurement_time_not_by_arrival(pipeline: Pipeline) -> None:
     pipeline.take(DATA, pack(1, {"n": "temperature", "v": 21}), NOW)
     pipeline.take(DATA, pack(2, {"n": "temperature", "v": 5}, bt=T0 - 3600), NOW)
-    assert pipeline.states["wutong", "home-1"].latest["temperature"].value == 21
+    assert pipeline.take_work().touched["wutong", "home-1"].latest["temperature"].value == 21
+    pipeline.take(DATA, pack(3, {"n": "temperature", "v": 6}, bt=T0 - 1800), NOW)
+    assert pipeline.take_work().touched["wutong", "home-1"].latest["temperature"].value == 21
+
+
+def test_the_latest_value_of_a_name_is_found_whatever_it_came_with(pipeline: Pipeline) -> None:
+    pipeline.take(DATA, pack(1, {"n": "temperature", "v": 21}, {"n": "humidity", "v": 40}), NOW)
+    pipeline.take(DATA, pack(2, {"n": "temperature", "v": 22}, bt=T0 + 10), NOW)
+    pipeline.take(DATA, pack(3, {"n": "temperature", "v": -300}, {"n": "humidity", "v": 41}, bt=T0 + 5), NOW)
+    latest = pipeline.take_work().touched["wutong", "home-1"].latest
+    assert {name: (last.time_ns - NOW, last.value, last.flag) for name, last in latest.items()} == {
+        "temperature": (10 * 10**9, 22, Flag.PASS),
+        "humidity": (5 * 10**9, 41, Flag.PASS),
+    }
 
 
 def test_two_different_readings_of_one_instant_are_kept_apart_and_marked(pipeline: Pipeline) -> None:
@@ -108,6 +121,7 @@ def test_two_different_readings_of_one_instant_are_kept_apart_and_marked(pipelin
 
 def test_instants_stay_apart_over_a_restart(pipeline: Pipeline) -> None:
     pipeline.take(DATA, pack(1, {"n": "temperature", "v": 21}), NOW)
+    pipeline.take_work()
     rows = [(*key, state.pack(known)) for key, known in pipeline.states.items()]
     again = Pipeline(KNOWN, LIMITS)
     again.restore(rows)

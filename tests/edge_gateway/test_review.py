@@ -213,7 +213,7 @@ async def test_what_is_still_bad_in_a_retried_message_is_a_dead_letter_again_and
     assert await bench.commands["dead.retry"]({"ids": [number]}) == {str(number): "stored"}
     ((again, reason),) = bench.ask("SELECT id, reason FROM dead_letter")
     assert again != number and reason == "not_a_number"
-    assert len({(e.time_ns, e.values[0].name) for e in bench.outbox() if isinstance(e, Readings)}) == 1
+    assert len({(e.time_ns, e.readings[0].name) for e in bench.outbox() if isinstance(e, Readings)}) == 1
 
 
 async def test_words_of_a_terminal_in_another_encoding_can_be_saved(bench: Bench) -> None:
@@ -281,7 +281,7 @@ def test_an_sos_under_an_identity_that_was_used_before_rings(pipeline: Pipeline,
 def test_an_sos_that_met_a_fault_of_ours_rings(pipeline: Pipeline, judged: list[Event]) -> None:
     pipeline.take(EVENT, sos(1, False), NOW)
     pipeline.bury_unexpected(EVENT, sos(2), NOW, ZeroDivisionError())
-    assert [(e.seq, e.values[0].value) for e in judged] == [(1, 0.0), (2, 1.0)]
+    assert [(e.seq, e.readings[0].value) for e in judged] == [(1, 0.0), (2, 1.0)]
 
 
 def test_a_reading_of_a_stranger_and_a_text_about_an_sos_ring_nothing(pipeline: Pipeline, judged: list[Event]) -> None:
@@ -335,7 +335,7 @@ def test_a_device_cannot_make_its_own_row_grow_without_end(pipeline: Pipeline) -
     pipeline.take(DATA, pack(1, *losses), NOW)
     for message in range(2, 22):
         pipeline.take(DATA, pack(message, *({"n": f"motion.c{message}_{n}", "vb": True} for n in range(100))), NOW)
-    known = pipeline.states["wutong", "home-1"]
+    known = pipeline.take_work().touched["wutong", "home-1"]
     assert len(known.boots) == MAX_BOOTS and len(known.latest) == MAX_NAMES
     assert known.boots[-1].boot == 1 and known.counters.readings == 2000
 
@@ -358,13 +358,13 @@ def test_held_messages_do_not_make_a_device_heard_in_the_past(pipeline: Pipeline
 
 
 def test_a_gateway_whose_own_clock_was_never_set_believes_its_devices() -> None:
-    instant = Instant(NOW, None, [])
+    instant = Instant(NOW, None, "", ())
     assert measured_at(instant, True, Boot(1), True, 3_000_000_000, LIMITS) == (NOW, 0)
 
 
 def test_an_age_nobody_can_have_is_not_believed() -> None:
     boot = Boot(1, arrival_ns=NOW)
-    assert measured_at(Instant(None, -(8 * 10**18), []), False, boot, True, NOW, LIMITS) == (NOW, 2)
+    assert measured_at(Instant(None, -(8 * 10**18), "", ()), False, boot, True, NOW, LIMITS) == (NOW, 2)
 
 
 # The gateway's own clockwork

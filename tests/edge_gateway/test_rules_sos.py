@@ -104,7 +104,7 @@ def test_no_word_of_a_site_that_is_not_registered_stops_it() -> None:
 @pytest.mark.parametrize(
     "entry",
     [
-        Readings("s", "d", "p", 1, 1, 1, 1, "ntp", 0, None, [Reading("sos", 1.0)]),
+        Readings.of("s", "d", "p", 1, 1, 1, 1, "ntp", 0, None, [Reading("sos", 1.0)]),
         Loss("s", "d", "p", 1, 1, 1, 1, 1, 1, 1),
         StatusChange("s", "d", "p", 1, True, 1),
         press(kind="tap"),

@@ -26,7 +26,7 @@ NOW = 1_780_000_000_000_000_000
 
 
 def reading(seq: int) -> Readings:
-    return Readings("wutong", "home-1", "w3-201", 1, seq, NOW + seq, NOW, "ntp", 0, None, [Reading("temperature", 21.5)])
+    return Readings.of("wutong", "home-1", "w3-201", 1, seq, NOW + seq, NOW, "ntp", 0, None, [Reading("temperature", 21.5)])
 
 
 def sos(seq: int) -> Event:

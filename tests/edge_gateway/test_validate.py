@@ -25,7 +25,7 @@ def message(*records: dict[str, Any], head: dict[str, Any] = HEAD) -> Message:
 def reading(**record: Any) -> Reading:
     """The one reading of a message with this record."""
     [instant] = message(record).instants
-    [found] = instant.values
+    [found] = instant.readings
     return found
 
 
@@ -134,7 +134,7 @@ def test_base_unit_and_base_value_hold_until_changed() -> None:
         {"n": "station_status", "vs": "ok"},
     )
     assert found.instants == [
-        Instant(
+        Instant.of(
             AT,
             None,
             [

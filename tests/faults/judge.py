@@ -135,7 +135,7 @@ class Spool:
                 for entry in events.unpack(body):
                     entries += 1
                     if isinstance(entry, Readings | Event):
-                        for reading in entry.values:
+                        for reading in entry.readings:
                             _put(outbox, (entry.site, entry.device, reading.name, entry.time_ns), reading.value)
             dead = frozenset(db.execute("SELECT site, device, boot, seq FROM dead_letter"))
             return cls(

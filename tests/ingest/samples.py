@@ -16,7 +16,7 @@ def readings(
     error_s: float | None = None,
     seq: int = 1,
 ) -> Readings:
-    return Readings("village", device, place, 17, seq, time_ns, time_ns + 5, "ntp", time_quality, error_s, list(values))
+    return Readings.of("village", device, place, 17, seq, time_ns, time_ns + 5, "ntp", time_quality, error_s, list(values))
 
 
 def temperatures(number: int, start_ns: int, devices: int = 50) -> list[Readings]:

@@ -114,7 +114,7 @@ def expected_rows(entries: list[Any]) -> list[Row]:
     return [
         {
             **{"site": "village", "device": e.device, "place": "p1", "time": e.time_ns},
-            **{"temperature": e.values[0].value, "temperature_flag": 1, "humidity": e.values[1].value, "humidity_flag": 2},
+            **{"temperature": e.readings[0].value, "temperature_flag": 1, "humidity": e.readings[1].value, "humidity_flag": 2},
         }
         for e in entries
     ]
@@ -207,7 +207,7 @@ def test_tags_outside_the_registrys_alphabet_are_stored_exactly_or_refused(store
     ]
     refused = [r.entry for r in sink.write(entries)]
     stored = {row["device"]: row["temperature"] for row in store.rows("climate")}
-    expected = {e.device: e.values[0].value for e in entries if e not in refused}
+    expected = {e.device: e.readings[0].value for e in entries if e not in refused}
     assert stored == expected
     impossible = set() if store.kind == "embedded" else {"a\\", "a\nb", "\\,", "\0"}
     assert {r.device for r in refused} == impossible

@@ -28,7 +28,9 @@ NASTY = ["", "=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "'quoted", "''", 
 
 def readings(number: int, time_ns: int, *values: Reading, quality: int = 0, error_s: float | None = None) -> Readings:
     place = "room" if number % 3 else ""
-    return Readings("village", f"home-{number % 5}", place, 1, number, time_ns, time_ns, "ntp", quality, error_s, list(values))
+    return Readings.of(
+        "village", f"home-{number % 5}", place, 1, number, time_ns, time_ns, "ntp", quality, error_s, list(values)
+    )
 
 
 def everything() -> list[Entry]:

@@ -24,7 +24,7 @@ Fields = dict[str, float | int | str]
 
 
 def readings(device: str, time_ns: int, *values: Reading) -> Readings:
-    return Readings("village", device, "room", 1, 1, time_ns, time_ns, "ntp", TimeQuality.DEVICE, 4.5, list(values))
+    return Readings.of("village", device, "room", 1, 1, time_ns, time_ns, "ntp", TimeQuality.DEVICE, 4.5, list(values))
 
 
 def test_rows_are_what_was_written(settings: Settings) -> None:

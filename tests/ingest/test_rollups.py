@@ -32,7 +32,7 @@ Key = tuple[str, str, str, str, str, int]  # measurement, site, device, place, c
 
 
 def readings(device: str, time_ns: int, *values: Reading) -> Readings:
-    return Readings("village", device, "room", 1, 1, time_ns, time_ns, "ntp", TimeQuality.DEVICE, None, list(values))
+    return Readings.of("village", device, "room", 1, 1, time_ns, time_ns, "ntp", TimeQuality.DEVICE, None, list(values))
 
 
 def three_days() -> list[Entry]:
@@ -68,7 +68,7 @@ def by_hand(entries: Sequence[Entry]) -> dict[Key, dict[str, float | int]]:
         moment = datetime.fromtimestamp(entry.time_ns // 1_000_000_000, UTC)
         midnight = datetime.combine(moment.astimezone(SHANGHAI).date(), datetime.min.time(), SHANGHAI)
         starts = {"_1h": moment.replace(minute=0, second=0), "_1d": midnight}
-        for reading in entry.values:
+        for reading in entry.readings:
             name, _, channel = reading.name.partition(".")
             for suffix, start in starts.items():
                 if name in groups:

@@ -18,7 +18,7 @@ from ingest.tokens import in_role, token_path
 from tests.databases import ORG, TOKEN, Database, InfluxDB1, InfluxDB2
 
 T = 1_770_000_000_000_000_000
-READING = Readings("village", "home-1", "", 1, 1, T, T, "ntp", 0, None, [Reading("temperature", 21.0)])
+READING = Readings.of("village", "home-1", "", 1, 1, T, T, "ntp", 0, None, [Reading("temperature", 21.0)])
 
 
 @pytest.fixture
