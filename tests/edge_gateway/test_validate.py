@@ -9,6 +9,7 @@ from edge_gateway import topics, validate
 from edge_gateway.decoders import senml
 from edge_gateway.events import Flag, Reading
 from edge_gateway.message import Instant, Message
+from edge_gateway.registry import Device
 
 ADDRESS = topics.parse("kanhu/1/tuan/river-3/up/data")
 S = 1_000_000_000
@@ -151,3 +152,31 @@ def test_names_that_somebody_invents_do_not_fill_the_memory() -> None:
         message(*({"n": f"motion.c{number}", "vb": True} for number in range(first, first + 1000)))
     message(*({"n": f"x{number}", "v": 1} for number in range(1000)))
     assert len(validate._known) <= validate._Known.MOST
+
+
+def test_messages_that_begin_and_end_alike_are_not_taken_for_each_other() -> None:
+    first, last = {"n": "temperature", "v": 21, "u": "Cel"}, {"n": "battery_voltage", "v": 3}
+    middles: list[dict[str, object]] = [
+        {"n": "humidity", "v": 40},
+        {"n": "co2", "v": 600},
+        {"n": "motion.hall", "vb": True},
+        {"n": "activity", "vs": "asleep"},
+        {"n": "humidity", "v": -1},
+        {"n": "humidity", "v": None},
+        {"n": "battery_voltage", "v": 3100, "u": "mV"},
+    ]
+    for middle in [*middles, *reversed(middles)]:
+        records = [{**HEAD, **first}, middle, last]
+        payload = json.dumps(records).encode()
+        quick = validate.validate(senml.plain(payload) or senml.decode(payload), ADDRESS)
+        assert quick == validate._carefully(senml.decode(payload), ADDRESS, frozenset())
+
+
+def test_what_one_device_may_send_another_of_the_same_form_may_not() -> None:
+    payload = json.dumps([{**HEAD, "n": "temperature", "v": 21}, {"n": "co2", "v": 600}, {"n": "humidity", "v": 40}]).encode()
+    records = senml.plain(payload)
+    assert records is not None
+    for _ in range(2):
+        for measures in (frozenset(), frozenset({"temperature", "humidity"}), frozenset({"temperature", "co2", "humidity"})):
+            found = validate.validate(records, ADDRESS, Device("village", "home-1", measures=measures))
+            assert [refused.reason for refused in found.refused] == (["not_expected"] if len(measures) == 2 else [])
