@@ -1,10 +1,15 @@
 """A device's message after decoding and validation, before it has a place in the sequence and a trusted time."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from edge_gateway.events import More, Reading, Values, columns_of, readings_of, shape_of
+
+CLOCKS: Final = frozenset({"ntp", "gnss", "rtc", "none"})
+LIMIT: Final = 2**32 - 1  # of boot and seq
+LATEST_S: Final = 2.0**33  # year 2242: fits 64 bits of nanoseconds, and milliseconds taken for seconds do not pass
 
 
 class Instant(msgspec.Struct, frozen=True, gc=False):

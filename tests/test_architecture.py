@@ -21,6 +21,7 @@ PURE = (
     "decoders",
     "rules",
     "validate",
+    "quick",
     "sequence",
     "clock",
     "alerts",

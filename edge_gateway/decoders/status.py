@@ -6,9 +6,8 @@ import msgspec
 
 from edge_gateway.decoders.senml import MAX_BYTES, show
 from edge_gateway.errors import Rejected
-from edge_gateway.message import Birth
+from edge_gateway.message import CLOCKS, Birth
 from edge_gateway.text import escaped
-from edge_gateway.validate import CLOCKS
 
 FIRMWARE_LENGTH: Final = 64
 CONFIG_ERROR_LENGTH: Final = 1024
