@@ -46,9 +46,9 @@ def run(load: Load) -> dict[str, float]:
         for topic, payload in load.messages[at : at + A_COMMIT]:
             one(topic, payload, now_ns)
 
-    def row() -> bytes:
+    def row(at: int) -> bytes:
         work: Work = pipeline.take_work()
-        assert len(work.data) == min(A_COMMIT, len(load.messages)) * load.instants, (len(work.data), work.dead[:1])
+        assert len(work.data) == len(load.messages[at : at + A_COMMIT]) * load.instants, (len(work.data), work.dead[:1])
         return events.pack(work.data)
 
     def made(entries: list[Entry]) -> list[bytes]:
@@ -59,7 +59,7 @@ def run(load: Load) -> dict[str, float]:
 
     for at in range(0, len(load.messages), A_COMMIT):
         timed("take", lambda at=at: take(at))  # type: ignore[misc]
-        packed = timed("fold+pack", row)
+        packed = timed("fold+pack", lambda at=at: row(at))  # type: ignore[misc]
         entries = timed("unpack", lambda packed=packed: events.unpack(packed))  # type: ignore[misc]
         timed("touched", lambda entries=entries: touched(entries))  # type: ignore[misc]
         timed("lines", lambda entries=entries: made(entries))  # type: ignore[misc]
