@@ -194,7 +194,7 @@ def test_a_device_that_falls_silent_raises_one_alert_and_its_return_closes_it(wo
     assert [(a.rule, a.device) for a in alerts(w)] == [("silence", "d2")], "one alert, and only of the silent one"
     w.gateway.kill()
     w.gateway.start()
-    w.live_again()
+    w.live_again(but=[quiet.device])
     time.sleep(1.0)
     assert len(alerts(w)) == 1 and alerts(w)[0].state is not State.CLOSED, "a restart is no return"
     fleet.call(lambda: setattr(fleet, "mangle", None))

@@ -60,7 +60,7 @@ def test_recordings_have_nothing_the_gateway_would_refuse_and_keep_their_times(
         assert got.refused == []
         assert got.error_s == planned.err_s
         assert [i.time_ns for i in got.instants] == [i.time_ns for i in planned.instants]
-        assert [[v.name for v in i.values] for i in got.instants] == [[v.name for v in i.values] for i in planned.instants]
+        assert [[v.name for v in i.readings] for i in got.instants] == [[v.name for v in i.values] for i in planned.instants]
 
 
 @pytest.mark.parametrize("clock", [Clock("none"), Clock("rtc", -826_000_000.0), Clock("gnss", 0.0, 0.5)], ids=lambda c: c.kind)
