@@ -185,7 +185,9 @@ class Pipeline:
         for instant in message.instants:
             time_ns, quality = clock.measured_at(instant, trusted, boot, current, received_ns, self.limits)
             shape, values = instant.shape, instant.values
-            if time_ns in recent.instants and not (again and recent.holds(time_ns, shape, values)):
+            if (time_ns in recent.instants or time_ns in recent.crowded) and not (
+                again and recent.holds(time_ns, shape, values)
+            ):
                 time_ns, quality = recent.apart(time_ns, quality, shape)
             maybe = is_event or sos or columns(shape)[0][0] in EVENTS
             readings = _event_in(instant, is_event) if maybe else None

@@ -26,12 +26,14 @@ class Recent:
     Attributes:
         state: whose `latest` is behind by what is in `newest`, until `fold`.
         instants: what the last instants are taken by, oldest first, to keep two readings of one instant apart.
+        crowded: stated time -> the first that is free behind it. A clock that stands still outlives `instants`.
         newest: by shape, what is not in `state.latest` yet.
     """
 
     state: DeviceState
     instants: dict[int, _Taken]
     newest: dict[str, _Taken] = field(default_factory=dict)
+    crowded: dict[int, int] = field(default_factory=dict)
 
     def remember(self, time_ns: int, shape: str, values: Values) -> None:
         """Keep the newest value of each name, and what this instant is taken by."""
@@ -68,10 +70,17 @@ class Recent:
 
     def apart(self, time_ns: int, quality: int, shape: str) -> tuple[int, int]:
         """Another message of this device measured the same name at this instant: keep both, the second 1 ns later, marked."""
-        names = {name for name, _ in columns(shape)}
+        names, stated_ns = {name for name, _ in columns(shape)}, time_ns
+        if time_ns not in self.instants:
+            time_ns, quality = self.crowded[stated_ns], TimeQuality.SHIFTED
         while (taken := self.instants.get(time_ns)) and any(name in names for name, _ in columns(taken[1])):
             time_ns += 1
             quality = TimeQuality.SHIFTED
+        if time_ns != stated_ns:
+            time_ns = max(time_ns, self.crowded.pop(stated_ns, 0))
+            self.crowded[stated_ns] = time_ns + 1
+            if len(self.crowded) > _RECENT_INSTANTS:
+                del self.crowded[next(iter(self.crowded))]
         return time_ns, int(quality)
 
     def holds(self, time_ns: int, shape: str, values: Values) -> bool:
@@ -155,6 +164,9 @@ class Speakers:
                 time_ns: (time_ns, shape_of(readings), columns_of(readings)[0]) for time_ns, readings in together.items()
             }
             recent = Recent(known, instants)
+            # Devices state whole microseconds: what is left over is how far a reading was moved before the restart.
+            moved = sorted(time_ns for time_ns in instants if time_ns % 1000)[-_RECENT_INSTANTS:]
+            recent.crowded = {time_ns - time_ns % 1000: time_ns + 1 for time_ns in moved}
             if keep:
                 self._recent[key] = recent
         return recent

@@ -264,3 +264,16 @@ def test_a_fault_of_ours_buries_its_message_and_not_its_neighbours(pipeline: Pip
     pipeline.bury_unexpected(DATA, b"payload", NOW, ZeroDivisionError("x"))
     assert [(d.reason, d.payload) for d in pipeline.work.dead] == [("internal_error", b"payload")]
     assert pipeline.take(DATA, pack(1), NOW) is Outcome.STORED
+
+
+def test_a_clock_that_stands_still_never_puts_two_readings_on_one_instant(pipeline: Pipeline) -> None:
+    for seq in range(1, 201):
+        pipeline.take(DATA, pack(seq, {"n": "temperature", "v": seq}), NOW)
+    times = [e.time_ns for e in readings(pipeline.work)]
+    assert len(set(times)) == 200
+    assert pipeline.states["wutong", "home-1"].counters.shifted == 199
+    pipeline.take_work()
+    again = Pipeline(KNOWN, LIMITS)
+    again.restore([(*key, state.pack(known)) for key, known in pipeline.states.items()])
+    again.take(DATA, pack(201, {"n": "temperature", "v": 201}), NOW)
+    assert [e.time_ns for e in readings(again.work)] == [max(times) + 1]
