@@ -54,4 +54,4 @@ venv-test:
 servers-run:
 	@scripts/servers.sh mosquitto
 servers-test:
-	@scripts/servers.sh mosquitto --optional influxdb victoria-metrics
+	@scripts/servers.sh mosquitto --optional influxdb victoria-metrics micropython

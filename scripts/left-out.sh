@@ -7,7 +7,7 @@ say() { echo "tests: $*" >&2; }
 
 there "${INFLUXD2:-}" || say "InfluxDB 2 is left out: set INFLUXD2 to an influxd 2.x"
 there "${TELEGRAF:-}" || say "the comparison with Telegraf is left out: set TELEGRAF to a telegraf"
-there "${MICROPYTHON:-}" || say "MicroPython is left out: set MICROPYTHON to a micropython (unix port)"
+there "${MICROPYTHON:-}" || command -v micropython >/dev/null || say "the firmware's tests are left out: set MICROPYTHON to a micropython (unix port, 1.23 or newer)"
 command -v influxd >/dev/null || say "InfluxDB 1 is left out: no influxd on PATH"
 command -v victoria-metrics >/dev/null || say "VictoriaMetrics is left out: no victoria-metrics on PATH"
 [ -d "${KANHU_DATA:-$(dirname "$0")/../../shared/data}" ] || say "recorded data is left out: set KANHU_DATA to its folder"

@@ -1,11 +1,12 @@
 #!/bin/bash
-# Find or fetch the server programs this project starts: mosquitto, influxdb (1.x), victoria-metrics.
+# Find or fetch the programs this project starts: mosquitto, influxdb (1.x), victoria-metrics, micropython (unix port, 1.23 or newer).
 #
 #   scripts/servers.sh NAME...  [--optional NAME...]
 #
 # Each is taken from PATH; else, as root, installed with apt-get; else unpacked from the distribution's signed packages into
 # .cache/servers (KANHU_SERVERS_DIR), without root and without touching the machine: programs to put on PATH are then in
-# .cache/servers/bin. Fails only when a NAME before --optional cannot be had; what is left out is said, with the reason.
+# .cache/servers/bin. micropython is taken from Debian 13 where the machine's own is too old (its archive, signed with Debian's
+# key). Fails only when a NAME before --optional cannot be had; what is left out is said, with the reason.
 # A second run finds everything and takes no time. KANHU_UNPACK=1: unpack, also as root and beside an installed one.
 set -euo pipefail
 
@@ -18,11 +19,23 @@ say() { echo "servers: $*" >&2; }
 
 program() { case $1 in influxdb) echo influxd ;; *) echo "$1" ;; esac; }
 
-# The first program of that name outside our own cache; an influxd that is no 1.x does not count.
+# What the firmware's tests stand on; 1.23 is the first with a module `vfs`.
+speaks_micropython() {
+    env -u MICROPYPATH "$1" -c 'import sys, asyncio, tls, vfs; vfs.VfsLfs2; sys.exit(sys.implementation[0] != "micropython")' >/dev/null 2>&1
+}
+
+# The first program of that name outside our own cache; an influxd that is no 1.x does not count, nor an old MicroPython.
 on_path() {
     local found
-    found=$(PATH=${PATH//"$cache/bin:"/} command -v "$(program "$1")") || return 1
-    [ "$1" != influxdb ] || "$found" version 2>/dev/null | grep -qE 'InfluxDB v1\.' || return 1
+    if [ "$1" = micropython ] && [ -n "${MICROPYTHON:-}" ]; then
+        found=$MICROPYTHON
+    else
+        found=$(PATH=${PATH//"$cache/bin:"/} command -v "$(program "$1")") || return 1
+    fi
+    case $1 in
+        influxdb) "$found" version 2>/dev/null | grep -qE 'InfluxDB v1\.' || return 1 ;;
+        micropython) speaks_micropython "$found" || return 1 ;;
+    esac
     echo "$found"
 }
 
@@ -64,8 +77,10 @@ trap cleanup EXIT
 trap 'exit 1' HUP INT TERM
 
 # Own lists, cache and an empty package state, so that a program comes with everything it stands on, down to the C library, and
-# an upgrade of the machine cannot break it. Archives, keys and download settings (proxy, certificates) are the machine's.
+# an upgrade of the machine cannot break it. Archives, keys and download settings (proxy, certificates) are the machine's, but for
+# the archives when a line of sources.list is given.
 open_workshop() {
+    cleanup
     workshop=$(mktemp -d)
     mkdir -p "$workshop"/{lists/partial,archives/partial,none}
     : >"$workshop/status"
@@ -89,18 +104,40 @@ Acquire::Languages "none";
 Acquire::Retries "3";
 Debug::NoLocking "true";
 CONF
+        if [ -n "${1:-}" ]; then
+            echo "$1" >"$workshop/sources.list"
+            echo "Dir::Etc::SourceList \"$workshop/sources.list\"; Dir::Etc::SourceParts \"$workshop/none\";"
+        fi
     } >"$workshop/apt.conf"
     say "reading the package lists (no root needed, the machine's own stay untouched)"
     private_apt update >"$workshop/log" 2>&1 || :
 }
 private_apt() { APT_CONFIG=$workshop/apt.conf apt-get -qq "$@"; }
 
+# An archive that carries Debian 13, of those this machine already uses (whatever the format of its sources). Every line needs
+# Debian's own signature, so a mirror of another distribution, or a dishonest one, does not count.
+open_debian13() {
+    local key=${DEBIAN_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg} archives archive
+    [ -r "$key" ] || { reason="no key of Debian's archive at $key (package debian-archive-keyring)"; return 1; }
+    archives=${DEBIAN_MIRROR:-$(apt-get update --print-uris 2>/dev/null | sed -n "s|^'\(.*/\)dists/.*InRelease' .*|\1|p" | sort -u)}
+    for archive in $archives; do
+        open_workshop "deb [signed-by=$key] $archive trixie main"
+        if APT_CONFIG=$workshop/apt.conf apt-cache show micropython >/dev/null 2>&1; then return; fi
+    done
+    reason="none of this machine's archives carries Debian 13 (set DEBIAN_MIRROR to one that does)"
+    return 1
+}
+
 unpack() {
     local new
     for tool in apt-get apt-config dpkg-deb; do
         command -v $tool >/dev/null || { reason="no $tool here; install $1 with your system's package manager"; return 1; }
     done
-    [ -n "$workshop" ] || open_workshop
+    if [ "$1" = micropython ]; then
+        open_debian13 || return 1
+    else
+        [ -n "$workshop" ] || open_workshop
+    fi
     if ! APT_CONFIG=$workshop/apt.conf apt-cache show "$1" >/dev/null 2>&1; then
         reason="this distribution has no package $1, or its archive is out of reach"
         [ ! -s "$workshop/log" ] || tail -n 3 "$workshop/log" >&2
@@ -148,6 +185,7 @@ starts() {
         mosquitto) words=$("$cache/bin/mosquitto" -h 2>&1 || :) && [[ $words == "mosquitto version"* ]] ;;
         influxdb) words=$("$cache/bin/influxd" version 2>&1 || :) && [[ $words == "InfluxDB v1."* ]] ;;
         victoria-metrics) words=$("$cache/bin/victoria-metrics" -h 2>&1 || :) && [[ $words == *victoria-metrics* ]] ;;
+        micropython) speaks_micropython "$cache/bin/micropython" ;;
     esac
 }
 
@@ -177,7 +215,7 @@ obtain() {
         say "$1: $place"
     elif unpacked "$1"; then
         say "$1: $cache/bin/$(program "$1")"
-    elif [ -z "${KANHU_UNPACK:-}" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    elif [ -z "${KANHU_UNPACK:-}" ] && [ "$1" != micropython ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         install_package "$1" && on_path "$1" >/dev/null && say "$1: installed"
     else
         unpack "$1" && say "$1: unpacked into $cache"
@@ -192,7 +230,7 @@ optional= failed=
 for name in "$@"; do
     case $name in
         --optional) optional=yes ;;
-        mosquitto | influxdb | victoria-metrics)
+        mosquitto | influxdb | victoria-metrics | micropython)
             if ! obtain "$name"; then
                 say "$name is left out: ${reason:-unknown reason}"
                 [ -n "$optional" ] || failed="$failed $name"
