@@ -39,12 +39,14 @@ lint: venv-test
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
+	scripts/typings.sh
+	.venv/bin/mypy --config-file firmware/mypy.ini
 
 lock: venv-test
 	scripts/lock.sh $(ARGS)
 
 clean:
-	rm -rf .venv .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .cache typings build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv-run:
