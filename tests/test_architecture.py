@@ -15,8 +15,9 @@ ALLOWED: dict[str, set[str]] = {
     "simulator": VOCABULARY,
     "operations": {"edge_gateway", "ingest"},
     "dashboards": {"edge_gateway", "ingest"},
+    "firmware": set(),
 }
-OURS = {*ALLOWED, "kanhu", "firmware", "tests"}
+OURS = {*ALLOWED, "kanhu", "tests"}
 PURE = (
     "decoders",
     "rules",
@@ -88,3 +89,20 @@ def test_the_pure_middle_touches_no_socket_no_file_and_no_clock() -> None:
 def test_only_kanhu_puts_the_parts_together() -> None:
     users = [f for folder in ALLOWED for f in (ROOT / folder).rglob("*.py") if "kanhu" in imports(f)]
     assert not users, users
+
+
+# What a stock ESP32 image of MicroPython has; `app` is the firmware itself.
+ON_DEVICE = set(
+    "app asyncio binascii cryptolib deflate errno esp esp32 gc hashlib io json machine math micropython network ntptime onewire os "
+    "random re select socket ssl struct sys time tls vfs".split()
+)
+
+
+def test_the_firmware_imports_only_what_a_device_has() -> None:
+    broken = [
+        f"{file.relative_to(ROOT)} imports {name}"
+        for file in sorted((ROOT / "firmware" / "app").rglob("*.py"))
+        for name in sorted(imports(file))
+        if name.split(".")[0] not in ON_DEVICE
+    ]
+    assert not broken, "\n".join(broken)
