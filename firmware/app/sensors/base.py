@@ -2,8 +2,9 @@
 
     power_up -> warm_up -> wake -> stabilise -> start -> measure -> result (average of N) -> sleep -> power_down
 
-Each phase but `result` returns the milliseconds to wait before the next one; no driver sleeps, so that the schedule can overlap
-sensors and a test runs at once. A driver overrides only the phases its chip has.
+Each phase but `result` returns the milliseconds to wait before the next one; a negative number means "not ready: the same
+phase again after so many". No driver sleeps, so that the schedule can overlap sensors and a test runs at once. A driver
+overrides only the phases its chip has.
 """
 
 PHASES = ("power_up", "warm_up", "wake", "stabilise", "start", "measure", "result", "sleep", "power_down")
@@ -70,7 +71,6 @@ class Sensor:
         return self.MEASURE_MS
 
     def measure(self) -> int:
-        """0 when a result can be read; else how long until it is worth asking again."""
         return 0
 
     def result(self) -> tuple:

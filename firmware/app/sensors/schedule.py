@@ -6,7 +6,9 @@ device, in light sleep, and in a test without any waiting.
 
 from app.sensors.base import PHASES
 
-POLL_MS = 5  # least wait between two looks at a sensor that is not ready
+_POLL_MS = 5  # least wait between two looks at a sensor that is not ready
+_START, _SLEEP = PHASES.index("start"), PHASES.index("sleep")
+_END_MS = 2000  # what a sensor may take to go to sleep, after its limit
 
 
 class Run:
@@ -26,18 +28,18 @@ class Run:
         """Do the phase that is due. Never raises; what goes wrong is in `error`, and the sensor is still powered down."""
         name = PHASES[self.phase]
         try:
-            if now_ms > self.until_ms and name in PHASES[:7]:
+            if now_ms > self.until_ms + (0 if self.phase < _SLEEP else _END_MS):
                 raise OSError(f"no result within {self.sensor.LIMIT_MS} ms, stuck in {name}")
             wait_ms = self._result() if name == "result" else getattr(self.sensor, name)()
         except Exception as seen:  # a driver's bug must not cost the other sensors' readings
             self.error = self.error or f"{name}: {seen!r}"
             wait_ms = 0
             # Powered down whatever happened, by way of sleep unless sleep itself failed.
-            self.phase = PHASES.index("power_down" if name in ("sleep", "power_down") else "sleep")
+            self.phase = _SLEEP if self.phase < _SLEEP else _SLEEP + 1
             self.done = name == "power_down"
         else:
-            if name == "measure" and wait_ms:
-                wait_ms = max(wait_ms, POLL_MS)
+            if wait_ms < 0:
+                wait_ms = max(-wait_ms, _POLL_MS)
             elif name != "result":
                 self.phase += 1
                 self.done = name == "power_down"
@@ -46,7 +48,7 @@ class Run:
     def _result(self) -> int:
         self.results.append(self.sensor.result())
         if len(self.results) < self.sensor.average:
-            self.phase = PHASES.index("start")
+            self.phase = _START
         else:
             self.values = self.sensor.combine(self.results)
             self.phase += 1

@@ -35,7 +35,7 @@ class Probe(Sensor):
 
 class Stuck(Probe):
     def measure(self):
-        return 0 if self.pending == ["never"] else 1
+        return -1
 
 
 def collected(sensors, spent=None):
