@@ -1,0 +1,89 @@
+"""Runs before the app: counts the start, picks the slot whose code runs, and turns to safe mode after too many bad starts.
+
+Lies beside `slots` outside of both slots, and no update from afar replaces it. Imports nothing of the app before a slot is
+chosen. `/main.py` is `import boot; boot.run()`.
+"""
+
+import sys
+
+import slots
+
+FAILED = "boots_failed"  # NVS: starts since the last good one; app.safe_mode sets it to 0 when a boot is good
+SAFE = "safe_rounds"  # NVS: how often safe mode was entered since
+LIMIT = 10
+AGAIN = 7  # after a round of safe mode: three more chances for the app
+
+
+def run(root: str = "") -> None:
+    """Everything from power-on to reset. Comes back only when a person at the console pressed Ctrl-C."""
+    import esp32
+    import machine
+
+    nvs = esp32.NVS("kanhu")
+    woke = machine.reset_cause() == machine.DEEPSLEEP_RESET
+    try:
+        safe = start(root, nvs, woke, _partition(esp32))
+        if safe:
+            from app import safe_mode
+
+            safe_mode.run(root)
+        else:
+            from app import main
+
+            main.run()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        remember(nvs, error)
+    machine.reset()
+
+
+def start(root: str, nvs, woke: bool, partition=None) -> bool:
+    """Choose the code and put it first on the path; True: run it in safe mode.
+
+    A waking from planned deep sleep belongs to the boot before it and is not counted.
+    """
+    failed = slots.number(nvs, FAILED)
+    if not woke:
+        failed += 1
+    safe = failed > LIMIT
+    if safe:
+        # The next start tries the app again, and the next round of safe mode uses the other code.
+        slots.store(nvs, FAILED, AGAIN)
+        slots.store(nvs, SAFE, slots.number(nvs, SAFE) + 1)
+    else:
+        slots.store(nvs, FAILED, failed)
+    try:
+        chosen = slots.Slots(root, nvs, partition)
+        folder = chosen.start(woke)
+        if safe and slots.number(nvs, SAFE) % 2 == 0:
+            folder = chosen.folder(chosen.free()) if chosen.is_complete(chosen.free()) else None
+    except OSError as error:
+        # The file system is out of order: what is frozen into the image, if anything, can still fetch help.
+        remember(nvs, error)
+        folder = None
+    if folder is not None:
+        sys.path.insert(0, folder)
+    return safe
+
+
+def remember(nvs, error) -> None:
+    """Keep why the app ended, for the health record of the next boot, and print it."""
+    import io
+
+    try:
+        printed = io.StringIO()
+        sys.print_exception(error, printed)
+        lines = printed.getvalue().strip().split("\n")
+        print("\n".join(lines))
+        # Where it happened is in the last two lines.
+        slots.note(nvs, "crash", " | ".join(line.strip() for line in lines[-2:]))
+    except (MemoryError, OSError):
+        pass
+
+
+def _partition(esp32):
+    try:
+        return esp32.Partition(esp32.Partition.RUNNING).info()[4]
+    except (AttributeError, OSError):
+        return None

@@ -1,0 +1,260 @@
+"""Updates from afar: asks for a release, has it checked and installed, and keeps it once the gateway has receipted a message.
+
+An address is a folder with `release.json` (the manifest), `release.sig`, `bundle.bin` (the files, one behind the other) and,
+where MicroPython itself changes, `micropython.bin`. The request lies in flash until it is done or refused, so a power cut only
+costs what had not been written yet. What became of it is told in the birth, as `update`.
+"""
+
+import asyncio
+import binascii
+import json
+import time
+
+from app import fetch, install, release, sign, slots
+from app.fetch import Interrupted
+from app.log import log
+
+_REQUEST = "update.json"
+_TRIES = 20
+_FIRST_WAIT_S = 30
+_LONGEST_WAIT_S = 3600
+# Without a receipt for so long a new version is started again, which counts, and after five starts it goes.
+_TRIAL_MS = 3600000
+_PULSE_S = 20
+
+
+class Updater:
+    """
+    Args:
+        model: of this device; a release for another is refused.
+        reset: called with a reason when a new version is ready to run; it resets the device in an orderly way.
+        tls: function -> TLS context for https, or None.
+        root: folder of the file system, "" on a device.
+        partitions: `esp32.Partition`, or None where there are none.
+        told: called when `outcome` has changed.
+    """
+
+    def __init__(self, model: str, nvs, reset, tls=None, root: str = "", partitions=None, told=None, keys=None) -> None:
+        self._model = model
+        self._nvs = nvs
+        self._reset = reset
+        self._tls = tls
+        self._root = root
+        self._partitions = partitions
+        self._told = told
+        self._keys = release.KEYS if keys is None else keys
+        self._slots = slots.Slots(root, nvs, self._running_label())
+        self._wanted = asyncio.Event()
+        self._began = time.ticks_ms()
+        self._receipted = False
+        self._look_at_image()
+
+    @property
+    def installed(self) -> str:
+        """The version that runs."""
+        return release.VERSION
+
+    @property
+    def on_trial(self) -> bool:
+        """What runs has not proved itself yet: stay awake for the gateway's receipt."""
+        return self._slots.trial or bool(slots.noted(self._nvs, "image_want"))
+
+    @property
+    def outcome(self) -> str:
+        """What became of the last update, as the birth tells it; "" if there never was one."""
+        return slots.noted(self._nvs, "update")
+
+    def command(self, arguments: dict) -> None:
+        """The command `update`: {"url": ..., "manifest": SHA-256 of release.json in hex, if only that one will do}."""
+        url, wanted = arguments.get("url"), arguments.get("manifest", "")
+        try:
+            if not isinstance(url, str) or not isinstance(wanted, str):
+                raise fetch.Unusable("address: none")
+            fetch.parts(url)
+        except fetch.Unusable as error:
+            self._tell("refused: %s" % error)
+            return
+        request = {"url": url if url.endswith("/") else url + "/", "manifest": wanted}
+        slots.replace(self._root + "/" + _REQUEST, json.dumps(request).encode())
+        slots.store(self._nvs, "update_tries", 0)
+        self._wanted.set()
+
+    def receipted(self) -> None:
+        """The gateway has receipted a message: what runs is good. Cheap, so that it may be called for each receipt."""
+        if self._receipted:
+            return
+        self._receipted = True
+        if self._partitions is not None:
+            try:
+                self._partitions.mark_app_valid_cancel_rollback()
+            except OSError:
+                pass  # an image without rollback has nothing to cancel
+        fresh = self._slots.keep()
+        if slots.noted(self._nvs, "image_want"):
+            slots.note(self._nvs, "image_want", "")
+            fresh = True
+        version = sign.number(self.installed)
+        if version > slots.number(self._nvs, "floor_version"):
+            slots.store(self._nvs, "floor_version", version)
+        if fresh:
+            self._tell("%s runs" % self.installed)
+
+    async def run(self, beat) -> None:
+        """A task for ever: does what was requested, again after a while where it was interrupted."""
+        if slots.exists(self._root + "/" + _REQUEST):
+            self._wanted.set()
+        wait_s = _FIRST_WAIT_S
+        while True:
+            beat()
+            self._watch_trial()
+            if not await self._is_wanted():
+                continue
+            self._wanted.clear()
+            if await self.attempt(beat):
+                wait_s = _FIRST_WAIT_S
+                continue
+            for _ in range(wait_s // 5):
+                beat()
+                self._watch_trial()
+                if self._wanted.is_set():  # a new request does not wait for the old one
+                    break
+                await asyncio.sleep(5)
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+            self._wanted.set()
+
+    async def attempt(self, beat) -> bool:
+        """One try of what is requested; False when it should be tried again."""
+        request = self._request()
+        if request is None:
+            return True
+        tries = slots.number(self._nvs, "update_tries") + 1
+        slots.store(self._nvs, "update_tries", tries)
+        try:
+            said = await self._update(request, beat)
+        except (sign.Refused, fetch.Unusable) as error:
+            said = "refused: %s" % error
+        except (Interrupted, OSError, MemoryError) as error:
+            said = "%s %s" % (type(error).__name__, error) if not isinstance(error, Interrupted) else str(error)
+            if tries < _TRIES:
+                self._tell("interrupted (%d of %d): %s" % (tries, _TRIES, said))
+                return False
+            said = "given up: %s" % said
+        if said:
+            self._tell(said)
+        self._forget(request)
+        if not said:
+            self._reset("update")
+        return True
+
+    async def _update(self, request: dict, beat) -> str:
+        """Install what is requested; "" when it is to be started, else why there is nothing to start."""
+        url = request["url"]
+        manifest = await fetch.whole(url + "release.json", sign.LARGEST, self._tls, beat)
+        signature = await fetch.whole(url + "release.sig", sign.BITS // 8, self._tls, beat)
+        wanted = request.get("manifest")
+        if wanted and binascii.hexlify(_sha256(manifest)).decode() != wanted:
+            raise sign.Refused("manifest: not the release that was asked for")
+        found = sign.opened(manifest, signature, self._keys)
+        sign.check(found, self._model, self.installed, slots.number(self._nvs, "floor_version"))
+        if found["version"] == self.installed:
+            return "%s runs already" % self.installed
+        if self.on_trial:
+            # The slot before is what we would fall back to.
+            raise Interrupted("%s is on trial; it must prove itself first" % self.installed)
+        partition = None
+        if found["image"] is not None:
+            partition = await self._install_image(url, manifest, found["image"], beat)
+        if found["files"]:
+            name = self._free_slot()
+            files = install.Files(self._slots.folder(name), manifest, found["files"])
+            await self._transfer(files, url + "bundle.bin", beat)
+            self._start_image(partition)
+            self._slots.try_out(name, partition.info()[4] if partition else None)
+        else:
+            self._start_image(partition)
+        log("info", "update: %s is ready" % found["version"])
+        return ""
+
+    async def _install_image(self, url: str, manifest: bytes, image: dict, beat):
+        if self._partitions is None:
+            raise sign.Refused("image: this device has no second partition")
+        partition = self._partitions(self._partitions.RUNNING).get_next_update()
+        mark = binascii.crc32(manifest) & 0x7FFFFFFF
+        into = install.Image(partition, self._nvs, mark, image["size"], image["sha256"])
+        await self._transfer(into, url + "micropython.bin", beat)
+        return partition
+
+    def _start_image(self, partition) -> None:
+        if partition is None:
+            return
+        slots.note(self._nvs, "image_want", partition.info()[4])
+        try:
+            partition.set_boot()
+        except OSError as error:
+            slots.note(self._nvs, "image_want", "")
+            raise sign.Refused("image: not taken by the boot loader (%s)" % error)
+
+    async def _transfer(self, into, url: str, beat) -> None:
+        begin = into.prepare()
+        beat()
+        try:
+            if begin < into.size:
+                log("info", "update: from byte %d of %d" % (begin, into.size))
+                await fetch.into(url, into.take, into.size, into.size, begin, self._tls, beat)
+        finally:
+            into.leave()
+        await into.finish(beat)
+
+    def _free_slot(self) -> str:
+        """The slot that neither runs nor is to run: in safe mode these may be two."""
+        name = self._slots.free()
+        code = getattr(release, "__file__", "")
+        return self._slots.current if code.startswith(self._slots.folder(name) + "/") else name
+
+    def _watch_trial(self) -> None:
+        if self.on_trial and time.ticks_diff(time.ticks_ms(), self._began) > _TRIAL_MS:
+            self._reset("%s on trial without a receipt" % self.installed)
+
+    def _look_at_image(self) -> None:
+        """Whether the image that was to start is the one that runs; the boot loader goes back by itself."""
+        wanted = slots.noted(self._nvs, "image_want")
+        if wanted and wanted != self._running_label():
+            slots.note(self._nvs, "image_want", "")
+            slots.note(self._nvs, "update", "fell back: the new MicroPython did not prove itself")
+
+    def _running_label(self):
+        if self._partitions is None:
+            return None
+        return self._partitions(self._partitions.RUNNING).info()[4]
+
+    async def _is_wanted(self) -> bool:
+        try:
+            await asyncio.wait_for(self._wanted.wait(), _PULSE_S)
+            return True
+        except asyncio.TimeoutError:
+            return False
+
+    def _request(self):
+        try:
+            with open(self._root + "/" + _REQUEST) as file:
+                found = json.load(file)
+            return found if isinstance(found.get("url"), str) else None
+        except (OSError, ValueError, AttributeError):
+            return None
+
+    def _forget(self, request: dict) -> None:
+        if self._request() == request:  # a newer one may have come meanwhile
+            install.remove(self._root + "/" + _REQUEST)
+
+    def _tell(self, text: str) -> None:
+        if text != self.outcome:
+            log("info", "update: " + text)
+            slots.note(self._nvs, "update", text)
+            if self._told is not None:
+                self._told()
+
+
+def _sha256(content: bytes) -> bytes:
+    import hashlib
+
+    return hashlib.sha256(content).digest()
