@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app import message
+from app import message, ticks
 from app.log import log
 
 DATA = 2  # the outbox's lanes
@@ -13,22 +13,26 @@ _LONGEST_BUSY_S = 900
 
 
 class Device:
-    """The context handed to an app. `main` fills in `link`, `supervisor`, `health` and `configuration` before the app is built.
+    """The context handed to an app. `main` fills in `link`, `health` and `configuration` before the app is built.
 
     Args:
         settings: checked (app.settings).
+        root: folder of the flash's file system, "" on a device.
         machine: the module; given in tests.
     """
 
-    def __init__(self, settings: dict, clock, outbox, machine=None) -> None:
+    def __init__(self, settings: dict, clock, outbox, supervisor, machine=None, root: str = "") -> None:
         if machine is None:
             import machine
         self.settings = settings
         self.clock = clock
         self.outbox = outbox
+        self.root = root
         self.log = log
-        self.link = self.supervisor = self.health = self.configuration = None
+        self.supervisor = supervisor
+        self.link = self.health = self.configuration = None
         self.commands = {}  # name -> function(command as a dict)
+        self.repeatable = set()  # names of commands that may be done twice: no flash is worn for their ids
         self.busy = []  # functions: True while a reset would cut something short
         self.on_reset = []  # functions called with the reason right before a wanted reset
         self._machine = machine
@@ -58,6 +62,12 @@ class Device:
         if self.link is not None:
             self.link.poke()
         return seq
+
+    def stamp_at(self, at: int) -> tuple:
+        """The stamp of a moment not long ago, by its `ticks.now()`."""
+        up_ms, unix_ms, clk, err_ms = self.clock.stamp()
+        ago_ms = max(0, ticks.since(at, ticks.now()))
+        return max(0, up_ms - ago_ms), unix_ms - ago_ms if unix_ms else 0, clk, err_ms
 
     def when_receipted(self, seq: int, callback) -> None:
         """Call `callback(rejected)` once the gateway's receipt of this boot's event `seq` is here. Not kept over a reset."""

@@ -1,6 +1,6 @@
 """The last lines of what happened, kept in memory and printed; a trouble is one line when it comes and one when it goes."""
 
-import time
+from app import ticks
 
 KEPT = 60  # lines; about 6 KiB
 _LONGEST = 160
@@ -10,7 +10,7 @@ _lines = []
 
 def log(level: str, text: str) -> None:
     """Keep and print one line; `level` is `info`, `warning` or `error`."""
-    line = "%d %s %s" % (time.ticks_ms() // 1000, level, str(text)[:_LONGEST])
+    line = "%d %s %s" % (ticks.now() // 1000, level, str(text)[:_LONGEST])
     _lines.append(line)
     if len(_lines) > KEPT:
         del _lines[0]

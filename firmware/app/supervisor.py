@@ -1,8 +1,8 @@
 """Keeps the device's tasks alive: each beats, is started again when it ends, and the watchdog is fed only while all beat."""
 
 import asyncio
-import time
 
+from app import ticks
 from app.log import Trouble, log
 
 LIMIT_S = 90  # without a beat for so long a task hangs
@@ -23,12 +23,12 @@ class _Task:
         self.running = None
         self.hung = False
         self.beaten = self.started = 0  # ticks
-        self.due = None  # ticks at which it is started again
+        self.due: int | None = None  # ticks at which it is started again
         self.failures = 0  # in a row
         self.trouble = Trouble(name)
 
     def beat(self) -> None:
-        self.beaten = time.ticks_ms()
+        self.beaten = ticks.now()
 
 
 class Supervisor:
@@ -74,18 +74,18 @@ class Supervisor:
 
     def look(self) -> None:
         """One round: start what is due, end what hangs, feed the watchdog if all is alive."""
-        now = time.ticks_ms()
+        now = ticks.now()
         alive = True
         for task in self._tasks:
             if task.running is None:
-                if task.due is None or time.ticks_diff(now, task.due) >= 0:
+                if task.due is None or ticks.since(task.due, now) >= 0:
                     self._start(task, now)
-            elif time.ticks_diff(now, task.beaten) > task.limit_ms:
+            elif ticks.since(task.beaten, now) > task.limit_ms:
                 # If the cancelling is swallowed the beat stays old, and the watchdog does the rest.
                 alive = False
                 task.hung = True
                 task.running.cancel()
-            elif task.failures and time.ticks_diff(now, task.started) > _WELL_MS:
+            elif task.failures and ticks.since(task.started, now) > _WELL_MS:
                 task.failures = 0
                 task.trouble.set()
         if alive and self._wdt is not None:
@@ -111,12 +111,12 @@ class Supervisor:
             reason = _said(error)
         finally:
             task.running = None
-        now = time.ticks_ms()
-        if time.ticks_diff(now, task.started) > _WELL_MS:
+        now = ticks.now()
+        if ticks.since(task.started, now) > _WELL_MS:
             task.failures = 0
         wait_ms = min(_FIRST_WAIT_MS << min(task.failures, 6), _LONGEST_WAIT_MS)
         task.failures += 1
-        task.due = time.ticks_add(now, wait_ms)
+        task.due = ticks.after(now, wait_ms)
         task.trouble.set(reason)
         if task.failures >= self._most and self._give_up is not None:
             self._give_up("%s: %s" % (task.name, reason))

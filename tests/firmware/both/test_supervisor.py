@@ -1,9 +1,9 @@
 """The supervisor: whoever ends or hangs is started again, and the watchdog is fed only while all are alive."""
 
 import asyncio
-import time
 
 from app import supervisor as module
+from app import ticks as real
 from app.supervisor import Supervisor
 from scaffold import run
 
@@ -17,26 +17,26 @@ class Watchdog:
 
 
 class Ticks:
-    """`time` as the supervisor sees it; moved by hand."""
+    """`app.ticks` as the supervisor sees it; moved by hand."""
 
     def __init__(self):
-        self.now = 1000
+        self.at = 1000
 
-    def ticks_ms(self):
-        return self.now
+    def now(self):
+        return self.at
 
-    ticks_diff = staticmethod(time.ticks_diff)
-    ticks_add = staticmethod(time.ticks_add)
+    since = staticmethod(real.since)
+    after = staticmethod(real.after)
 
 
 def moved(scenario):
     """Run `scenario(ticks)` with time in its hands."""
     ticks = Ticks()
-    before, module.time = module.time, ticks
+    module.ticks = ticks
     try:
         return run(scenario(ticks))
     finally:
-        module.time = before
+        module.ticks = real
 
 
 async def settle():
@@ -54,7 +54,7 @@ def test_a_task_that_raises_is_started_again_with_growing_distance():
         starts = []
 
         async def fails(beat):
-            starts.append(ticks.now)
+            starts.append(ticks.at)
             raise OSError("no bus")
 
         keeper = Supervisor()
@@ -62,7 +62,7 @@ def test_a_task_that_raises_is_started_again_with_growing_distance():
         for _ in range(40):
             keeper.look()
             await settle()
-            ticks.now += 1000
+            ticks.at += 1000
         return starts, keeper.restarts
 
     starts, restarts = moved(scenario)
@@ -76,7 +76,7 @@ def test_a_failure_is_logged_once_and_its_end_once():
 
     async def scenario(ticks):
         async def fails(beat):
-            if ticks.now < 20_000:
+            if ticks.at < 20_000:
                 raise ValueError("bad")
             await stay(beat)
 
@@ -85,7 +85,7 @@ def test_a_failure_is_logged_once_and_its_end_once():
         for _ in range(200):
             keeper.look()
             await settle()
-            ticks.now += 1000
+            ticks.at += 1000
 
     before = len([line for line in log.lines() if " odd: " in line])
     moved(scenario)
@@ -101,7 +101,7 @@ def test_the_watchdog_starves_when_a_task_hangs_and_cannot_be_ended():
                 try:
                     await asyncio.sleep(3600)
                 except asyncio.CancelledError:
-                    if ticks.now > 999_000:
+                    if ticks.at > 999_000:
                         raise
 
         dog = Watchdog()
@@ -110,13 +110,13 @@ def test_the_watchdog_starves_when_a_task_hangs_and_cannot_be_ended():
         for _ in range(31):
             keeper.look()
             await settle()
-            ticks.now += 1000
+            ticks.at += 1000
         fed = dog.fed
         for _ in range(60):
             keeper.look()
             await settle()
-            ticks.now += 1000
-        ticks.now = 1_000_000
+            ticks.at += 1000
+        ticks.at = 1_000_000
         keeper.look()
         await settle()
         return fed, dog.fed
@@ -131,7 +131,7 @@ def test_a_task_that_hangs_is_ended_and_started_again_then_the_watchdog_is_fed_a
         starts = []
 
         async def hangs(beat):
-            starts.append(ticks.now)
+            starts.append(ticks.at)
             await stay(beat)
 
         dog = Watchdog()
@@ -140,7 +140,7 @@ def test_a_task_that_hangs_is_ended_and_started_again_then_the_watchdog_is_fed_a
         for _ in range(20):
             keeper.look()
             await settle()
-            ticks.now += 1000
+            ticks.at += 1000
         return len(starts), dog.fed
 
     starts, fed = moved(scenario)
@@ -163,7 +163,7 @@ def test_one_that_beats_stays():
         for _ in range(30):
             keeper.look()
             await settle()
-            ticks.now += 1000
+            ticks.at += 1000
         return len(starts), keeper.restarts
 
     assert moved(scenario) == (1, 0)
@@ -184,7 +184,7 @@ def reset_after(patience):
             await asyncio.sleep(0)
             if given_up:
                 return second, given_up[0]
-            ticks.now += 1000
+            ticks.at += 1000
         return None
 
     return moved(scenario)
