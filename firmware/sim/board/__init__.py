@@ -1,1 +1,7 @@
 """The simulated board: everything of an ESP32 that is not MicroPython, as a CPython library."""
+
+from firmware.sim.board.access_point import AccessPoint
+from firmware.sim.board.board import Board, Line, Reset
+from firmware.sim.board.buses import I2CChip, Nack, OneWireDevice, UartDevice
+
+__all__ = ["AccessPoint", "Board", "I2CChip", "Line", "Nack", "OneWireDevice", "Reset", "UartDevice"]

@@ -1,0 +1,123 @@
+"""The home's access point and the way behind it: one TCP proxy per device, which can be cut, stalled and flapped."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from firmware.sim.board.buses import BusError
+from firmware.sim.board.proxy import Proxy
+from firmware.sim.board.virtual_time import VirtualTime
+
+_NO_SUCH_NAME: Final = -202
+_DATAGRAM: Final = 2
+_NTP_PORT: Final = 123
+
+
+@dataclass
+class AccessPoint:
+    """What a station sees on the air. `here` is False when it is switched off."""
+
+    ssid: str = "home"
+    password: str = "kanhukanhu"  # noqa: S105  of a simulated home
+    bssid: bytes = bytes.fromhex("9c9d7e000001")
+    channel: int = 6
+    rssi: int = -58
+    here: bool = True
+
+
+@dataclass
+class Network:
+    """What lies behind the access points: every connection of the device goes through here.
+
+    Attributes:
+        routes: (host, port) as the firmware says it -> where that really is. `(host, 0)` stands for all ports.
+        served: port the firmware listens on -> the port of this machine which that is.
+        ntp: where datagrams to port 123 go; None: nobody answers.
+        connects: board ms of every TCP connection the device made.
+    """
+
+    time: VirtualTime
+    routes: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
+    served: dict[int, int] = field(default_factory=dict)
+    ntp: tuple[str, int] | None = None
+    connects: list[int] = field(default_factory=list)
+    air: Callable[[], tuple[bool, bool]] = lambda: (False, False)
+    free_port: Callable[[], int] = lambda: 0
+    _proxies: dict[tuple[str, int], Proxy] = field(default_factory=dict)
+    _state: str = "open"
+    _deaf_port: int = 9
+
+    def cut(self) -> None:
+        """Every connection is reset and new ones are refused, until `mend()`: the line behind the access point is down."""
+        self._set("cut")
+
+    def stall(self) -> None:
+        """Nothing passes and nobody is told, until `mend()`; what was sent arrives then."""
+        self._set("stalled")
+
+    def mend(self) -> None:
+        self._set("open")
+
+    def flap(self, up_ms: int, down_ms: int, until_ms: int, how: str = "cut") -> None:
+        """Down for `down_ms`, up for `up_ms`, again and again until `until_ms` of the board's clock. `how`: cut or stalled."""
+
+        def down() -> None:
+            if self.time.now() < until_ms:
+                self._set(how)
+                self.time.after(down_ms, up)
+
+        def up() -> None:
+            self.mend()
+            self.time.after(up_ms, down)
+
+        with self.time.lock:
+            down()
+
+    def look(self) -> None:
+        """The air or the line changed: let pass, hold back or cut."""
+        has_address, reachable = self.air()
+        for proxy in self._proxies.values():
+            if self._state == "cut" or not has_address:
+                proxy.cut()
+            elif self._state == "stalled" or not reachable:
+                proxy.stall()
+            else:
+                proxy.open()
+
+    def lookup(self, host: str, port: int, kind: int) -> tuple[str, int]:
+        """Where this machine has what the device calls `host:port`.
+
+        Raises:
+            BusError: -202, as without a link or for an unknown name.
+        """
+        if host == "0.0.0.0":  # noqa: S104  the device listens; only this machine may ask it
+            return "127.0.0.1", self.served.setdefault(port, self.free_port()) if port else 0
+        if not self.air()[0]:
+            raise BusError(_NO_SUCH_NAME)
+        if kind == _DATAGRAM and port == _NTP_PORT:
+            return self.ntp or ("127.0.0.1", self._deaf_port)
+        target = self.routes.get((host, port)) or self.routes.get((host, 0))
+        if target is None:
+            if not host.startswith("127.") and host != "localhost":
+                raise BusError(_NO_SUCH_NAME)
+            target = (host, port)
+        target = (target[0], target[1] or port)
+        if kind == _DATAGRAM:
+            return target
+        if target not in self._proxies:
+            self._proxies[target] = Proxy(target, lambda: self.connects.append(self.time.now()))
+            self.look()
+        return "127.0.0.1", self._proxies[target].port
+
+    def bytes_passed(self) -> tuple[int, int]:
+        """(up, down) over all connections so far."""
+        return sum(p.up_bytes for p in self._proxies.values()), sum(p.down_bytes for p in self._proxies.values())
+
+    def close(self) -> None:
+        for proxy in self._proxies.values():
+            proxy.close()
+
+    def _set(self, state: str) -> None:
+        with self.time.lock:
+            self._state = state
+            self.look()

@@ -1,0 +1,78 @@
+"""One life of the firmware: a MicroPython process from a reset to the next."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+PORT: Final = Path(__file__).resolve().parents[1] / "port"
+FIRMWARE: Final = PORT.parents[1]
+_UNPACKED: Final = FIRMWARE.parent / ".cache" / "servers" / "bin" / "micropython"
+
+
+def find_micropython() -> str:
+    """`MICROPYTHON`, else one on PATH, else the one that `scripts/servers.sh` unpacked.
+
+    Raises:
+        FileNotFoundError: none of them.
+    """
+    found = os.environ.get("MICROPYTHON") or shutil.which("micropython") or (str(_UNPACKED) if _UNPACKED.is_file() else None)
+    if found is None:
+        raise FileNotFoundError("no micropython: run scripts/servers.sh micropython, or set MICROPYTHON")
+    return found
+
+
+class Process:
+    """Started at once. Its standard output and error come line by line to `heard`, from a thread of their own."""
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], heard: Callable[[str], None]) -> None:
+        # The process dies with us, also when we are killed; the connection it loses would be noticed only when it waits.
+        leash = shutil.which("setpriv")
+        self._process = subprocess.Popen(
+            [*((leash, "--pdeathsig", "KILL") if leash else ()), *arguments],
+            env={"PATH": os.environ.get("PATH", ""), "TZ": "UTC", **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._thread = threading.Thread(target=self._listen, args=(heard,), name="board-log", daemon=True)
+        self._thread.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def kill(self) -> None:
+        """`kill -9`, and wait for the end."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def wait(self) -> int:
+        return self._process.wait()
+
+    def _listen(self, heard: Callable[[str], None]) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as stream:
+            for line in stream:
+                heard(line.decode(errors="replace").rstrip("\r\n"))
+
+
+def flash_tool(image: Path, *arguments: str) -> str:
+    """Run `flash_tool.py` on an image no firmware has mounted; what it prints."""
+    done = subprocess.run(
+        [find_micropython(), "-X", "heapsize=8M", str(PORT / "flash_tool.py"), str(image), *arguments],
+        env={"MICROPYPATH": f"{PORT}:.frozen", "TZ": "UTC"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    if done.returncode:
+        raise OSError(f"flash {' '.join(arguments)}: {done.stdout[-500:]}{done.stderr[-500:]}")
+    return done.stdout

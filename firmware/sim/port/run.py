@@ -1,0 +1,55 @@
+"""Starts the device: mounts the flash at /flash and runs `app.main.run("/flash")`, or a script given instead."""
+
+import os
+import sys
+
+import wire
+
+
+def _mount():
+    import vfs
+    from flashdisk import FlashDisk
+
+    disk = FlashDisk(os.getenv("KANHU_FLASH"), wire, int(os.getenv("KANHU_CUT_AT") or 0))
+    # A file system that does not mount is shown, not mended: on a device the data would be gone as well.
+    vfs.mount(vfs.VfsLfs2(disk), "/flash")
+
+
+def _listen():
+    """Virtual time has to know when something goes out by a socket, for then it waits for the answer."""
+    from asyncio import StreamWriter
+
+    write = StreamWriter.write
+
+    def told(self, buf):
+        # Nobody answers a PUBACK or a DISCONNECT.
+        wire.wrote(buf[0] != 0x40 and buf[0] != 0xE0 if buf else False)
+        return write(self, buf)
+
+    StreamWriter.write = told
+
+
+def _run():
+    script = os.getenv("KANHU_SCRIPT")
+    if script:
+        with open(script) as file:
+            exec(file.read(), {"__name__": "__main__"})
+    else:
+        from app import main
+
+        main.run("/flash")
+
+
+if __name__ == "__main__":
+    status = "returned"
+    try:
+        _mount()
+        if wire.virtual:
+            _listen()
+        _run()
+    except SystemExit:
+        status = "exit"
+    except BaseException as error:
+        sys.print_exception(error)
+        status = "raised " + type(error).__name__
+    wire.call("ended " + status)

@@ -1,0 +1,71 @@
+"""`select` whose waiting is virtual: when sockets are quiet the time is jumped over, and interrupts are run."""
+
+import uselect as _u
+import wire as _wire
+from uselect import *
+
+
+class poll:
+    def __init__(self):
+        self._poll = _u.poll()
+        self._poll.register(_wire.bell, _u.POLLIN)
+        self._owners = {}  # id of a stream -> the object it was registered for
+
+    def register(self, thing, mask=5):
+        # What only Python waits for (a flag) and what the board itself sends (a UART) is never late.
+        if not hasattr(thing, "ioctl") and not hasattr(thing, "pty"):
+            _wire.heard()
+        return self._poll.register(self._stream(thing), mask)
+
+    def modify(self, thing, mask):
+        self._poll.modify(self._stream(thing), mask)
+
+    def unregister(self, thing):
+        stream = self._stream(thing)
+        self._owners.pop(id(stream), None)
+        self._poll.unregister(stream)
+
+    def poll(self, timeout=-1, flags=0):
+        return self.ipoll(timeout, flags)
+
+    def ipoll(self, timeout=-1, flags=0):
+        """List of (object, events); may be empty before `timeout` ms are over when an interrupt was run."""
+        end = _wire.now() + timeout if timeout > 0 else timeout
+        wait = 0
+        while True:
+            ready = self._poll.poll(wait)
+            if ready:
+                return self._sort(ready)
+            if timeout == 0:
+                return ready
+            left = -1
+            if timeout > 0:
+                left = end - _wire.now()
+                if left <= 0:
+                    return ready
+            if not _wire.virtual:
+                wait = left
+                continue
+            wait = _wire.unsettled()
+            if wait <= 0:
+                wait = _wire.jump(left)
+            if left > 0:
+                wait = min(wait, left)
+
+    def _stream(self, thing):
+        if not hasattr(thing, "pty"):
+            return thing
+        self._owners[id(thing.stream)] = thing  # a UART is polled by what lies beneath
+        return thing.stream
+
+    def _sort(self, ready):
+        found = []
+        for item in ready:
+            if item[0] is _wire.bell:
+                _wire.ring()
+            else:
+                thing = self._owners.get(id(item[0]))
+                if thing is None or thing.pty:
+                    _wire.heard()
+                found.append(item if thing is None else (thing, item[1]))
+        return found

@@ -1,0 +1,136 @@
+"""The line to the simulated board: requests with answers, a bell that rings when an interrupt waits, and the way time goes.
+
+Virtual milliseconds are the machine's monotonic clock plus `off`. `off` only grows, by what is jumped over: MicroPython's own
+task queue stamps ready tasks with the machine's clock, so virtual time must never be behind it.
+"""
+
+import os
+import sys
+
+import uselect
+import usocket
+from utime import ticks_ms as real_ms
+
+_host, _port, _life = os.getenv("KANHU_BOARD").split(":")
+_where = usocket.getaddrinfo(_host, int(_port))[0][-1]
+
+
+def connect(kind):
+    """A connection of its own to the board; `kind` says for what."""
+    s = usocket.socket()
+    s.connect(_where)
+    s.write("%s %s\n" % (_life, kind))
+    return s
+
+
+_ask = connect("ask")
+bell = connect("bell")
+_ears = uselect.poll()
+_ears.register(bell, uselect.POLLIN)
+
+off = 0
+virtual = False
+handlers = {}  # name of an interrupt -> function without arguments
+masked = False
+_horizon = 0  # until then time may be jumped over without asking
+_quiet_at = 0  # real ms; before that an answer may still be on its way
+_settle = _patience = 0
+
+
+def call(text):
+    """Ask; the answer as text. Raises OSError with the board's errno."""
+    _ask.write("%d %s\n" % (off, text))
+    answer = _ask.readline()
+    if not answer:
+        gone()
+    if answer[0] == 33:  # "!"
+        raise OSError(int(answer[1:]))
+    return str(answer[1:-1], "ascii")
+
+
+def tell(text):
+    """Say something that has no answer."""
+    _ask.write("%d %s\n" % (off, text))
+
+
+def gone():
+    """The board is no more, so this process must not stay behind either."""
+    import ffi
+
+    ffi.open(None).func("v", "_exit", "i")(3)
+
+
+def hello():
+    global off, virtual, _settle, _patience
+    off, fast, _settle, _patience = [int(word) for word in call("hello").split()]
+    virtual = bool(fast)
+
+
+def now():
+    return real_ms() + off
+
+
+def wrote(answered=True):
+    """Something went out; until its answer is here, or `patience` is over, time may not be jumped over."""
+    global _quiet_at, _horizon
+    _quiet_at = real_ms() + (_patience if answered else _settle)
+    _horizon = 0
+
+
+def heard():
+    """Something came in; more may follow at once."""
+    global _quiet_at, _horizon
+    _quiet_at = real_ms() + _settle
+    _horizon = 0
+
+
+def unsettled():
+    """Real ms to wait for sockets before time may be jumped over."""
+    return _quiet_at - real_ms()
+
+
+def jump(ms):
+    """Let up to `ms` of virtual time go by (-1: any); 0, or real ms to wait before asking again."""
+    global off, _horizon
+    if ms < 0:
+        ms = 1 << 40
+    if now() + ms <= _horizon:
+        off += ms
+        return 0
+    off, _horizon, hold = [int(word) for word in call("advance %d" % ms).split()]
+    return hold
+
+
+def ring():
+    """The bell rang: run the handlers of the interrupts that wait."""
+    if not bell.recv(64):
+        gone()
+    if not masked:
+        interrupts()
+
+
+def interrupts():
+    for name in call("pending").split():
+        try:
+            handlers[name]()
+        except Exception as error:  # as scheduled callbacks on the chip: told, and over
+            sys.print_exception(error)
+
+
+def sleep(ms):
+    """Block for `ms`, with interrupts."""
+    end = now() + ms
+    while True:
+        left = end - now()
+        wait = 0
+        if virtual and left > 0:
+            wait = min(jump(left), max(end - now(), 0))
+        elif left > 0:
+            wait = left
+        if _ears.poll(wait):
+            ring()
+        if left <= 0:
+            return
+
+
+hello()
