@@ -17,15 +17,16 @@ class Health:
         firmware: name, version and hash.
         battery: a driver with `millivolts()` and `curve` (app.sensors.battery), or None.
         rssi_dbm: function -> signal of the access point, or None while there is none.
+        told: cause and firmware are known already, as after a planned sleep.
     """
 
-    def __init__(self, device, cause: str, firmware: str, battery=None, rssi_dbm=None) -> None:
+    def __init__(self, device, cause: str, firmware: str, battery=None, rssi_dbm=None, told: bool = False) -> None:
         self._device = device
         self.cause = cause
         self.firmware = firmware
         self._battery = battery
         self._rssi_dbm = rssi_dbm
-        self._told = False
+        self._told = told
         self.more = []  # functions -> items, of what an app or driver counts
 
     def items(self) -> list:

@@ -1,0 +1,477 @@
+"""The elder's home: an SOS waits for nothing, one press is one event, states are honest, a dead sensor shows."""
+
+from app import device as device_module
+from app import elder_home, feedback, files, presence, prewarning, settings, signals
+from fakes import I2C, Script, Uart
+from rig import Board, Moved, device
+from scaffold import raises
+
+EVENT, DATA = 0, 2
+
+
+class Home:
+    """An elder's home with moved time; `wires` are the levels of its pins at the start, 1 is at rest but for PIR and door."""
+
+    def __init__(self, section=None, i2c=None, uart=None, **wires):
+        self.device = device("elder_home", settings.merged(elder_home.DEFAULTS, section or {}), cadence_s=60)
+        self.outbox = self.device.outbox
+        self.board = Board(i2c, uart, lamp=0, buzzer=0, **wires)
+        self.was = 0  # the buzzer's level at the last question
+        self.time = Moved(elder_home, feedback, prewarning, presence, signals, device_module)
+
+    def __enter__(self):
+        self.time.__enter__()
+        self.start()
+        return self
+
+    def __exit__(self, *error):
+        self.time.__exit__(*error)
+
+    def start(self):
+        """As after a reset."""
+        self.home = elder_home.Home(self.device, self.board)
+        for contact in self.home._contacts:
+            contact.attach(lambda: None, self.time.now)
+        self.pass_ms(1000)
+
+    def pass_ms(self, ms, step=10):
+        """Time passes, and every task does its rounds."""
+        for _ in range(ms // step):
+            self.time.at += step
+            for contact in self.home._contacts:
+                if contact.look(self.time.at):
+                    self.home._changed(contact)
+            for part in (self.home.lamp, self.home.buzzer):
+                part.step(self.time.at)
+            if self.time.at % 1000 == 0:
+                self.home.urgent.look()
+                self.home.call.look(self.time.at)
+                self.home.prewarning.look(self.time.at)
+            if self.time.at % 500 == 0:
+                self.home._report(self.time.at)
+
+    def press(self, wire, ms=200):
+        self.board.pins[wire].goes(0)
+        self.pass_ms(ms)
+        self.board.pins[wire].goes(1)
+        self.pass_ms(200)
+
+    def goes(self, wire, level):
+        self.board.pins[wire].goes(level)
+        self.pass_ms(1000)
+
+    def beeps(self):
+        """How often the buzzer went on since the last question."""
+        history = self.board.pins["buzzer"].history
+        levels = [self.was] + history
+        self.was = levels[-1]
+        del history[:]
+        return len([i for i in range(1, len(levels)) if levels[i] and not levels[i - 1]])
+
+    def lamp(self, ms):
+        """Share of the time in which the lamp is on, in percent."""
+        on = 0
+        for _ in range(ms // 10):
+            self.pass_ms(10)
+            on += self.home.lamp.level
+        return 1000 * on // ms
+
+    def answered(self, seq, state):
+        self.device.commands["answered"]({"event": [self.outbox.boot, seq], "state": state})
+
+    def events(self):
+        return self.outbox.sent(EVENT)
+
+    def told(self, name):
+        """The values of one name, in the order told; regular records are not made in these tests unless asked for."""
+        return [record[name] for record in self.outbox.sent(DATA) if name in record]
+
+    def record(self):
+        from scaffold import run
+
+        return {item[0]: item[1] for item in run(self.home._record())}
+
+
+# --- the call ---
+
+
+def test_a_press_is_in_flash_before_the_second_beep():
+    with Home(sos=1) as home:
+        beeped_when_saved = []
+        put = home.outbox.put
+
+        def watched(lane, stamp, body):
+            beeped_when_saved.append((home.beeps(), home.home.lamp.level))
+            return put(lane, stamp, body)
+
+        home.outbox.put = watched
+        home.press("sos")
+        home.pass_ms(1000)
+        assert beeped_when_saved == [(1, 1)]
+        assert home.events() == [{"sos": True}]
+        assert home.beeps() == 1
+
+
+def test_a_bouncing_button_is_one_press_and_its_time_is_that_of_the_first_edge():
+    with Home(sos=1) as home:
+        pin = home.board.pins["sos"]
+        for level in (0, 1, 0, 1, 0):
+            pin.goes(level)
+            home.time.at += 2
+        home.pass_ms(300)
+        for level in (1, 0, 1, 0, 1):
+            pin.goes(level)
+            home.time.at += 2
+        home.pass_ms(2000)
+        assert home.events() == [{"sos": True}]
+        up_ms, unix_ms, _, _ = home.outbox.records[0][2]
+        assert 0 < 500_000 - up_ms < 200
+        assert 1_780_000_000_000 - unix_ms == 500_000 - up_ms
+
+
+def test_a_touch_that_is_too_short_is_no_press():
+    with Home({"press_ms": 100}, sos=1) as home:
+        home.press("sos", 40)
+        assert home.events() == [] and not home.home.call.open
+
+
+def test_presses_within_three_seconds_are_one_and_later_ones_are_told_again():
+    with Home(sos=1) as home:
+        for _ in range(3):
+            home.press("sos")
+        assert len(home.events()) == 1
+        home.pass_ms(5000)
+        home.press("sos")
+        assert len(home.events()) == 2
+
+
+def test_the_elder_sees_and_hears_pressed_received_and_answered():
+    with Home(sos=1) as home:
+        home.press("sos")
+        home.pass_ms(1000)
+        assert home.home.call.state == "pressed"
+        assert 40 <= home.lamp(2000) <= 60
+        home.beeps()
+        home.device.receipted([(7, 1, False)])
+        home.pass_ms(1000)
+        assert home.home.call.state == "received" and home.beeps() == 2
+        home.answered(1, "notified")
+        assert home.home.call.state == "notified" and home.beeps() == 0
+        home.answered(1, "accepted")
+        assert home.beeps() == 1 and home.lamp(3000) == 100
+        home.answered(1, "closed")
+        assert home.lamp(3000) == 0 and not home.home.call.open
+
+
+def test_words_that_come_doubled_late_or_for_another_event_change_nothing():
+    with Home(sos=1) as home:
+        home.press("sos")
+        home.answered(1, "accepted")
+        for seq, state in ((1, "received"), (1, "accepted"), (1, "notified"), (2, "closed"), (1, "nonsense"), (1, None)):
+            home.beeps()
+            home.answered(seq, state)
+            assert home.home.call.state == "accepted" and home.beeps() == 0
+        home.device.receipted([(7, 1, False)])
+        assert home.home.call.state == "accepted"
+
+
+def test_the_answer_to_any_press_of_a_call_counts():
+    with Home(sos=1) as home:
+        home.press("sos")
+        home.pass_ms(4000)
+        home.press("sos")
+        home.device.receipted([(7, 1, False)])
+        assert home.home.call.state == "pressed"  # the newest is not there yet
+        home.device.receipted([(7, 2, False)])
+        home.answered(1, "accepted")
+        assert home.home.call.state == "accepted"
+
+
+def test_while_nobody_answers_the_buzzer_says_so_every_half_minute():
+    with Home(sos=1) as home:
+        home.press("sos")
+        home.pass_ms(2000)
+        home.beeps()
+        home.pass_ms(60_000)
+        assert home.beeps() == 6
+        home.device.receipted([(7, 1, False)])
+        home.pass_ms(2000)
+        home.beeps()
+        home.pass_ms(60_000)
+        assert home.beeps() == 0
+
+
+def test_flash_that_refuses_is_tried_again_and_nothing_is_promised_until_it_took_it():
+    with Home(sos=1) as home:
+        home.outbox.broken = OSError(28)
+        home.press("sos")
+        home.pass_ms(5000)
+        assert home.events() == [] and home.beeps() == 1 and home.home.call.open
+        home.outbox.broken = None
+        home.pass_ms(2000)
+        assert home.events() == [{"sos": True}] and home.beeps() == 2
+        assert home.outbox.records[0][2][0] < 500_000  # still the time of the press
+
+
+def test_a_refused_sos_is_sent_anew():
+    with Home(sos=1) as home:
+        home.press("sos")
+        home.device.receipted([(7, 1, True)])
+        assert home.events() == [{"sos": True}, {"sos": True}]
+        home.device.receipted([(7, 2, False)])
+        assert home.home.call.state == "received"
+
+
+def test_the_lamp_goes_on_where_it_was_after_a_reset():
+    with Home(sos=1) as home:
+        home.press("sos")
+        home.answered(1, "accepted")
+        home.start()
+        assert home.lamp(1000) == 100
+        home.answered(1, "closed")
+        home.start()
+        assert home.lamp(1000) == 0
+        assert len(home.events()) == 1
+
+
+def test_a_torn_memory_of_the_call_is_no_call():
+    with Home(sos=1) as home:
+        home.press("sos")
+        with open(home.device.root + "/call", "wb") as file:
+            file.write(b"torn")
+        home.start()
+        assert not home.home.call.open
+        for nonsense in (b"[]", b"5", b'["pressed"]', b'["x",[]]', b'["pressed",7]'):
+            files.write(home.device.root + "/call", nonsense)
+            home.start()
+            assert not home.home.call.open
+
+
+def test_a_button_nobody_lets_go_is_one_press_and_then_a_fault_that_shows():
+    with Home(sos=1) as home:
+        home.board.pins["sos"].goes(0)
+        home.pass_ms(50_000, 100)
+        assert "sos" not in home.record()
+        home.pass_ms(50_000, 100)
+        assert home.events() == [{"sos": True}]
+        assert home.record()["sos"] is None
+        home.goes("sos", 1)
+        assert "sos" not in home.record()
+
+
+def test_a_reset_waits_while_a_call_is_not_received_or_the_elder_is_asked():
+    with Home(sos=1, cancel=1) as home:
+        assert not any(ask() for ask in home.device.busy)
+        home.press("sos")
+        assert any(ask() for ask in home.device.busy)
+        home.device.receipted([(7, 1, False)])
+        assert not any(ask() for ask in home.device.busy)
+        home.device.commands["prewarn"]({"seconds": 60})
+        assert any(ask() for ask in home.device.busy)
+
+
+# --- the pre-warning ---
+
+
+def test_the_home_asks_every_half_minute_and_a_cancel_is_an_event():
+    with Home(cancel=1) as home:
+        home.device.commands["prewarn"]({"seconds": 600, "kind": "inactivity"})
+        home.pass_ms(65_000)
+        assert home.beeps() == 9
+        home.press("cancel")
+        assert home.events() == [{"cancel": True}]
+        assert home.told("prewarning") == [True, False]
+        home.beeps()
+        home.pass_ms(65_000)
+        assert home.beeps() == 0
+
+
+def test_no_cancel_is_silence():
+    with Home(cancel=1) as home:
+        home.device.commands["prewarn"]({"seconds": 60})
+        home.pass_ms(70_000)
+        assert home.events() == [] and home.told("prewarning") == [True, False]
+
+
+def test_a_cancel_that_nobody_asked_for_is_a_sign_of_life():
+    with Home(cancel=1) as home:
+        home.press("cancel")
+        home.press("cancel")
+        assert home.events() == [{"cancel": True}]
+        assert home.told("prewarning") == []
+
+
+def test_a_second_question_goes_on_from_now_and_nonsense_is_none():
+    with Home(cancel=1) as home:
+        ask = home.device.commands["prewarn"]
+        ask({"seconds": 60})
+        home.pass_ms(50_000)
+        ask({"seconds": 60})
+        home.pass_ms(50_000)
+        assert home.home.prewarning.running
+        for nonsense in (None, "60", -1, True, 100_000):
+            raises(ValueError, ask, {"seconds": nonsense})
+        ask({"seconds": 0})
+        assert not home.home.prewarning.running
+
+
+def test_a_call_for_help_has_the_buzzer_for_itself():
+    with Home(sos=1, cancel=1) as home:
+        home.press("sos")
+        home.pass_ms(2000)
+        home.beeps()
+        home.device.commands["prewarn"]({"seconds": 60})
+        assert home.beeps() == 0
+
+
+# --- detectors and states ---
+
+
+def test_a_detector_is_told_at_both_edges_and_at_the_start():
+    with Home(smoke=1, gas=1) as home:
+        assert len(home.events()) == 2 and {"smoke": False} in home.events() and {"gas": False} in home.events()
+        home.goes("smoke", 0)
+        home.goes("smoke", 1)
+        assert home.events()[2:] == [{"smoke": True}, {"smoke": False}]
+
+
+def test_a_detector_that_was_cut_off_alarms_when_its_contact_is_normally_closed():
+    with Home({"active": {"smoke": 1}}, smoke=0) as home:
+        assert home.events() == [{"smoke": False}]
+        home.goes("smoke", 1)
+        assert home.events()[-1] == {"smoke": True}
+
+
+def test_states_are_told_at_each_change_with_their_channel():
+    with Home({"channels": {"door": "front"}}, door=0, away=1, bed=1) as home:
+        home.goes("door", 1)
+        home.goes("door", 0)
+        home.goes("away", 0)
+        home.goes("bed", 0)
+        assert home.told("contact.front") == [False, True, False]
+        assert home.told("away") == [False, True]
+        assert home.told("bed") == [False, True]
+        assert home.record() == {"contact.front": False, "away": True, "bed": True}
+
+
+def test_a_change_while_everything_is_busy_is_not_lost():
+    with Home(door=0) as home:
+        pin = home.board.pins["door"]
+        pin.goes(1)
+        home.time.at += 400  # a TLS handshake
+        pin.goes(0)
+        home.time.at += 400
+        home.pass_ms(2000)
+        assert home.told("contact") == [False, True, False]
+
+
+def test_the_first_movement_is_told_at_once_and_the_next_ones_together_with_their_number():
+    with Home({"motion_every_s": 30}, pir=0) as home:
+        home.pass_ms(40_000, 100)
+        before = len(home.outbox.records)
+        home.goes("pir", 1)
+        assert home.outbox.sent(DATA)[before:] == [{"motion": True, "motion_count": 1}]
+        for _ in range(4):
+            home.goes("pir", 0)
+            home.goes("pir", 1)
+        home.goes("pir", 0)
+        home.pass_ms(40_000, 100)
+        assert len(home.outbox.records) == before + 2
+        assert sum(home.told("motion_count")) == 5
+        last = home.outbox.records[-1][3]
+        assert [(r["n"], r.get("vb", r.get("v"))) for r in last] == [("motion", True), ("motion", False), ("motion_count", 4)]
+        assert last[0]["t"] < last[1]["t"] < 0
+
+
+def test_a_home_full_of_movement_does_not_flood_and_counts_right():
+    with Home({"motion_every_s": 30}, pir=0) as home:
+        before = len(home.outbox.records)
+        for _ in range(150):
+            home.goes("pir", 1)
+            home.goes("pir", 0)
+        home.pass_ms(31_000, 100)
+        assert len(home.outbox.records) - before <= 12
+        assert sum(home.told("motion_count")) == 150
+
+
+def test_a_detector_of_movement_that_never_lets_go_is_not_life():
+    with Home({"motion_stuck_s": 60}, pir=0) as home:
+        home.goes("pir", 1)
+        home.pass_ms(120_000, 100)
+        assert home.told("motion")[-1] is None
+        assert home.record()["motion"] is None
+        told = len(home.outbox.records)
+        home.pass_ms(60_000, 100)
+        assert len(home.outbox.records) == told
+        home.goes("pir", 0)
+        home.pass_ms(60_000, 100)
+        assert home.told("motion")[-1] is False
+        assert home.record()["motion"] is False
+
+
+def test_a_bed_that_is_held_too_long_is_a_broken_pad():
+    with Home({"held_stuck_s": 3600}, bed=1) as home:
+        home.goes("bed", 0)
+        home.pass_ms(3_700_000, 500)
+        assert home.told("bed") == [False, True, None]
+        home.goes("bed", 1)
+        assert home.told("bed")[-1] is False
+
+
+REPORT = bytes.fromhex("f4f3f2f10d0002aa02510000005c3b00005500f8f7f6f5")  # someone still, as in the maker's manual
+EMPTY = bytes.fromhex("f4f3f2f10d0002aa0000000000000000005500f8f7f6f5")
+
+
+def test_the_radar_tells_who_is_there_and_that_it_is_gone():
+    uart = Uart()
+    with Home(uart=uart) as home:
+        for _ in range(10):
+            uart.arrives(REPORT)
+            home.pass_ms(500)
+        assert home.told("presence") == [True]
+        record = home.record()
+        assert record["presence"] is True and isinstance(record["distance"], tuple)
+        uart.arrives(EMPTY)
+        home.pass_ms(500)
+        assert home.told("presence") == [True, False]
+        home.pass_ms(10_000)
+        assert home.told("presence") == [True, False, None]
+        assert home.record() == {"presence": None}
+        uart.arrives(REPORT)
+        home.pass_ms(500)
+        assert home.told("presence")[-1] is True
+
+
+def test_the_climate_is_in_the_record_and_a_dead_sensor_is_no_value():
+    good = Script({b"\x24\x00": bytes.fromhex("6666934ccd9d"), b"\x30\xa2": b""})
+    from app.sensors.base import crc8
+
+    data = b"".join(word + bytes([crc8(word, 0x31, 0xFF)]) for word in (b"\x66\x66", b"\x80\x00"))
+    good.replies[b"\x24\x00"] = data
+    bus = I2C(x44=good)
+    with Home(i2c=bus) as home:
+        record = home.record()
+        assert abs(record["temperature"] - 25.0) < 0.02 and abs(record["humidity"] - 50.0) < 0.02
+        bus.chips.clear()
+        assert home.record() == {"temperature": None, "humidity": None}
+
+
+def test_a_home_with_nothing_but_a_button_works():
+    with Home(sos=1) as home:
+        assert home.record() == {}
+        names = [name for name, _ in home.home.tasks()]
+        assert names[0] == "inputs" and "cadence" in names
+
+
+def test_its_settings_are_checked():
+    document = {
+        "site": "s",
+        "device": "d",
+        "model": "elder_home",
+        "wifi": [{"ssid": "w", "password": "p"}],
+        "broker": {"host": "h"},
+        "pins": {"sos": 4, "radar": {"id": 2, "tx": 17, "rx": 16}, "i2c": {"scl": 22, "sda": 21}, "stove": 5},
+        "elder_home": {"press_ms": 5, "channels": {"sos": "x", "pir": "kitchen"}, "active": {"smoke": 2}},
+    }
+    found = raises(settings.Misconfigured, settings.checked, document, elder_home).problems
+    assert len(found) == 4, found
