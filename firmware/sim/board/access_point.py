@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from socket import create_server
 from typing import Final
 
 from firmware.sim.board.buses import BusError
@@ -42,7 +43,6 @@ class Network:
     ntp: tuple[str, int] | None = None
     connects: list[int] = field(default_factory=list)
     air: Callable[[], tuple[bool, bool]] = lambda: (False, False)
-    free_port: Callable[[], int] = lambda: 0
     _proxies: dict[tuple[str, int], Proxy] = field(default_factory=dict)
     _state: str = "open"
     _deaf_port: int = 9
@@ -91,7 +91,7 @@ class Network:
             BusError: -202, as without a link or for an unknown name.
         """
         if host == "0.0.0.0":  # noqa: S104  the device listens; only this machine may ask it
-            return "127.0.0.1", self.served.setdefault(port, self.free_port()) if port else 0
+            return "127.0.0.1", self.served.setdefault(port, _free_port()) if port else 0
         if not self.air()[0]:
             raise BusError(_NO_SUCH_NAME)
         if kind == _DATAGRAM and port == _NTP_PORT:
@@ -121,3 +121,9 @@ class Network:
         with self.time.lock:
             self._state = state
             self.look()
+
+
+def _free_port() -> int:
+    with create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port

@@ -12,6 +12,7 @@ from typing import Final
 
 PORT: Final = Path(__file__).resolve().parents[1] / "port"
 FIRMWARE: Final = PORT.parents[1]
+_LAST_WORDS_S: Final = 2.0
 _UNPACKED: Final = FIRMWARE.parent / ".cache" / "servers" / "bin" / "micropython"
 
 
@@ -28,9 +29,15 @@ def find_micropython() -> str:
 
 
 class Process:
-    """Started at once. Its standard output and error come line by line to `heard`, from a thread of their own."""
+    """Started at once. What it prints comes line by line to `heard`, its end to `died`, both in a thread of its own."""
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], heard: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        heard: Callable[[str], None],
+        died: Callable[[], None],
+    ) -> None:
         # The process dies with us, also when we are killed; the connection it loses would be noticed only when it waits.
         leash = shutil.which("setpriv")
         self._process = subprocess.Popen(
@@ -41,7 +48,8 @@ class Process:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        self._thread = threading.Thread(target=self._listen, args=(heard,), name="board-log", daemon=True)
+        self._read_all = threading.Event()
+        self._thread = threading.Thread(target=self._listen, args=(heard, died), name="board-log", daemon=True)
         self._thread.start()
 
     @property
@@ -53,15 +61,18 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGKILL)
         self._process.wait()
+        self._read_all.wait(_LAST_WORDS_S)
 
     def wait(self) -> int:
         return self._process.wait()
 
-    def _listen(self, heard: Callable[[str], None]) -> None:
+    def _listen(self, heard: Callable[[str], None], died: Callable[[], None]) -> None:
         assert self._process.stdout is not None
         with self._process.stdout as stream:
             for line in stream:
                 heard(line.decode(errors="replace").rstrip("\r\n"))
+        self._read_all.set()
+        died()
 
 
 def flash_tool(image: Path, *arguments: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from firmware.sim.board.buses import BusError
+from firmware.sim.board.virtual_time import VirtualTime
 
 _NOT_FOUND: Final = -0x1102
 _KEY_TOO_LONG: Final = -0x1109
@@ -76,6 +77,33 @@ class Nvs:
         new = self._file.with_suffix(".new")
         new.write_text(json.dumps(self._kept))
         new.replace(self._file)
+
+
+class Rtc:
+    """The clock that runs on through everything but a power cut: ms since 2000, as the firmware set them.
+
+    Args:
+        drift_ppm: how much it gains in deep sleep, where an oscillator of 150 kHz drives it.
+    """
+
+    def __init__(self, time: VirtualTime, drift_ppm: int) -> None:
+        self._time = time
+        self._drift_ppm = drift_ppm
+        self._ahead_ms = -time.now()
+
+    def slept(self, ms: int) -> None:
+        self._ahead_ms += ms * self._drift_ppm // 1_000_000
+
+    def lost(self, off_ms: int) -> None:
+        """Without power it forgets; with the power it begins at 2000."""
+        self._ahead_ms = -(self._time.now() + off_ms)
+
+    def verb(self, words: list[str]) -> str:
+        """`get | set MS`: RTC ms minus the firmware's ticks, which are the machine's clock and what was jumped over."""
+        ticks_at_zero = self._time.ticks_at_zero
+        if words[0] == "set":
+            self._ahead_ms = int(words[1]) + ticks_at_zero
+        return str(self._ahead_ms - ticks_at_zero)
 
 
 @dataclass

@@ -21,6 +21,7 @@ class Uart:
         self.sent = bytearray()
         self.device: UartDevice | None = None
         self.path: str | None = None
+        self.powered: Callable[[], bool] = lambda: True
         self._time = time
         self._interrupt = interrupt
         self._irq = False
@@ -51,7 +52,7 @@ class Uart:
         elif words[0] == "write" and len(words) > 1:
             data = bytes.fromhex(words[1])
             self.sent = (self.sent + data)[-65536:]
-            if self.device is not None:
+            if self.device is not None and self.powered():
                 self.device.receive(data)
         return ""
 

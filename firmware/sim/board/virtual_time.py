@@ -38,6 +38,8 @@ class VirtualTime:
         lock: guards everything of the board.
         offset: what the device has jumped over so far.
         idle: nobody computes (asleep, halted, off), so the time may be moved here.
+        busy: asked before each jump; while it is true (the world has work to do) no time is jumped over.
+        ticks_at_zero: the machine's clock when the board's was 0.
     """
 
     def __init__(self, virtual: bool, lease_ms: int = 10_000) -> None:
@@ -47,7 +49,7 @@ class VirtualTime:
         self.idle = True
         self.busy: Callable[[], bool] = lambda: False
         self._lease_ms = lease_ms
-        self._zero = machine_ms()
+        self.ticks_at_zero = self._zero = machine_ms()
         self._within: int | None = None
         self._limit = 0
         self._goal: Callable[[], object] | None = None
@@ -77,6 +79,12 @@ class VirtualTime:
     def after(self, ms: int, action: Callable[[], object]) -> Event:
         """Do something `ms` from now."""
         return self.at(self.now() + ms, action)
+
+    def fail(self, error: BaseException) -> None:
+        """Something in the simulation broke: whoever waits for the time hears of it."""
+        self._failure = error
+        with self.lock:
+            self._reached.notify_all()
 
     def cancel(self, event: Event | None) -> None:
         if event is not None:
@@ -173,8 +181,7 @@ class VirtualTime:
             try:
                 event.action()
             except BaseException as error:
-                self._failure = error
-                self._reached.notify_all()
+                self.fail(error)
             finally:
                 self._within = None
 
