@@ -92,9 +92,9 @@ def _record(item) -> str:
     return ",".join(parts) + "},"
 
 
-def loss_body(boot: int, first: int, last: int, v: int) -> bytes:
-    """The declaration that `v` messages of `boot` between `first` and `last` had to be dropped (contract, section 4)."""
-    return ('"n":"lost","v":%d,"lost":[%d,%d,%d]}]' % (v, boot, first, last)).encode()
+def loss_body(boot: int, first: int, last: int, v: int = 0) -> bytes:
+    """The declaration that `v` (0: unknown) messages of `boot`, first..last, had to be dropped (contract, section 4)."""
+    return ('"n":"lost",%s"lost":[%d,%d,%d]}]' % ('"v":%d,' % v if v else "", boot, first, last)).encode()
 
 
 def birth(boot: int, stamp: tuple, oldest, extra=None) -> bytes:
