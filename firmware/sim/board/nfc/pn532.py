@@ -42,7 +42,7 @@ class Pn532:
         self,
         field: Field,
         send: Callable[[bytes], None],
-        later: Callable[[int, Callable[[], None]], None],
+        later: Callable[[int, Callable[[], None]], object],
         faults: Faults | None = None,
     ) -> None:
         self.field = field
