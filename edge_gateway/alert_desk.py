@@ -8,6 +8,7 @@ from typing import Any
 
 from edge_gateway.alerts import Alert, AlertBook, Changes, Notice
 from edge_gateway.events import Entry, Event
+from edge_gateway.feedback import Answer, answers
 from edge_gateway.notify.notifier import Outcome
 from edge_gateway.notify.sender import Sender
 from edge_gateway.registry import Registry
@@ -26,29 +27,40 @@ class AlertDesk:
 
     Args:
         changed: called when there is something to save although no message came.
+        answer: called with what devices are to be told of their alerts, once it is on disk.
     """
 
-    def __init__(self, settings: Alerts, registry: Registry, clock_ns: Callable[[], int], changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        settings: Alerts,
+        registry: Registry,
+        clock_ns: Callable[[], int],
+        changed: Callable[[], None],
+        answer: Callable[[list[Answer]], None] = lambda _: None,
+    ) -> None:
         self.book = AlertBook(settings)
         self.sender = Sender(settings, self._answered)
         self._clock_ns = clock_ns
         self._changed = changed
+        self._answer = answer
         self._registry = registry
         self._watch = Watch(registry)
         self._heard_wall: dict[Key, int] = {}
         # Notices wait until the commit that holds them is on disk.
         self._unsaved: list[Notice] = []
         self._saving: list[Notice] = []
+        self._answers: list[Answer] = []
         self._repeat_s = settings.repeat_s
         self._cried: dict[tuple[str, str, int], float] = {}  # told unsaved: (cause, person, channel) -> when, monotonic s
 
     def restore(self, bodies: list[bytes], states: Mapping[Key, DeviceState]) -> None:
         """Begin from what is on disk: at start, and after a commit that failed."""
-        self._unsaved, self._saving = [], []
+        self._unsaved, self._saving, self._answers = [], [], []
         damaged = self.book.restore(bodies, self._clock_ns())
         if damaged:
             log.error("%d open alerts on disk cannot be read; an urgent alert says so", damaged)
         self._heard_wall = {key: known.heard_ns for key, known in states.items()}
+        self._answer([told for alert in self.book.open_alerts() for told in answers(alert)])
 
     def listening(self, connected: bool) -> None:
         """The broker is reachable or not; silence counts only while it is."""
@@ -86,12 +98,16 @@ class AlertDesk:
         """What the commit that is being made has to save; called by the committer."""
         self._saving += self._unsaved
         self._unsaved = []
-        return self.book.take()
+        changes = self.book.take()
+        self._answers += [told for alert in changes.touched for told in answers(alert)]
+        return changes
 
     def saved(self) -> None:
         """The commit is on disk: tell people."""
         notices, self._saving = self._saving, []
         self._cried.clear()
+        told, self._answers = self._answers, []
+        self._answer(told)
         if notices:
             self.sender.send(notices)
 

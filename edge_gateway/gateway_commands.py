@@ -2,6 +2,7 @@
 
 import json
 import logging
+import secrets
 from collections.abc import Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LARGEST_CONFIG: Final = 16_384  # a device keeps it in flash and in memory at once
+_LARGEST_COMMAND: Final = 4096
 
 
 def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
@@ -61,6 +63,9 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
     async def configure(arguments: Mapping[str, Any]) -> int:
         return _configure(gateway, arguments, versions)
 
+    async def command(arguments: Mapping[str, Any]) -> str:
+        return _command(gateway, arguments)
+
     return {
         "ping": ping,
         "state": state,
@@ -69,6 +74,7 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
         "dead.retry": retry_dead,
         "dead.remove": remove_dead,
         "device.configure": configure,
+        "device.command": command,
     }
 
 
@@ -114,6 +120,22 @@ def _configure(gateway: "Gateway", arguments: Mapping[str, Any], versions: dict[
         raise Rejected("too_large", f"{len(payload)} bytes of settings; at most {_LARGEST_CONFIG}")
     gateway.events.publish(down(site, device, Down.CONFIG), payload, retain=True)
     return version
+
+
+def _command(gateway: "Gateway", arguments: Mapping[str, Any]) -> str:
+    """Publish a command to a device, once; its id. One that is away gets it when it comes back, if its session lives on."""
+    site, device, name = _text(arguments, "site"), _text(arguments, "device"), _text(arguments, "name")
+    details = arguments.get("arguments", {})
+    if gateway.pipeline.registry.find(site, device) is None:
+        raise Rejected("unknown_device", f"{site}/{device} is not in the registry")
+    if not isinstance(details, dict) or {"id", "name"} & details.keys():
+        raise Rejected("bad_argument", f"arguments is {details!r}; expected names (other than id and name) and values")
+    identity = secrets.token_hex(4)
+    payload = json.dumps({"id": identity, "name": name, **details}, ensure_ascii=False, allow_nan=False).encode()
+    if len(payload) > _LARGEST_COMMAND:
+        raise Rejected("too_large", f"a command of {len(payload)} bytes; at most {_LARGEST_COMMAND}")
+    gateway.events.publish(down(site, device, Down.COMMAND), payload)
+    return identity
 
 
 def _text(arguments: Mapping[str, Any], name: str) -> str:

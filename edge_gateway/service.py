@@ -17,6 +17,7 @@ from edge_gateway.clock import Limits
 from edge_gateway.committer import Committer
 from edge_gateway.disk import Ballast
 from edge_gateway.errors import Unavailable
+from edge_gateway.feedback import REMEMBERED_NS, Answer, Feedback
 from edge_gateway.gateway_commands import handlers
 from edge_gateway.health import Health
 from edge_gateway.housekeeping import Housekeeping
@@ -65,7 +66,7 @@ class Gateway:
         self._failing_since = math.inf
         known = registry.load(settings.registry)
         self.troubles = Troubles()
-        self.desk = AlertDesk(settings.alerts, known, clock_ns, self._changed)
+        self.desk = AlertDesk(settings.alerts, known, clock_ns, self._changed, self._answer)
         self.pipeline = Pipeline(known, Limits.of(g.time_floor, g.late_s, g.future_s), self.desk.judge)
         self.events = Session(
             settings.broker,
@@ -76,6 +77,7 @@ class Gateway:
         )
         self.data = Session(settings.broker, "kanhu-gateway-data", ["kanhu/1/+/+/up/data"], self._on_data, self._on_data_broker)
         self.receipts = Receipts(self.events.publish)
+        self.feedback = Feedback(self.events.publish)
         self.committer = Committer(
             self.pipeline,
             self.store,
@@ -109,6 +111,7 @@ class Gateway:
         """Serve until `stop`; what was taken is committed before it returns."""
         loop = asyncio.get_running_loop()
         self._restore()
+        self.feedback.remember(self.thread.submit(self._recently_closed).result(), self.clock_ns())
         self.ballast.lay()
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(self._commands())
@@ -122,6 +125,7 @@ class Gateway:
                     self.data.run(),
                     self._every(1.0 / self.settings.gateway.receipts_per_s, self.receipts.send_due),
                     self._every(1.0, self.housekeeping.tick),
+                    self._every(1.0, self.feedback.tick),
                     # By itself: nothing that hangs or fails in the other may keep an SOS from its next round.
                     self._every(1.0, lambda: self.desk.tick(self.pipeline.states)),
                     self._every(self.settings.gateway.readings_every_s, self.health.write_readings),
@@ -174,6 +178,7 @@ class Gateway:
             self._broker_said(system)
         if messages:
             self.committer.received(self.events, messages, generation, urgent=True)
+            self._greet(messages)
         if acks := [m.packet_id for m in system if m.packet_id is not None]:
             self.events.acknowledge(acks, generation)
 
@@ -211,6 +216,21 @@ class Gateway:
     def _changed(self) -> None:
         """The desk has alerts to save although no message came."""
         self.committer.soon(now=True)
+
+    def _answer(self, answers: list[Answer]) -> None:
+        self.feedback.tell(answers)
+
+    def _greet(self, messages: list[Incoming]) -> None:
+        """A device that is back is told again how its alerts stand."""
+        for message in messages:
+            if message.topic.endswith("/up/status") and not message.retain:
+                _, _, site, device, *_ = message.topic.split("/")
+                known = self.pipeline.states.get((site, device))
+                if known is not None and known.online:
+                    self.feedback.born(site, device)
+
+    def _recently_closed(self) -> list[bytes]:
+        return self.store.closed_alerts(self.clock_ns() - REMEMBERED_NS)
 
     def _commit_failed(self, error: Unavailable) -> None:
         """Nothing of the last commit counts: begin again from the disk, and let the broker deliver again."""

@@ -165,6 +165,15 @@ class Store:
                 change.count("damaged_device_rows", len(bad))
         return good
 
+    def closed_alerts(self, since_ns: int) -> list[bytes]:
+        """Packed alerts raised since then that are closed, oldest first, at most 1,000."""
+        sql = "SELECT body FROM alert WHERE open = 0 AND raised_ns > ? ORDER BY raised_ns DESC LIMIT 1000"
+        try:
+            rows = self._db.execute(sql, (since_ns,)).fetchall()
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        return [body for (body,) in reversed(rows)]
+
     def open_alerts(self) -> list[bytes]:
         """Packed alerts that are not closed, oldest first; damaged rows too: their reader must say so."""
         try:

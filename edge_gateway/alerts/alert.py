@@ -67,6 +67,7 @@ class Alert(msgspec.Struct):
 
     Attributes:
         count: how often its cause was found while it was open.
+        events: (device, boot, seq) of the devices' events behind it, the newest last.
         told: persons a channel confirmed a message for, in order.
         step: which round of messages; 0 before the first.
         reached: how many persons of the list are told in a round.
@@ -101,6 +102,7 @@ class Alert(msgspec.Struct):
     person_due_ns: int = 0
     sends: list[Send] = []
     due_ns: int | None = None
+    events: list[tuple[str, int, int]] = []
 
     @property
     def urgent(self) -> bool:

@@ -39,10 +39,12 @@ class Changes:
     Attributes:
         alerts: (id, open, raised_ns, body) for the store's alert table, the newest state of each.
         entries: for the outbox, in the order in which it happened.
+        touched: those alerts themselves, to be read before anything else happens.
     """
 
     alerts: tuple[tuple[str, bool, int, bytes], ...] = ()
     entries: tuple[AlertChange, ...] = ()
+    touched: tuple[Alert, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.alerts or self.entries)
@@ -209,7 +211,7 @@ class AlertBook:
     def take(self) -> Changes:
         """Everything that changed since the last `take`. If it cannot be saved, `restore` from disk."""
         alerts = tuple((a.id, a.state is not State.CLOSED, a.raised_ns, pack(a)) for a in self._unsaved.values())
-        changes = Changes(alerts, tuple(self._entries))
+        changes = Changes(alerts, tuple(self._entries), tuple(self._unsaved.values()))
         self._unsaved.clear()
         self._entries.clear()
         return changes
@@ -241,6 +243,7 @@ class AlertBook:
             text_en=finding.text_en,
             evidence=list(finding.evidence[-_EVIDENCE:]),
             returns=finding.returns and finding.severity is not Severity.URGENT,
+            events=_events(finding),
         )
         self._by_key[alert.key] = self._by_id[alert.id] = alert
         grid_s = self._alerts.repeat_s if flooded and not alert.urgent else 0.0
@@ -254,6 +257,7 @@ class AlertBook:
             return
         alert.evidence = [*alert.evidence, *fresh][-_EVIDENCE:]
         alert.count += 1
+        alert.events = [*alert.events, *_events(finding)][-_EVIDENCE:]
         alert.text_zh, alert.text_en = finding.text_zh, finding.text_en
         self._unsaved[alert.id] = alert
         waited_ns = now_ns - alert.accepted_ns
@@ -307,6 +311,10 @@ class AlertBook:
                 self._used_ids.add(alert_id)
                 return alert_id
             counter += 1
+
+
+def _events(finding: Finding) -> list[tuple[str, int, int]]:
+    return [(finding.device, *finding.event)] if finding.event is not None else []
 
 
 def _named(person: str) -> None:

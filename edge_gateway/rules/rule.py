@@ -30,6 +30,7 @@ class Finding:
         evidence: what was seen, each with its time, oldest first, in words that need no translation.
         returns: the alert ends by itself once the rule says `Returned`. Never for anything a person pressed.
         anew: a person acted again, so an alert that was accepted a while ago is opened again.
+        event: (boot, seq) of the device's event; the device is told what becomes of the alert (`feedback`).
     """
 
     key: str
@@ -44,6 +45,7 @@ class Finding:
     evidence: tuple[str, ...] = ()
     returns: bool = False
     anew: bool = False
+    event: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

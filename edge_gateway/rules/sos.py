@@ -46,6 +46,7 @@ def judge(event: Event, view: View) -> Iterator[Finding]:
         text_en=f"{where}: SOS {pressed_en}. Call or go there now.{doubt_en}",
         evidence=(f"{words.exact(event.time_ns, zone)} sos {event.device} ({event.boot}/{event.seq})",),
         anew=True,
+        event=(event.boot, event.seq) if event.seq else None,
     )
 
 

@@ -107,6 +107,21 @@ def configure(
 
 
 @app.command()
+def command(
+    site: Site,
+    device: Name,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as reboot, identify, prewarn; unknown ones do nothing.")],
+    values: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE ...", help="VALUE is JSON, else a text.")] = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Ask a device to do something once. One that is away gets it when it comes back, if the broker kept its session."""
+    details = dict(_setting(value) for value in values or [])
+    socket = load(settings).command_socket
+    identity = call(socket, "device.command", site=site, device=device, name=name, arguments=details)
+    out.print(f"[green]已发送 sent[/green] {name} to {site}/{device} (id {identity})")
+
+
+@app.command()
 def revoke(site: Site, device: Name, settings: SettingsFile = None) -> None:
     """Take a device out of the registry and its password away. What it sends from then on is held."""
     found = load(settings)

@@ -336,3 +336,16 @@ def test_settings_are_sent_to_a_device_and_shown_with_what_it_says_of_them(site:
     eventually(
         lambda: "settings refused: cadence: 10 to 3600" in site.ok("status", "--device", "s/d0"), what="the device's answer"
     )
+
+
+def test_a_command_is_sent_to_a_registered_device_and_only_there(site: Site) -> None:
+    with paho_client(site.mosquitto) as device:
+        device.subscribe("kanhu/1/s/d0/down/command", 1)
+        told = site.ok("device", "command", "s", "d0", "prewarn", "seconds=600", "kind=silence")
+        eventually(lambda: device.received, what="the command")
+        sent = json.loads(device.received[0].payload)
+    assert f"(id {sent.pop('id')})" in told
+    assert sent == {"name": "prewarn", "seconds": 600, "kind": "silence"}
+    assert "NAME=VALUE" in str(site.error("device", "command", "s", "d0", "prewarn", "seconds"))
+    assert "registry" in str(site.error("device", "command", "s", "nobody", "reboot"))
+    assert "other than id and name" in str(site.error("device", "command", "s", "d0", "reboot", "id=1"))
