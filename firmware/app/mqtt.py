@@ -3,8 +3,8 @@
 One connection, one `Client`: when it is `dead` (and says why), a new one is made. Who must not lose anything keeps it until the
 gateway's receipt: PUBACK only says that the broker has it.
 
-Two tasks serve a connection. The reader is never timed out, since a read that is cancelled within a packet tears the stream; the
-timer owns all deadlines. A write that fails or is cancelled half-way tears it as well, so the client is dead from then on.
+Two tasks serve a connection. The reader is never timed out, since a read that is cancelled within a packet tears the stream;
+the timer owns all deadlines. A write that fails or is cancelled half-way tears it as well: the client is dead from then on.
 """
 
 import asyncio
@@ -80,17 +80,17 @@ class Client:
         self.on_dead = lambda: None
         self.dead = ""
         self.oversize = 0
-        self._stream = self._writer = None
+        self._stream = self._writer = _Closed()
         self._tasks = []
         self._lock = asyncio.Lock()
         self._writing = False
         self._room = asyncio.Event()
-        self._session = None  # what CONNACK said: (session present, return code)
+        self._session: tuple = ()  # what CONNACK said: (session present, return code)
         self._answered = asyncio.Event()
         self._in_flight = {}  # pid -> (ticks, token)
         self._waiting = {}  # pid -> [Event, return codes] of SUBSCRIBE
         self._pid = 0
-        self._sent = self._received = self._pinged = 0  # ticks
+        self._sent = self._received = self._pinged = time.ticks_ms()
         self._ping = False  # one is not yet answered
 
     async def connect(self) -> bool:
@@ -118,7 +118,7 @@ class Client:
         except asyncio.CancelledError:
             self._fail("cancelled")
             raise
-        if self._session is None:
+        if not self._session:
             raise Failed(self.dead)
         present, code = self._session
         if code:
@@ -256,7 +256,7 @@ class Client:
             await self._skip(kind, first & 15, size)
             return
         body = await self._exactly(size) if size else b""
-        if self._session is None:
+        if not self._session:
             if kind != packets.CONNACK:
                 raise ValueError("packet type %d before CONNACK" % kind)
             self._session = bool(body[0] & 1), body[1]
@@ -296,7 +296,7 @@ class Client:
             await self._send(packets.puback(pid))
 
     async def _skip(self, kind: int, flags: int, size: int) -> None:
-        """Read and drop a packet that is too large. A retained one comes with every subscribing: it must not end the connection."""
+        """Read and drop a packet that is too large; as a retained one comes at every subscribing, it must not end anything."""
         if kind != packets.PUBLISH:
             raise ValueError("packet type %d with %d bytes" % (kind, size))
         topic_length = int.from_bytes(await self._exactly(2), "big")
@@ -307,7 +307,7 @@ class Client:
         while size:
             size -= len(await self._exactly(min(size, _SKIPPED_AT_ONCE)))
         self.oversize += 1
-        log("warning", "a message on %s is too large, dropped" % bytes(head[:topic_length]))
+        log("warning", "a message on %s is too large, dropped" % head[:topic_length].decode())
         if flags & 6:
             await self._send(packets.puback(int.from_bytes(head[topic_length:], "big")))
 
@@ -370,8 +370,8 @@ class Client:
         return Failed(self.dead)
 
     def _close_stream(self) -> None:
-        stream, self._writer = self._writer, None
-        if stream is None:
+        stream, self._writer = self._writer, _Closed()
+        if isinstance(stream, _Closed):
             # A connection given up half-way is closed by the collector; a device has sixteen sockets in all.
             gc.collect()
             return
@@ -388,6 +388,22 @@ class Client:
         if self._tls is None:
             return await asyncio.open_connection(address, self._port)
         return await asyncio.open_connection(address, self._port, ssl=self._tls, server_hostname=self._server_hostname)
+
+
+class _Closed:
+    """In the place of a stream that is not open."""
+
+    async def read(self, n: int) -> bytes:
+        return b""
+
+    def write(self, data: bytes) -> None:
+        raise EOFError("not open")
+
+    async def drain(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 class _Ack:

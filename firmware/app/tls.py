@@ -19,7 +19,7 @@ def context(ca: bytes, cert: bytes = b"", key: bytes = b""):
         raise ValueError("TLS needs the authority's certificate (settings: broker.ca)")
     made = _tls.SSLContext(_tls.PROTOCOL_TLS_CLIENT)
     # Said aloud: `tls.SSLContext` begins with CERT_REQUIRED, the `ssl.SSLContext` of micropython-lib with CERT_NONE.
-    made.verify_mode = _tls.CERT_REQUIRED
+    made.verify_mode = _tls.CERT_REQUIRED  # type: ignore[attr-defined]
     made.load_verify_locations(ca)
     if cert:
         made.load_cert_chain(cert, key)
