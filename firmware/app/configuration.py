@@ -93,6 +93,15 @@ class Configuration:
             self._good, self._trial, self._starts = self._trial, None, 0
             self._save()
 
+    def missed(self) -> None:
+        """A device that sleeps has tried to connect, in vain."""
+        if self._trial is not None:
+            self._starts += 1
+            if self._starts > _MOST_STARTS:
+                self.undo("not connected in %d tries" % _MOST_STARTS)
+            else:
+                self._save()
+
     def undo(self, why: str) -> None:
         """The settings on trial do not do: back to the last good ones, with a reset."""
         if self._trial is not None:

@@ -34,6 +34,8 @@ class Device:
         self.commands = {}  # name -> function(command as a dict)
         self.repeatable = set()  # names of commands that may be done twice: no flash is worn for their ids
         self.busy = []  # functions: True while a reset would cut something short
+        self.good = lambda: None  # this boot has proved itself; filled in by `main`
+        self.uploaded = lambda done: None  # a sleeper tells whether its upload reached the gateway; filled in by `main`
         self.on_reset = []  # functions called with the reason right before a wanted reset
         self._machine = machine
         self._waiting = {}  # seq of an event of this boot -> callback
@@ -81,7 +83,8 @@ class Device:
                 callback(rejected)
 
     def sleep(self, ms: int) -> None:
-        """Planned deep sleep: the boot goes on afterwards. Does not return."""
+        """Planned deep sleep at the end of a sleeper's cycle: the boot goes on afterwards. Does not return."""
+        self.good()
         self.clock.before_sleep(ms)
         self._machine.deepsleep(ms)
 

@@ -139,7 +139,8 @@ _CHECKS = {
     "health_s": whole(60, 86_400),
     "crystal": flag(),  # a 32 kHz crystal: the clock stays right in deep sleep
     "watchdog_s": whole(0, 3600),  # 0: none, for the work bench
-    "config_trial_s": whole(60, 86_400),
+    "config_trial_s": whole(60, 86_400),  # settings from afar with which it is not connected for so long are undone
+    "battery_empty_v": number(0, 60),  # below it sleeps instead of starting; 0: never
 }
 _REQUIRED = ("site", "device", "model", "wifi", "broker")
 _DEFAULTS = {
@@ -149,6 +150,7 @@ _DEFAULTS = {
     "crystal": False,
     "watchdog_s": 120,
     "config_trial_s": 600,
+    "battery_empty_v": 0,
     "pins": {},
 }
 _BROKER_DEFAULTS = {"tls": False, "ca": "", "cert": "", "key": "", "password": "", "keepalive_s": 30}

@@ -126,6 +126,17 @@ def test_waking_from_sleep_is_no_start():
         assert device.start(continued=True).on_trial
 
 
+def test_a_sleeper_undoes_settings_with_which_it_reaches_nobody():
+    device = Device()
+    device.now.offered(8, {"cadence_s": 30})
+    for _ in range(4):
+        device.start(continued=True).missed()
+    assert device.start(continued=True).on_trial
+    device.now.missed()
+    assert not device.start(continued=True).on_trial
+    assert "not connected in 4 tries" in device.now.status()["config_error"]
+
+
 def test_a_newer_version_takes_the_place_of_one_on_trial_and_clears_the_error():
     device = Device()
     device.now.offered(8, {"cadence_s": 0})
