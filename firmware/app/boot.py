@@ -5,6 +5,7 @@ chosen. `/main.py` is `import boot; boot.run()`.
 """
 
 import sys
+import time
 
 import slots
 
@@ -12,6 +13,7 @@ FAILED = "boots_failed"  # NVS: starts since the last good one; app.safe_mode se
 SAFE = "safe_rounds"  # NVS: how often safe mode was entered since
 LIMIT = 10
 AGAIN = 7  # after a round of safe mode: three more chances for the app
+_PAUSE_S = 3  # before a reset after an error: for a person with Ctrl-C, and against a loop at full speed
 
 
 def run(root: str = "") -> None:
@@ -22,20 +24,28 @@ def run(root: str = "") -> None:
     nvs = esp32.NVS("kanhu")
     woke = machine.reset_cause() == machine.DEEPSLEEP_RESET
     try:
-        safe = start(root, nvs, woke, _partition(esp32))
-        if safe:
-            from app import safe_mode
-
-            safe_mode.run(root)
-        else:
-            from app import main
-
-            main.run()
+        _hand_over(root, start(root, nvs, woke, _partition(esp32)))
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         remember(nvs, error)
+        time.sleep(_PAUSE_S)
     machine.reset()
+
+
+def _hand_over(root: str, safe: bool) -> None:
+    if safe:
+        from app import safe_mode
+
+        safe_mode.run(root)
+    elif not slots.exists(root + "/settings.json") or slots.exists(root + "/enrol.json"):
+        from app import set_up  # a device nobody has set up, or whose enrolment the power cut short
+
+        set_up.run(root)
+    else:
+        from app import main
+
+        main.run(root)
 
 
 def start(root: str, nvs, woke: bool, partition=None) -> bool:

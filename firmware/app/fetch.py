@@ -2,6 +2,8 @@
 
 import asyncio
 
+from app import addresses
+
 _CHUNK = 1024  # as much as is written to flash at a time between two beats
 _LARGEST_HEAD = 4096
 _WAIT_S = 20
@@ -56,16 +58,19 @@ async def into(url: str, sink, size, most: int, offset: int = 0, tls=None, beat=
         Interrupted, Unusable; and whatever `sink` raises.
     """
     secure, host, port, path = parts(url)
-    if secure and tls is None:
-        raise Unusable("https: no authority to check the server with; set broker.ca")
     writer = None
+    came = False
     try:
-        more = {"ssl": tls(), "server_hostname": host} if secure else {}
-        reader, writer = await _in_time(asyncio.open_connection(host, port, **more))
+        context = tls() if secure and tls is not None else None
+        if secure and context is None:
+            raise Unusable("https: no authority to check the server with; set broker.ca")
+        more = {"ssl": context, "server_hostname": host} if secure else {}
+        reader, writer = await _in_time(asyncio.open_connection(addresses.resolve(host), port, **more))
         ask = "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nAccept-Encoding: identity\r\n" % (path, host)
         writer.write((ask + ("Range: bytes=%d-\r\n" % offset if offset else "") + "\r\n").encode())
         await _in_time(writer.drain())
         head, body = await _head(reader)
+        came = True
         skip, left = _length(head, size, most, offset)
         while left:
             if beat is not None:
@@ -86,6 +91,8 @@ async def into(url: str, sink, size, most: int, offset: int = 0, tls=None, beat=
     except (OSError, EOFError, ValueError) as error:  # TLS raises ValueError for a certificate
         raise Interrupted("download: %s %s" % (type(error).__name__, error))
     finally:
+        if not came:
+            addresses.forget(host)  # maybe it has moved
         if writer is not None:
             await _close(writer)
 

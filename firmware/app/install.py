@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import os
 
-from app import slots
+from app import files, slots
 from app.fetch import Interrupted
 from app.sign import Refused
 
@@ -20,17 +20,17 @@ class Files:
     Args:
         folder: of the slot.
         manifest: the signed bytes; kept as the mark that everything is there.
-        files: of `sign.opened`.
+        entries: `files` of `sign.opened`.
     """
 
-    def __init__(self, folder: str, manifest: bytes, files) -> None:
+    def __init__(self, folder: str, manifest: bytes, entries) -> None:
         self._folder = folder
         self._manifest = manifest
-        self._files = files
+        self._files = entries
         self._at = 0  # number of the file that comes next
         self._out = self._hash = None
         self._got = 0
-        self.size = sum(entry["size"] for entry in files)
+        self.size = sum(entry["size"] for entry in entries)
 
     def prepare(self) -> int:
         """Make room for this release, or go on with it: the byte of the bundle that is wanted next.
@@ -40,10 +40,10 @@ class Files:
         """
         mark = binascii.hexlify(hashlib.sha256(self._manifest).digest())
         if _content(self._path(_INCOMING)) != mark:
-            makedirs(self._folder)
+            files.makedirs(self._folder)
             self._check_room()
             # The mark of completeness goes first: half a version must never look like one.
-            remove(self._path(slots.COMPLETE))
+            files.remove(self._path(slots.COMPLETE))
             clear(self._folder)
             slots.replace(self._path(_INCOMING), mark)
         if _content(self._path(slots.COMPLETE)) == self._manifest:
@@ -99,8 +99,8 @@ class Files:
                     digest.update(memoryview(buffer)[:count])
                     beat()
             if digest.digest() != entry["sha256"]:
-                remove(self._path(slots.COMPLETE))
-                remove(path)
+                files.remove(self._path(slots.COMPLETE))
+                files.remove(path)
                 raise Interrupted("flash: %s reads back differently" % entry["path"])
             await asyncio.sleep(0)
         if _content(self._path(slots.COMPLETE)) != self._manifest:
@@ -114,7 +114,7 @@ class Files:
         if self._at < len(self._files):
             entry = self._files[self._at]
             path = self._path(entry["path"])
-            makedirs(path[: path.rindex("/")])
+            files.makedirs(path[: path.rindex("/")])
             self._out = open(path + ".part", "wb")  # noqa: SIM115 - stays open from chunk to chunk
             self._hash = hashlib.sha256()
             self._got = 0
@@ -247,24 +247,6 @@ def _size(path: str) -> int:
         return -1
 
 
-def makedirs(folder: str) -> None:
-    """Make a folder and those above it."""
-    made = ""
-    for name in folder.split("/"):
-        made += name
-        if made and not slots.exists(made):
-            os.mkdir(made)
-        made += "/"
-
-
-def remove(path: str) -> None:
-    """Remove a file, if it is there."""
-    try:
-        os.remove(path)
-    except OSError:
-        pass
-
-
 def clear(folder: str) -> None:
     """Remove everything in a folder."""
     if not slots.exists(folder):
@@ -275,4 +257,4 @@ def clear(folder: str) -> None:
             clear(path)
             os.rmdir(path)
         else:
-            remove(path)
+            files.remove(path)

@@ -10,7 +10,7 @@ import binascii
 import json
 import time
 
-from app import fetch, install, release, sign, slots
+from app import fetch, files, install, release, sign, slots
 from app.fetch import Interrupted
 from app.log import log
 
@@ -28,7 +28,7 @@ class Updater:
     Args:
         model: of this device; a release for another is refused.
         reset: called with a reason when a new version is ready to run; it resets the device in an orderly way.
-        tls: function -> TLS context for https, or None.
+        tls: function -> TLS context for https; None: only http.
         root: folder of the file system, "" on a device.
         partitions: `esp32.Partition`, or None where there are none.
         told: called when `outcome` has changed.
@@ -47,6 +47,7 @@ class Updater:
         self._wanted = asyncio.Event()
         self._began = time.ticks_ms()
         self._receipted = False
+        self.busy = False  # a try goes on
         self._look_at_image()
 
     @property
@@ -129,6 +130,7 @@ class Updater:
             return True
         tries = slots.number(self._nvs, "update_tries") + 1
         slots.store(self._nvs, "update_tries", tries)
+        self.busy = True
         try:
             said = await self._update(request, beat)
         except (sign.Refused, fetch.Unusable) as error:
@@ -139,6 +141,8 @@ class Updater:
                 self._tell("interrupted (%d of %d): %s" % (tries, _TRIES, said))
                 return False
             said = "given up: %s" % said
+        finally:
+            self.busy = False
         if said:
             self._tell(said)
         self._forget(request)
@@ -166,8 +170,8 @@ class Updater:
             partition = await self._install_image(url, manifest, found["image"], beat)
         if found["files"]:
             name = self._free_slot()
-            files = install.Files(self._slots.folder(name), manifest, found["files"])
-            await self._transfer(files, url + "bundle.bin", beat)
+            into = install.Files(self._slots.folder(name), manifest, found["files"])
+            await self._transfer(into, url + "bundle.bin", beat)
             self._start_image(partition)
             self._slots.try_out(name, partition.info()[4] if partition else None)
         else:
@@ -244,7 +248,7 @@ class Updater:
 
     def _forget(self, request: dict) -> None:
         if self._request() == request:  # a newer one may have come meanwhile
-            install.remove(self._root + "/" + _REQUEST)
+            files.remove(self._root + "/" + _REQUEST)
 
     def _tell(self, text: str) -> None:
         if text != self.outcome:

@@ -140,9 +140,9 @@ def exists(path: str) -> bool:
 
 def replace(path: str, content: bytes) -> None:
     """The old or the new content, whenever the power goes."""
-    with open(path + ".new", "wb") as file:
+    with open(path + "~", "wb") as file:
         file.write(content)
-    os.rename(path + ".new", path)
+    os.rename(path + "~", path)
 
 
 def number(nvs, key: str, default: int = 0) -> int:

@@ -2,7 +2,7 @@
 
 import os
 
-from app import install, slots
+from app import files, slots
 from releases import Nvs, manifest
 from scaffold import folder
 
@@ -11,7 +11,7 @@ def device(**versions):
     """A flash with these versions in its slots, and its NVS."""
     root, nvs = folder(), Nvs()
     for name in versions:
-        install.makedirs(root + "/" + name + "/app")
+        files.makedirs(root + "/" + name + "/app")
         slots.replace(root + "/" + name + "/" + slots.COMPLETE, manifest(version=versions[name]))
     return root, nvs
 
