@@ -5,6 +5,12 @@ import asyncio
 from app import message, ticks
 from app.log import log
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from app.configuration import Configuration
+    from app.health import Health
+    from app.link import Link
+
 DATA = 2  # the outbox's lanes
 EVENT = 0
 
@@ -30,7 +36,9 @@ class Device:
         self.root = root
         self.log = log
         self.supervisor = supervisor
-        self.link = self.health = self.configuration = None
+        self.link: Link = None  # type: ignore[assignment]
+        self.health: Health = None  # type: ignore[assignment]
+        self.configuration: Configuration = None  # type: ignore[assignment]
         self.commands = {}  # name -> function(command as a dict)
         self.repeatable = set()  # names of commands that may be done twice: no flash is worn for their ids
         self.busy = []  # functions: True while a reset would cut something short
@@ -87,6 +95,11 @@ class Device:
         self.good()
         self.clock.before_sleep(ms)
         self._machine.deepsleep(ms)
+
+    @property
+    def resetting(self) -> bool:
+        """A reset is wanted and comes once nothing is busy: too late to go to sleep."""
+        return self._resetting
 
     def reset_soon(self, reason: str) -> None:
         """Reset in an orderly way, as soon as nothing in `busy` speaks against it, at the latest after a quarter of an hour."""

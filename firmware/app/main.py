@@ -157,7 +157,7 @@ class Runtime:
         region = rtc_memory.Region(self._hw.machine.RTC().memory, *rtc_memory.WIFI)
         self.wifi = Wifi(self.settings["wifi"], region, self._hw.network)
         commands = Commands(self._root + "/commands", device.commands, device.repeatable)
-        device.link = Link(
+        link = device.link = Link(
             self.settings,
             self.wifi,
             device.clock,
@@ -167,7 +167,7 @@ class Runtime:
             commands.take,
             self._receipted,
         )
-        return device.link
+        return link
 
     def _introduce(self) -> None:
         """Everything that has to know of something that was built after it."""
