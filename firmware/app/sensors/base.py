@@ -52,6 +52,7 @@ class Sensor:
     name = "sensor"
     rail: Rail | None = None  # a Rail, or None when the sensor is always powered
     average = 1  # how many measurements make one result
+    listening = False  # bytes may come by themselves just now: the chip must not go to light sleep
 
     def power_up(self) -> int:
         if self.rail is not None:

@@ -29,6 +29,7 @@ class Gnss(Sensor):
     def start(self) -> int:
         self.fix = Fix()
         self._told = False
+        self.listening = True
         self.uart.read()
         return 0
 

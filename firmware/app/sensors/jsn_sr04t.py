@@ -36,6 +36,7 @@ class JsnSr04t(Sensor):
     def start(self) -> int:
         if self.uart is None:
             return 0
+        self.listening = True
         self.uart.read()
         self.uart.write(b"\x55")
         self._polls = 0
@@ -47,6 +48,7 @@ class JsnSr04t(Sensor):
         return -_POLL_MS if waiting else 0
 
     def result(self) -> tuple:
+        self.listening = False
         try:
             at_340 = self._pulse() if self.uart is None else millimetres(self.uart.read() or b"") / 1000
         except Failed:

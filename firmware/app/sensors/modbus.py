@@ -87,10 +87,12 @@ class Sonde(Sensor):
         return super().power_down()
 
     def _ask(self, register: int, count: int) -> int:
+        self.listening = True
         answer = self.line.exchange(self, read(self.unit, register, count))
         if answer is None:
             return -_POLL_MS
         self._data = answer
+        self.listening = False
         return 0
 
 

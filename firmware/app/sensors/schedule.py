@@ -43,6 +43,8 @@ class Run:
             elif name != "result":
                 self.phase += 1
                 self.done = name == "power_down"
+        if self.done:
+            self.sensor.listening = False
         self.due_ms = now_ms + wait_ms
 
     def _result(self) -> int:
