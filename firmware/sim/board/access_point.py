@@ -12,6 +12,7 @@ from firmware.sim.board.virtual_time import VirtualTime
 _NO_SUCH_NAME: Final = -202
 _DATAGRAM: Final = 2
 _NTP_PORT: Final = 123
+_NOWHERE: Final = ("127.0.0.1", 9)
 
 
 @dataclass
@@ -31,7 +32,9 @@ class Network:
     """What lies behind the access points: every connection of the device goes through here.
 
     Attributes:
-        routes: (host, port) as the firmware says it -> where that really is. `(host, 0)` stands for all ports.
+        routes: (host, port) as the firmware says it -> where that really is. `(host, 0)` stands for all ports, port 0 there for
+            the same port. Other names lead nowhere, 127.0.0.1 to this machine.
+        no_names: looking up a name fails.
         served: port the firmware listens on -> the port of this machine which that is.
         ntp: where datagrams to port 123 go; None: nobody answers.
         connects: board ms of every TCP connection the device made.
@@ -42,10 +45,11 @@ class Network:
     served: dict[int, int] = field(default_factory=dict)
     ntp: tuple[str, int] | None = None
     connects: list[int] = field(default_factory=list)
+    no_names: bool = False
     air: Callable[[], tuple[bool, bool]] = lambda: (False, False)
     _proxies: dict[tuple[str, int], Proxy] = field(default_factory=dict)
     _state: str = "open"
-    _deaf_port: int = 9
+    _names: dict[str, str] = field(default_factory=dict)
 
     def cut(self) -> None:
         """Every connection is reset and new ones are refused, until `mend()`: the line behind the access point is down."""
@@ -94,13 +98,17 @@ class Network:
             return "127.0.0.1", self.served.setdefault(port, _free_port()) if port else 0
         if not self.air()[0]:
             raise BusError(_NO_SUCH_NAME)
+        literal = host.replace(".", "").isdigit()
+        if not literal and (self.no_names or not self.air()[1]):
+            raise BusError(_NO_SUCH_NAME)
+        if port == 0:
+            return (host if literal else self._address_of(host)), 0
+        host = self._names.get(host, host)
         if kind == _DATAGRAM and port == _NTP_PORT:
-            return self.ntp or ("127.0.0.1", self._deaf_port)
+            return self.ntp or _NOWHERE
         target = self.routes.get((host, port)) or self.routes.get((host, 0))
         if target is None:
-            if not host.startswith("127.") and host != "localhost":
-                raise BusError(_NO_SUCH_NAME)
-            target = (host, port)
+            target = (host, port) if host.startswith("127.") or host == "localhost" else _NOWHERE
         target = (target[0], target[1] or port)
         if kind == _DATAGRAM:
             return target
@@ -108,6 +116,15 @@ class Network:
             self._proxies[target] = Proxy(target, lambda: self.connects.append(self.time.now()))
             self.look()
         return "127.0.0.1", self._proxies[target].port
+
+    def _address_of(self, host: str) -> str:
+        """An address that stands for a name, so that the way is found again when the firmware connects to the address."""
+        for address, name in self._names.items():
+            if name == host:
+                return address
+        address = f"127.77.0.{len(self._names) + 1}"
+        self._names[address] = host
+        return address
 
     def bytes_passed(self) -> tuple[int, int]:
         """(up, down) over all connections so far."""

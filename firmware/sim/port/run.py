@@ -22,8 +22,9 @@ def _listen():
     write = StreamWriter.write
 
     def told(self, buf):
-        # Nobody answers a PUBACK or a DISCONNECT.
-        wire.wrote(buf[0] != 0x40 and buf[0] != 0xE0 if buf else False)
+        # Nobody answers a PUBACK or a DISCONNECT, and after PINGRESP nothing comes.
+        kind = buf[0] if buf else 0x40
+        wire.wrote(kind != 0x40 and kind != 0xE0, kind == 0xC0)
         return write(self, buf)
 
     StreamWriter.write = told

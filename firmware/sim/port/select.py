@@ -4,17 +4,17 @@ import uselect as _u
 import wire as _wire
 from uselect import *
 
+_HANDSHAKE = 6
+
 
 class poll:
     def __init__(self):
         self._poll = _u.poll()
         self._poll.register(_wire.bell, _u.POLLIN)
+        self._greetings = {}  # id of a TLS stream -> how often it had something to read or write
         self._owners = {}  # id of a stream -> the object it was registered for
 
     def register(self, thing, mask=5):
-        # What only Python waits for (a flag) and what the board itself sends (a UART) is never late.
-        if not hasattr(thing, "ioctl") and not hasattr(thing, "pty"):
-            _wire.heard()
         return self._poll.register(self._stream(thing), mask)
 
     def modify(self, thing, mask):
@@ -23,6 +23,8 @@ class poll:
     def unregister(self, thing):
         stream = self._stream(thing)
         self._owners.pop(id(stream), None)
+        if len(self._greetings) > 16:
+            self._greetings.clear()
         self._poll.unregister(stream)
 
     def poll(self, timeout=-1, flags=0):
@@ -58,6 +60,15 @@ class poll:
         self._owners[id(thing.stream)] = thing  # a UART is polled by what lies beneath
         return thing.stream
 
+    def _heard(self, stream):
+        """A socket's answer takes real time; what only Python waits for (a flag) does not."""
+        if hasattr(stream, "recv"):
+            _wire.heard()
+        elif not hasattr(stream, "ioctl"):  # TLS: whose first packets shake hands
+            before = self._greetings.get(id(stream), 0)
+            self._greetings[id(stream)] = before + 1
+            _wire.heard(before < _HANDSHAKE)
+
     def _sort(self, ready):
         found = []
         for item in ready:
@@ -65,7 +76,11 @@ class poll:
                 _wire.ring()
             else:
                 thing = self._owners.get(id(item[0]))
-                if thing is None or thing.pty:
+                if thing is None:
+                    self._heard(item[0])
+                    found.append(item)
+                    continue
+                if thing.pty:
                     _wire.heard()
-                found.append(item if thing is None else (thing, item[1]))
+                found.append((thing, item[1]))
         return found

@@ -11,6 +11,5 @@ def getaddrinfo(host, port, af=0, type=0, proto=0, flags=0):
 
 
 def socket(af=2, type=1, proto=0):
-    if type == _u.SOCK_DGRAM:
-        _wire.wrote()  # a datagram is on its way at once, and an answer is waited for
+    _wire.wrote()  # a datagram or a SYN goes out at once, and the answer is waited for
     return _u.socket(af, type, proto)

@@ -19,6 +19,7 @@ def connect(kind):
     """A connection of its own to the board; `kind` says for what."""
     s = usocket.socket()
     s.connect(_where)
+    s.setsockopt(6, 1, 1)  # TCP_NODELAY: what has no answer must not hold up the next question for 40 ms
     s.write("%s %s\n" % (_life, kind))
     return s
 
@@ -35,14 +36,20 @@ masked = False
 _horizon = 0  # until then time may be jumped over without asking
 _quiet_at = 0  # real ms; before that an answer may still be on its way
 _settle = _patience = 0
+_last = False
 
 
 def call(text):
     """Ask; the answer as text. Raises OSError with the board's errno."""
+    global _horizon
+    _horizon = 0  # what was asked may make something happen sooner: an answer on a serial port
     _ask.write("%d %s\n" % (off, text))
-    answer = _ask.readline()
-    if not answer:
-        gone()
+    answer = _ask.recv(8192)  # in one piece nearly always; readline would take it byte by byte
+    while answer[-1:] != b"\n":
+        more = _ask.recv(8192)
+        if not more:
+            gone()
+        answer += more
     if answer[0] == 33:  # "!"
         raise OSError(int(answer[1:]))
     return str(answer[1:-1], "ascii")
@@ -70,18 +77,24 @@ def now():
     return real_ms() + off
 
 
-def wrote(answered=True):
-    """Something went out; until its answer is here, or `patience` is over, time may not be jumped over."""
-    global _quiet_at, _horizon
+def wrote(answered=True, last=False):
+    """Something went out; until its answer is here, or `patience` is over, time may not be jumped over.
+
+    Args:
+        answered: an answer is to come. last: and after the answer nothing.
+    """
+    global _quiet_at, _horizon, _last
     _quiet_at = real_ms() + (_patience if answered else _settle)
     _horizon = 0
+    _last = last
 
 
-def heard():
-    """Something came in; more may follow at once."""
-    global _quiet_at, _horizon
-    _quiet_at = real_ms() + _settle
+def heard(shaking_hands=False):
+    """Something came in; more may follow at once, or while TLS shakes hands a little later."""
+    global _quiet_at, _horizon, _last
+    _quiet_at = 0 if _last else real_ms() + (_patience if shaking_hands else _settle)
     _horizon = 0
+    _last = False
 
 
 def unsettled():
