@@ -21,74 +21,101 @@ class Misconfigured(Exception):
         self.problems = list(problems)
 
 
-# --- checks: function(value, where) -> list of problems ---
+# --- checks: a tuple (function, its arguments); an app's stay in memory, and a closure would take five times the room ---
 
 
-def _check(ok, want: str):
-    def problems(value, where):
-        return [] if ok(value) else ["%s: seen %s, expected %s" % (where, _shown(value), want)]
-
-    return problems
-
-
-def whole(low: int, high: int):
+def whole(low: int, high: int) -> tuple:
     """A whole number in this range."""
-    return _check(lambda v: type(v) is int and low <= v <= high, "a whole number from %d to %d" % (low, high))
+    return _whole, low, high
 
 
-def number(low, high):
+def number(low, high) -> tuple:
     """A number in this range."""
-    return _check(lambda v: type(v) in (int, float) and low <= v <= high, "a number from %s to %s" % (low, high))
+    return _number, low, high
 
 
-def flag():
+def flag() -> tuple:
     """true or false."""
-    return _check(lambda v: type(v) is bool, "true or false")
+    return (_flag,)
 
 
-def text(most: int, least: int = 1):
+def text(most: int, least: int = 1) -> tuple:
     """A text of so many characters."""
-    return _check(lambda v: isinstance(v, str) and least <= len(v) <= most, "a text of %d to %d characters" % (least, most))
+    return _text, least, most
 
 
-def choice(*words):
+def choice(*words) -> tuple:
     """One of these words."""
-    return _check(lambda v: v in words, "one of " + ", ".join(str(word) for word in words))
+    return (_choice,) + words
 
 
-def identifier():
+def identifier() -> tuple:
     """A name as the contract has it: a-z 0-9 - _, at most 48 characters, first and last a letter or digit."""
-    return _check(_is_identifier, "1 to 48 characters a-z 0-9 - _, first and last a letter or digit")
+    return (_identifier,)
 
 
-def listed(check, least: int, most: int):
+def listed(check, least: int, most: int) -> tuple:
     """A list whose elements pass `check`."""
-
-    def problems(value, where):
-        if not isinstance(value, list) or not least <= len(value) <= most:
-            return ["%s: seen %s, expected a list of %d to %d" % (where, _shown(value), least, most)]
-        return [p for i in range(len(value)) for p in check(value[i], "%s[%d]" % (where, i))]
-
-    return problems
+    return _list, check, least, most
 
 
-def table(checks: dict, required=()):
+def table(checks: dict, required=()) -> tuple:
     """An object with these keys and no others; `required` of them must be there."""
+    return _table, checks, required
 
-    def problems(value, where):
-        if not isinstance(value, dict):
-            return ["%s: seen %s, expected an object" % (where or "settings", _shown(value))]
-        inside = where + "." if where else ""
-        found = ["%s%s: missing" % (inside, key) for key in required if key not in value]
-        for key in sorted(value):
-            if key in checks:
-                found += checks[key](value[key], inside + key)
-            else:
-                known = ", ".join(sorted(checks)) or "none"
-                found.append("%s%s: unknown, expected one of %s" % (inside, key, known))
-        return found
 
-    return problems
+def problems(check: tuple, value, where: str) -> list:
+    """What is wrong with this value, one line each."""
+    return check[0](value, where, *check[1:])
+
+
+def _whole(value, where, low, high):
+    return _expect(type(value) is int and low <= value <= high, value, where, "a whole number from %d to %d" % (low, high))
+
+
+def _number(value, where, low, high):
+    return _expect(type(value) in (int, float) and low <= value <= high, value, where, "a number from %s to %s" % (low, high))
+
+
+def _flag(value, where):
+    return _expect(type(value) is bool, value, where, "true or false")
+
+
+def _text(value, where, least, most):
+    good = isinstance(value, str) and least <= len(value) <= most
+    return _expect(good, value, where, "a text of %d to %d characters" % (least, most))
+
+
+def _choice(value, where, *words):
+    return _expect(value in words, value, where, "one of " + ", ".join([str(word) for word in words]))
+
+
+def _identifier(value, where):
+    want = "1 to 48 characters a-z 0-9 - _, first and last a letter or digit"
+    return _expect(_is_identifier(value), value, where, want)
+
+
+def _list(value, where, check, least, most):
+    if not isinstance(value, list) or not least <= len(value) <= most:
+        return _expect(False, value, where, "a list of %d to %d" % (least, most))
+    return [p for i in range(len(value)) for p in problems(check, value[i], "%s[%d]" % (where, i))]
+
+
+def _table(value, where, checks, required):
+    if not isinstance(value, dict):
+        return _expect(False, value, where or "settings", "an object")
+    inside = where + "." if where else ""
+    found = ["%s%s: missing" % (inside, key) for key in required if key not in value]
+    for key in sorted(value):
+        if key in checks:
+            found += problems(checks[key], value[key], inside + key)
+        else:
+            found.append("%s%s: unknown, expected one of %s" % (inside, key, ", ".join(sorted(checks)) or "none"))
+    return found
+
+
+def _expect(good: bool, value, where: str, want: str) -> list:
+    return [] if good else ["%s: seen %s, expected %s" % (where, _shown(value), want)]
 
 
 def _is_identifier(value) -> bool:
@@ -105,43 +132,56 @@ def _shown(value) -> str:
 
 # --- what every device has ---
 
-_GPIO = whole(0, 48)
-_WIRES = {
-    "pin": _GPIO,
-    "i2c": table({"scl": _GPIO, "sda": _GPIO, "freq": whole(10_000, 400_000), "id": whole(0, 1)}, ("scl", "sda")),
-    "uart": table({"id": whole(0, 2), "tx": _GPIO, "rx": _GPIO, "baud": whole(300, 1_000_000)}, ("id", "tx", "rx")),
-    "onewire": _GPIO,
-    # `ratio`: volts at the battery for each volt at the pin, as the divider in front of it makes it.
-    "adc": table({"pin": _GPIO, "ratio": number(1, 100)}, ("pin",)),
-}
-_PINS = {"led": "pin", "battery": "adc"}
 
-_WIFI = listed(table({"ssid": text(32), "password": text(64, 0)}, ("ssid", "password")), 1, 8)
-_BROKER = {
-    "host": text(128),
-    "port": whole(1, 65535),
-    "tls": flag(),
-    "ca": text(128, 0),  # file with the authority that signed the broker's certificate
-    "cert": text(128, 0),
-    "key": text(128, 0),
-    "user": text(128, 0),
-    "password": text(128, 0),
-    "keepalive_s": whole(10, 600),
-}
-_CHECKS = {
-    "site": identifier(),
-    "device": identifier(),
-    "model": identifier(),
-    "wifi": _WIFI,
-    "broker": table(_BROKER, ("host",)),
-    "ntp": listed(text(128), 0, 4),
-    "cadence_s": whole(1, 86_400),
-    "health_s": whole(60, 86_400),
-    "crystal": flag(),  # a 32 kHz crystal: the clock stays right in deep sleep
-    "watchdog_s": whole(0, 3600),  # 0: none, for the work bench
-    "config_trial_s": whole(60, 86_400),  # settings from afar with which it is not connected for so long are undone
-    "battery_empty_v": number(0, 60),  # below it sleeps instead of starting; 0: never
-}
+def wires() -> dict:
+    """Kind of wire -> check of what `pins` says of it."""
+    gpio = whole(0, 48)
+    i2c = {"scl": gpio, "sda": gpio, "freq": whole(10_000, 400_000), "id": whole(0, 1)}
+    uart = {"id": whole(0, 2), "tx": gpio, "rx": gpio, "baud": whole(300, 1_000_000)}
+    return {
+        "pin": gpio,
+        "i2c": table(i2c, ("scl", "sda")),
+        "uart": table(uart, ("id", "tx", "rx")),
+        "onewire": gpio,
+        # `ratio`: volts at the battery for each volt at the pin, as the divider in front of it makes it.
+        "adc": table({"pin": gpio, "ratio": number(1, 100)}, ("pin",)),
+    }
+
+
+def broker() -> dict:
+    """The checks of the section `broker`."""
+    return {
+        "host": text(128),
+        "port": whole(1, 65535),
+        "tls": flag(),
+        "ca": text(128, 0),  # file with the authority that signed the broker's certificate
+        "cert": text(128, 0),
+        "key": text(128, 0),
+        "user": text(128, 0),
+        "password": text(128, 0),
+        "keepalive_s": whole(10, 600),
+    }
+
+
+def device() -> dict:
+    """The checks of what every device has, but for `pins`."""
+    return {
+        "site": identifier(),
+        "device": identifier(),
+        "model": identifier(),
+        "wifi": listed(table({"ssid": text(32), "password": text(64, 0)}, ("ssid", "password")), 1, 8),
+        "broker": table(broker(), ("host",)),
+        "ntp": listed(text(128), 0, 4),
+        "cadence_s": whole(1, 86_400),
+        "health_s": whole(60, 86_400),
+        "crystal": flag(),  # a 32 kHz crystal: the clock stays right in deep sleep
+        "watchdog_s": whole(0, 3600),  # 0: none, for the work bench
+        "config_trial_s": whole(60, 86_400),  # settings from afar with which it is not connected for so long are undone
+        "battery_empty_v": number(0, 60),  # below it sleeps instead of starting; 0: never
+    }
+
+
+PINS = {"led": "pin", "battery": "adc"}
 _REQUIRED = ("site", "device", "model", "wifi", "broker")
 _DEFAULTS = {
     "ntp": ["ntp.aliyun.com", "pool.ntp.org"],
@@ -166,20 +206,20 @@ def checked(document, app=None) -> dict:
         Misconfigured: with every problem found.
     """
     model = document.get("model") if isinstance(document, dict) else None
-    wires = dict(_PINS)
-    wires.update(getattr(app, "PINS", {}))
-    checks = dict(_CHECKS)
-    checks["pins"] = table({name: _WIRES[kind] for name, kind in wires.items()})
+    named = dict(PINS)
+    named.update(getattr(app, "PINS", {}))
+    kinds, checks = wires(), device()
+    checks["pins"] = table({name: kinds[kind] for name, kind in named.items()})
     if app is not None and isinstance(model, str):
         checks[model] = table(app.CHECKS)
-    problems = table(checks, _REQUIRED)(document, "")
-    if problems:
-        raise Misconfigured(problems)
+    found = problems(table(checks, _REQUIRED), document, "")
+    if found:
+        raise Misconfigured(found)
     settings = merged(_DEFAULTS, document)
-    broker = merged(_BROKER_DEFAULTS, settings["broker"])
-    broker.setdefault("port", 8883 if broker["tls"] else 1883)
-    broker.setdefault("user", "%s/%s" % (settings["site"], settings["device"]))
-    settings["broker"] = broker
+    where = merged(_BROKER_DEFAULTS, settings["broker"])
+    where.setdefault("port", 8883 if where["tls"] else 1883)
+    where.setdefault("user", "%s/%s" % (settings["site"], settings["device"]))
+    settings["broker"] = where
     if app is not None:
         settings[model] = merged(app.DEFAULTS, settings.get(model, {}))
     return settings

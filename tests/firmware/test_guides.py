@@ -48,6 +48,6 @@ def test_every_wire_of_an_app_is_in_its_guide(model: str) -> None:
 
 def test_every_setting_of_every_device_is_explained() -> None:
     text = (GUIDES / "runtime.md").read_text(encoding="utf-8")
-    known = [name for name in settings._CHECKS if name not in ("broker",)]
-    known += [f"broker.{name}" for name in settings._BROKER] + [f"pins.{name}" for name in settings._PINS]
+    known = [name for name in settings.device() if name != "broker"]
+    known += [f"broker.{name}" for name in settings.broker()] + [f"pins.{name}" for name in settings.PINS]
     assert [name for name in known if f"`{name}`" not in text] == []
