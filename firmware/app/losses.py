@@ -77,6 +77,10 @@ class Losses:
         if entry is self._growing:
             self._growing = None
 
+    def own(self, boot: int, first: int, last: int) -> int:
+        """How many of these seqs are declarations."""
+        return len([1 for entry in self.entries if entry[BOOT] == boot and first <= entry[SEQ] <= last])
+
     def named(self, boot: int) -> list:
         """The (first, last) of `boot` that are declared."""
         return [(entry[FIRST], entry[LAST]) for entry in self.entries if entry[LOST_BOOT] == boot]

@@ -101,9 +101,10 @@ class Outbox:
         if boot == self.boot:
             # A number that is not used yet cannot be on anybody's disk.
             upto = min(upto, self._stage.next - 1)
+            named = {seq for seq in named if seq < self._stage.next}
             # Before anything is let go, or a power cut in between would declare it lost.
             self._book.settled(upto)
-            self._book.receipted([seq for seq in named if upto < seq < self._stage.next])
+            self._book.receipted([seq for seq in named if seq > upto])
         freed = self._free_on_flash(boot, upto, named, rejected)
         if boot == self.boot:
             freed += self._free_staged(upto, named, rejected)
@@ -156,6 +157,7 @@ class Outbox:
         if first > last:
             return
         known = self._shelf.held(boot, first, last) + self._shelf.losses.named(boot) + [(seq, seq) for seq in self._book.named]
+        known += [(entry[losses.SEQ], entry[losses.SEQ]) for entry in self._shelf.losses.entries if entry[losses.BOOT] == boot]
         if past.boot == boot:
             known += [(staged[1], staged[1]) for staged in past.records()]
         for a, b in between(first, last, known):

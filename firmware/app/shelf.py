@@ -10,6 +10,7 @@ EVENT, LOSS, DATA = 0, 1, 2
 _NO_SPACE = 28
 # So many single events are gathered into one file: a folder of hundreds would be slow.
 _LOOSE = 16
+_LOOSE_BLOCKS = 4
 
 
 class Shelf:
@@ -98,7 +99,7 @@ class Shelf:
                 both = (before[FIRST], last, before[COUNT] + count) if before else (first, last, count)
                 if self._write(lane, boot, both[0], both[1], both[2], data, packed):
                     if before:
-                        self._recount(before)
+                        self._recount([before])
                     return True
                 if self._flash.now:
                     return False
@@ -107,22 +108,26 @@ class Shelf:
         return True
 
     def gather(self) -> None:
-        """Single events into one file, when there are many."""
-        loose = [e for e in self.segments.of(EVENT) if e[BOOT] == self.stage.boot and e[COUNT] == 1]
-        if len(loose) < _LOOSE:
+        """Single events into one file, when they are many or take many blocks."""
+        events = [entry for entry in self.segments.of(EVENT) if entry[BOOT] == self.stage.boot]
+        loose = [entry for entry in events if entry[COUNT] == 1]
+        if len(loose) < _LOOSE and sum([cost(entry[SIZE]) for entry in loose]) < _LOOSE_BLOCKS * BLOCK:
             return
+        entries = []
         parts = []
         size = 4
         # The newest, without a gap: what lies within a wider file is taken for part of it.
-        for entry in reversed(loose):
+        for entry in reversed(events):
             data = self.read(entry) if size + entry[SIZE] <= BLOCK else None
             if data is None:
                 break
             size += len(data)
+            entries.insert(0, entry)
             parts.insert(0, data)
-        if len(parts) > _LOOSE // 2:
-            loose = loose[-len(parts) :]
-            self._write(EVENT, self.stage.boot, loose[0][FIRST], loose[-1][LAST], len(loose), *parts)
+        if len(entries) >= _LOOSE_BLOCKS:
+            count = sum([entry[COUNT] for entry in entries])
+            if self._write(EVENT, self.stage.boot, entries[0][FIRST], entries[-1][LAST], count, *parts):
+                self._recount(entries)
 
     def _fits(self, more: int) -> bool:
         return self.segments.used + more <= self._capacity
@@ -138,9 +143,9 @@ class Shelf:
         self._number += 1
         return True
 
-    def _recount(self, old) -> None:
-        """What was receipted of a file is so in the wider one that took its place."""
-        if self._partly.pop(old[NUMBER], None):
+    def _recount(self, replaced) -> None:
+        """What was receipted of some files is so in the wider one that took their place, the newest."""
+        if [old for old in replaced if self._partly.pop(old[NUMBER], None)]:
             entry = self.segments.entries[-1]
             self.some_left(entry, [seq for seq in self.seqs(entry) if not self._receipts.has(entry[BOOT], seq)])
 
@@ -170,8 +175,12 @@ class Shelf:
         return True
 
     def held(self, boot: int, first: int, last: int, but=None) -> list:
-        """Ranges of what is held of first..last of a boot, in whatever lane; `but`: an entry that does not count."""
-        found = [(e[losses.SEQ], e[losses.SEQ]) for e in self.losses.entries if e[losses.BOOT] == boot]
+        """Ranges of the records that are held of first..last of a boot; `but`: an entry that does not count.
+
+        Declarations are not among them, and a new one may name an older one, which goes out first and is there by then.
+        Else each would cut a range in two, and they would double whenever the readings around them are dropped.
+        """
+        found = []
         for entry in list(self.segments.entries):
             if entry[BOOT] == boot and entry is not but and entry[FIRST] <= last and first <= entry[LAST]:
                 if entry[LANE] == EVENT:
@@ -211,10 +220,10 @@ class Shelf:
         return True
 
     def _declare_ranges(self, entry, ranges, left: int) -> bool:
-        total = sum([last - first + 1 for first, last in ranges])
+        sizes = [last - first + 1 - self.losses.own(entry[BOOT], first, last) for first, last in ranges]
         try:
             for number, (first, last) in enumerate(ranges):
-                how_many = last - first + 1 if total == left else left if len(ranges) == 1 else 0
+                how_many = sizes[number] if sum(sizes) == left else left if len(ranges) == 1 else 0
                 self._declare(entry[BOOT], first, last, how_many, entry if number == len(ranges) - 1 else None)
         except OSError as error:
             self._flash.set(str(error))
