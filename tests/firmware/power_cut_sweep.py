@@ -89,7 +89,7 @@ class Board:
 
 def day():
     """What happens, step by step: (name, arguments)."""
-    steps = []
+    steps = [("begin",)]
     number = 0
 
     def put(count, event_every=9):
@@ -146,7 +146,7 @@ def live(cuts, keep_rtc, blocks, capacity):
     cuts = list(cuts)
     board.cuts = 0
     supply = Supply(cuts.pop(0) if cuts else 0)
-    for what in [("begin",), *STEPS]:
+    for what in STEPS:
         try:
             if board.outbox is None:
                 board.memory = RtcMemory()
