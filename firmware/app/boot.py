@@ -11,6 +11,8 @@ import slots
 
 FAILED = "boots_failed"  # NVS: starts since the last good one; app.safe_mode sets it to 0 when a boot is good
 SAFE = "safe_rounds"  # NVS: how often safe mode was entered since
+PLUGGED = "plugged"  # NVS: times in a row that the power came back within a minute
+_PLUGGED_TIMES = 4
 LIMIT = 10
 AGAIN = 7  # after a round of safe mode: three more chances for the app
 _PAUSE_S = 3  # before a reset after an error: for a person with Ctrl-C, and against a loop at full speed
@@ -24,7 +26,9 @@ def run(root: str = "") -> None:
     nvs = esp32.NVS("kanhu")
     woke = machine.reset_cause() == machine.DEEPSLEEP_RESET
     try:
-        _hand_over(root, start(root, nvs, woke, _partition(esp32)))
+        safe = start(root, nvs, woke, _partition(esp32))
+        asked = is_asked(nvs, machine.reset_cause() == machine.PWRON_RESET)
+        _hand_over(root, safe, asked)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -33,12 +37,24 @@ def run(root: str = "") -> None:
     machine.reset()
 
 
-def _hand_over(root: str, safe: bool) -> None:
+def is_asked(nvs, plugged: bool) -> bool:
+    """Whether a person asks for the set-up page: power on four times, each for less than a minute.
+
+    Args:
+        plugged: the power came back; a crash or a watchdog is no person.
+    """
+    count = slots.number(nvs, PLUGGED) + 1 if plugged else 0
+    asked = count >= _PLUGGED_TIMES
+    slots.store(nvs, PLUGGED, 0 if asked else count)
+    return asked
+
+
+def _hand_over(root: str, safe: bool, asked: bool) -> None:
     if safe:
         from app import safe_mode
 
         safe_mode.run(root)
-    elif not slots.exists(root + "/settings.json") or slots.exists(root + "/enrol.json"):
+    elif asked or not slots.exists(root + "/settings.json") or slots.exists(root + "/enrol.json"):
         from app import set_up  # a device nobody has set up, or whose enrolment the power cut short
 
         set_up.run(root)

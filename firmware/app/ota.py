@@ -31,23 +31,25 @@ class Updater:
         tls: function -> TLS context for https; None: only http.
         root: folder of the file system, "" on a device.
         partitions: `esp32.Partition`, or None where there are none.
-        told: called when `outcome` has changed.
+    Attributes:
+        told: called without arguments when `outcome` has changed.
+        busy: a try goes on.
     """
 
-    def __init__(self, model: str, nvs, reset, tls=None, root: str = "", partitions=None, told=None, keys=None) -> None:
+    def __init__(self, model: str, nvs, reset, tls=None, root: str = "", partitions=None, keys=None) -> None:
         self._model = model
         self._nvs = nvs
         self._reset = reset
         self._tls = tls
         self._root = root
         self._partitions = partitions
-        self._told = told
+        self.told = lambda: None
         self._keys = release.KEYS if keys is None else keys
         self._slots = slots.Slots(root, nvs, self._running_label())
         self._wanted = asyncio.Event()
         self._began = time.ticks_ms()
         self._receipted = False
-        self.busy = False  # a try goes on
+        self.busy = False
         self._look_at_image()
 
     @property
@@ -254,8 +256,7 @@ class Updater:
         if text != self.outcome:
             log("info", "update: " + text)
             slots.note(self._nvs, "update", text)
-            if self._told is not None:
-                self._told()
+            self.told()
 
 
 def _sha256(content: bytes) -> bytes:

@@ -23,6 +23,7 @@ def good(root: str, nvs) -> None:
     """This boot is good: it lived a minute, or a sleeper's whole cycle. Writes only what has changed."""
     slots.store(nvs, FAILED, 0)
     slots.store(nvs, "safe_rounds", 0)
+    slots.store(nvs, "plugged", 0)
     rescue.keep(root, nvs)
 
 
@@ -127,7 +128,10 @@ class Round:
         while True:
             try:
                 if await self._join():
-                    await self._set_clock()
+                    if self.settings["broker"]["tls"]:
+                        from app.rough_clock import set_roughly
+
+                        await set_roughly(self.settings["ntp"])
                     await self._session()
             except Exception as error:
                 log("warning", "safe mode: %s: %s" % (type(error).__name__, error))
@@ -146,19 +150,6 @@ class Round:
                     break
                 await asyncio.sleep_ms(250)
         return wlan.isconnected()
-
-    async def _set_clock(self) -> None:
-        """Certificates have dates; a clock that was never set begins in 2000."""
-        from app import ntp, system_clock
-
-        if system_clock.now_ms() < release.BUILT_S * 1000:
-            system_clock.set_ms(release.BUILT_S * 1000)
-        for host in self.settings["ntp"]:
-            try:
-                system_clock.set_ms((await ntp.query(host, 3000))[0])
-                return
-            except (OSError, asyncio.TimeoutError):
-                continue
 
     async def _session(self) -> None:
         from app.mqtt import Client
