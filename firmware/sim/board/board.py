@@ -300,9 +300,13 @@ class Board:
         return Process(arguments, environment, self._heard, died)
 
     def _heard(self, text: str) -> None:
-        self.lines.append(Printed(self.time.now(), text))
+        at_ms = self.time.now()
+        if text.startswith("\x01"):
+            ticks, _, text = text[1:].partition("\x02")
+            at_ms = int(ticks) - self.time.ticks_at_zero
+        self.lines.append(Printed(at_ms, text))
         if not self._log_file.closed:
-            self._log_file.write(f"{self.time.now() / 1000:.3f} {text}\n")
+            self._log_file.write(f"{at_ms / 1000:.3f} {text}\n")
 
     def _forget(self, asleep: bool) -> None:
         """The end of a life: what the chip keeps in RAM is gone."""

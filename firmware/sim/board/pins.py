@@ -51,6 +51,10 @@ class Pins:
     def level(self, number: int) -> int:
         return self._pin(number).level()
 
+    def irq_set(self, number: int) -> bool:
+        """Whether the firmware wants to hear of its edges."""
+        return bool(self._pin(number).trigger)
+
     def drive(self, number: int, level: int | None) -> None:
         """Put a level on it from the outside; None lets it float."""
         pin = self._pin(number)

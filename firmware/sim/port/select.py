@@ -13,14 +13,23 @@ class poll:
         self._poll.register(_wire.bell, _u.POLLIN)
         self._greetings = {}  # id of a TLS stream -> how often it had something to read or write
         self._owners = {}  # id of a stream -> the object it was registered for
+        self._flags = {}  # id -> (object, mask); with one of these inside, uselect takes a real ms for each look
 
     def register(self, thing, mask=5):
+        if hasattr(thing, "ioctl"):
+            self._flags[id(thing)] = (thing, mask)
+            return None
         return self._poll.register(self._stream(thing), mask)
 
     def modify(self, thing, mask):
+        if id(thing) in self._flags:
+            self._flags[id(thing)] = (thing, mask)
+            return
         self._poll.modify(self._stream(thing), mask)
 
     def unregister(self, thing):
+        if self._flags.pop(id(thing), None):
+            return
         stream = self._stream(thing)
         self._owners.pop(id(stream), None)
         if len(self._greetings) > 16:
@@ -31,13 +40,21 @@ class poll:
         return self.ipoll(timeout, flags)
 
     def ipoll(self, timeout=-1, flags=0):
-        """List of (object, events); may be empty before `timeout` ms are over when an interrupt was run."""
+        """List of (object, events); may be empty before `timeout` ms (not for ever) are over when an interrupt was run."""
         end = _wire.now() + timeout if timeout > 0 else timeout
         wait = 0
         while True:
+            ready = [(thing, mask) for thing, mask in self._flags.values() if thing.ioctl(3, mask)]
+            if ready:
+                return ready
             ready = self._poll.poll(wait)
             if ready:
-                return self._sort(ready)
+                ready = self._sort(ready)
+                # asyncio takes it for granted that waiting for ever ends with something to do.
+                if ready or timeout >= 0:
+                    return ready
+                wait = 0
+                continue
             if timeout == 0:
                 return ready
             left = -1

@@ -44,9 +44,9 @@ def call(text):
     global _horizon
     _horizon = 0  # what was asked may make something happen sooner: an answer on a serial port
     _ask.write("%d %s\n" % (off, text))
-    answer = _ask.recv(8192)  # in one piece nearly always; readline would take it byte by byte
+    answer = _ask.recv(256)  # in one piece nearly always; readline would take it byte by byte
     while answer[-1:] != b"\n":
-        more = _ask.recv(8192)
+        more = _ask.recv(256)
         if not more:
             gone()
         answer += more
