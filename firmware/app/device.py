@@ -43,7 +43,7 @@ class Device:
         self.repeatable = set()  # names of commands that may be done twice: no flash is worn for their ids
         self.busy = []  # functions: True while a reset would cut something short
         self.good = lambda: None  # this boot has proved itself; filled in by `main`
-        self.uploaded = lambda done: None  # a sleeper tells whether its upload reached the gateway; filled in by `main`
+        self.uploaded = lambda: None  # a sleeper calls it after each try to upload; filled in by `main`
         self.on_reset = []  # functions called with the reason right before a wanted reset
         self._machine = machine
         self._waiting = {}  # seq of an event of this boot -> callback

@@ -1,6 +1,7 @@
 """Puts the device together from its settings and runs it; `boot` calls `run`, and whatever comes out of it is a reset."""
 
 import asyncio
+import gc
 
 from app import files, release, rtc_memory, safe_mode, settings, slots
 from app.clock import Clock
@@ -16,6 +17,7 @@ SETTINGS = "/settings.json"
 _GOOD_AFTER_S = 60
 _CALM_AFTER_S = 3600  # without giving up for so long, the supervisor's patience begins anew
 _EMPTY_SLEEP_MS = 3_600_000
+_LOADING, _RUNNING = 2048, 16384  # bytes
 _IDENTIFY = (100, 100) * 50
 
 
@@ -50,8 +52,18 @@ def run(root: str = "", hw=None) -> None:
 
 
 async def _live(root: str, hw) -> None:
+    # What is loaded stays for ever. What loading leaves behind is taken away often meanwhile, or the heap ends up in pieces of
+    # which none is large enough for a message.
+    _collect_every(_LOADING)
     runtime = Runtime(root, hw)
+    _collect_every(_RUNNING)
     await runtime.supervisor.run()
+
+
+def _collect_every(count: int) -> None:
+    gc.collect()
+    if hasattr(gc, "mem_free"):  # with another meaning of the threshold elsewhere
+        gc.threshold(count)
 
 
 def app_of(document):
@@ -166,6 +178,8 @@ class Runtime:
             self.configuration.offered,
             commands.take,
             self._receipted,
+            give_up=self._give_up,
+            patience=slots.number(self.nvs, "giveups"),
         )
         return link
 
@@ -174,11 +188,13 @@ class Runtime:
         device, settings_ = self.device, self.configuration
         settings_.apply = device.reset_soon
         settings_.told = self.link.announce
+        self.link.on_online = settings_.connected
         device.commands["reboot"] = lambda command: device.reset_soon("command")
         device.commands["update"] = self.updater.command
         device.commands["identify"] = self._identify
         device.busy.append(lambda: self.updater.busy)
         device.uploaded = self._uploaded
+        self.updater.told = self.link.announce
         device.health = Health(device, self._cause(), self._firmware(), self.battery, self.wifi.rssi, device.outbox.continued)
 
     # --- what it says of itself ---
@@ -243,9 +259,7 @@ class Runtime:
         while True:
             beat()
             lived_s = (self.device.clock.uptime_ms() - began_ms) // 1000
-            if self.link.online:
-                self.configuration.connected()
-            elif self.configuration.on_trial and lived_s > self.settings["config_trial_s"]:
+            if self.configuration.on_trial and lived_s > self.settings["config_trial_s"]:
                 self.configuration.undo("not connected within %d s" % self.settings["config_trial_s"])
             if not good and lived_s >= _GOOD_AFTER_S:
                 good = True
@@ -255,11 +269,9 @@ class Runtime:
                 slots.store(self.nvs, "giveups", 0)
             await asyncio.sleep(5)
 
-    def _uploaded(self, done: bool) -> None:
-        """A sleeper's try to reach the gateway."""
-        if done:
-            self.configuration.connected()
-        else:
+    def _uploaded(self) -> None:
+        """A sleeper has tried to reach the gateway; if it did, `on_online` was called."""
+        if not self.link.counters["connects"]:
             self.configuration.missed()
 
     def _tls(self):
