@@ -85,7 +85,7 @@ class Client:
         self._lock = asyncio.Lock()
         self._writing = False
         self._room = asyncio.Event()
-        self._session: tuple = ()  # what CONNACK said: (session present, return code)
+        self._present = False  # what CONNACK said of the session
         self._answered = asyncio.Event()
         self._in_flight = {}  # pid -> (ticks, token)
         self._waiting = {}  # pid -> [Event, return codes] of SUBSCRIBE
@@ -118,12 +118,9 @@ class Client:
         except asyncio.CancelledError:
             self._fail("cancelled")
             raise
-        if not self._session:
+        if self.dead:
             raise Failed(self.dead)
-        present, code = self._session
-        if code:
-            raise self._fail("refused: " + packets.REFUSED.get(code, "code %d" % code))
-        return present
+        return self._present
 
     async def publish(self, topic: str, payload: bytes, qos: int = 1, retain: bool = False) -> None:
         """Publish; with QoS 1 return after PUBACK.
@@ -256,10 +253,12 @@ class Client:
             await self._skip(kind, first & 15, size)
             return
         body = await self._exactly(size) if size else b""
-        if not self._session:
+        if not self._answered.is_set():
             if kind != packets.CONNACK:
                 raise ValueError("packet type %d before CONNACK" % kind)
-            self._session = bool(body[0] & 1), body[1]
+            self._present, code = bool(body[0] & 1), body[1]
+            if code:  # at once, before the closing by the broker becomes the reason
+                self._fail("refused: " + packets.REFUSED.get(code, "code %d" % code))
             self._answered.set()
         elif kind == packets.PUBLISH:
             await self._incoming(first & 15, body)
