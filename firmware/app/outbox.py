@@ -234,10 +234,8 @@ class Outbox:
     def _waiting(self, lane: int, skip):
         """(boot, seq, stamp, body) of a lane, in order; one file is in memory at a time."""
         shelf = self._shelf
-        others = {(entry[losses.BOOT], entry[losses.SEQ]) for entry in shelf.losses.entries}
-        others |= {(entry[BOOT], entry[FIRST]) for entry in shelf.segments.of(EVENT)}
         for entry in shelf.segments.of(lane):
-            if lane == DATA and self._on_its_way(entry, skip, others):
+            if self._on_its_way(entry, skip):
                 continue
             for _, seq, stamp, body in record.unpack(shelf.read(entry) or b""):
                 yield entry[BOOT], seq, stamp, body
@@ -245,16 +243,22 @@ class Outbox:
             if staged[0] == lane:
                 yield self.boot, staged[1], staged[2], staged[3]
 
-    def _on_its_way(self, entry, skip, others) -> bool:
-        """Whether a file need not be read, since all that is left of it is in `skip`."""
+    def _on_its_way(self, entry, skip) -> bool:
+        """Whether a file need not be read, since all that is left of it is in `skip`; False when only reading it would tell."""
+        boot = entry[BOOT]
         left, lowest = self._shelf.left(entry)
-        for event in self._shelf.segments.of(EVENT):
-            if event[COUNT] > 1 and event[BOOT] == entry[BOOT] and event[FIRST] <= entry[LAST] and lowest <= event[LAST]:
-                return False  # which of `skip` are events only the file would say
-        for boot, seq in skip:
-            if boot == entry[BOOT] and lowest <= seq <= entry[LAST] and (boot, seq) not in others:
-                left -= 1
-        return left <= 0
+        mine = {seq for of, seq in skip if of == boot and lowest <= seq <= entry[LAST]}
+        if len(mine) < left:
+            return False
+        if entry[LANE] == DATA:
+            # Numbers are counted over all lanes, so some of these are not in this file.
+            mine -= {loss[losses.SEQ] for loss in self._shelf.losses.entries if loss[losses.BOOT] == boot}
+            for event in self._shelf.segments.of(EVENT):
+                if event[BOOT] == boot and event[COUNT] == 1:
+                    mine.discard(event[FIRST])
+                elif event[BOOT] == boot and event[FIRST] <= entry[LAST] and lowest <= event[LAST]:
+                    return False
+        return len(mine) >= left
 
     def _waiting_losses(self):
         for entry in self._shelf.losses.sending():

@@ -8,9 +8,6 @@ class PowerCut(Exception):
     """Nothing works any more until the board starts anew. No OSError: no program can catch it and go on."""
 
 
-_CUT = PowerCut()
-
-
 class Supply:
     """Counts the operations of everything it feeds, and fails in the middle of one.
 
@@ -26,18 +23,18 @@ class Supply:
     def last(self) -> bool:
         """Begin an operation. True: it is the one to be torn; the caller tears it and then calls `cut`."""
         if self.off:
-            raise _CUT
+            raise PowerCut
         self.operations += 1
         return self.operations == self.cut_at
 
     def cut(self) -> None:
         self.off = True
-        raise _CUT
+        raise PowerCut
 
     def check(self) -> None:
         """Something that leaves no trace, like a read."""
         if self.off:
-            raise _CUT
+            raise PowerCut
 
 
 class RtcMemory:

@@ -270,6 +270,16 @@ def test_a_reset_is_a_new_boot_and_carries_what_was_staged():
     assert board.declared() == [(18, 1, 1, 1)]
 
 
+def test_what_is_on_flash_already_is_not_carried_there_again():
+    board = Board()
+    board.read(3)
+    before = board.rtc.content
+    board.box.flush()
+    board.rtc.content = before  # a reset between the file and the clearing of the stage
+    assert board.reset().depth() == (0, 0, 3)
+    assert seqs(board.waiting(), DATA) == [1, 2, 3]
+
+
 def test_a_power_cut_declares_exactly_what_was_staged():
     board = Board()
     board.read(4)  # 1-4
