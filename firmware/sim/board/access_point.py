@@ -52,7 +52,7 @@ class Network:
     _names: dict[str, str] = field(default_factory=dict)
 
     def cut(self) -> None:
-        """Every connection is reset and new ones are refused, until `mend()`: the line behind the access point is down."""
+        """Every connection is reset, new ones as soon as they are made (and counted), until `mend()`."""
         self._set("cut")
 
     def stall(self) -> None:

@@ -1,6 +1,7 @@
 """One simulated ESP32: a MicroPython process, its pins and buses, its flash and memories, its radio and its clock."""
 
 import json
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ from firmware.sim.board.virtual_time import Event, VirtualTime
 Mode = Literal["real", "virtual"]
 WEEK_MS: Final = 7 * 86_400_000
 _START_S: Final = 10.0
+_STAMP: Final = re.compile("\x01([0-9]+)\x02")  # run.py puts it before what is printed
 
 
 @dataclass(frozen=True)
@@ -301,9 +303,9 @@ class Board:
 
     def _heard(self, text: str) -> None:
         at_ms = self.time.now()
-        if text.startswith("\x01"):
-            ticks, _, text = text[1:].partition("\x02")
-            at_ms = int(ticks) - self.time.ticks_at_zero
+        if stamp := _STAMP.search(text):
+            at_ms = int(stamp[1]) - self.time.ticks_at_zero
+            text = _STAMP.sub("", text)
         self.lines.append(Printed(at_ms, text))
         if not self._log_file.closed:
             self._log_file.write(f"{at_ms / 1000:.3f} {text}\n")

@@ -125,10 +125,10 @@ class Proxy:
             device, _ = self._listener.accept()
         except OSError:
             return
+        self._connected()
         if self._state == "cut":
             _reset(device)
             return
-        self._connected()
         try:
             upstream = socket.create_connection(self.target, timeout=2)
         except OSError:

@@ -24,7 +24,7 @@ class NVS:
         return len(data)
 
     def set_blob(self, key, value):
-        wire.call(self._name + "set b %s %s" % (key, bytes(value).hex()))
+        wire.call(self._name + "set b %s %s" % (key, wire.hexed(value)))
 
     def erase_key(self, key):
         wire.call(self._name + "erase " + key)

@@ -149,4 +149,4 @@ def time_pulse_us(pin, level, timeout_us=1000000):
 
 
 def bitstream(pin, encoding, timing, data):
-    wire.call("light %d %s" % (pin.id, bytes(data).hex()))
+    wire.call("light %d %s" % (pin.id, wire.hexed(data)))

@@ -22,7 +22,7 @@ class I2C:
         buf[:] = self.readfrom(addr, len(buf))
 
     def writeto(self, addr, buf, stop=True):
-        self._call("write %x %s" % (addr, bytes(buf).hex()))
+        self._call("write %x %s" % (addr, wire.hexed(buf)))
         return len(buf)
 
     def writevto(self, addr, vector, stop=True):

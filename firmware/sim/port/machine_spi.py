@@ -14,16 +14,16 @@ class SPI:
         pass
 
     def write(self, buf):
-        wire.call(self._bus + bytes(buf).hex())
+        wire.call(self._bus + wire.hexed(buf))
 
     def read(self, nbytes, write=0):
-        return bytes.fromhex(wire.call(self._bus + bytes([write] * nbytes).hex()))
+        return bytes.fromhex(wire.call(self._bus + wire.hexed(bytes([write] * nbytes))))
 
     def readinto(self, buf, write=0):
         buf[:] = self.read(len(buf), write)
 
     def write_readinto(self, out, into):
-        into[:] = bytes.fromhex(wire.call(self._bus + bytes(out).hex()))
+        into[:] = bytes.fromhex(wire.call(self._bus + wire.hexed(out)))
 
     def deinit(self):
         pass

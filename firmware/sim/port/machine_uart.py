@@ -77,7 +77,7 @@ class UART:
         if self.pty:
             wire.wrote()
             return self.stream.write(buf)
-        wire.call("uart %d write %s" % (self._id, bytes(buf).hex()))
+        wire.call("uart %d write %s" % (self._id, wire.hexed(buf)))
         return len(buf)
 
     def flush(self):

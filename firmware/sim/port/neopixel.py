@@ -24,4 +24,4 @@ class NeoPixel:
             self[i] = colour
 
     def write(self):
-        wire.call("light %d %s" % (self.pin.id, self.buf.hex()))
+        wire.call("light %d %s" % (self.pin.id, wire.hexed(self.buf)))

@@ -38,7 +38,7 @@ class OneWire:
         wire.call(self._bus + "write %02x" % value)
 
     def write(self, buf):
-        wire.call(self._bus + "write " + bytes(buf).hex())
+        wire.call(self._bus + "write " + wire.hexed(buf))
 
     def select_rom(self, rom):
         self.reset()

@@ -55,6 +55,11 @@ def call(text):
     return str(answer[1:-1], "ascii")
 
 
+def hexed(data):
+    """Hex digits; MicroPython's own `hex()` of nothing is bytes, and would be sent as `b''`."""
+    return bytes(data).hex() if data else ""
+
+
 def tell(text):
     """Say something that has no answer."""
     _ask.write("%d %s\n" % (off, text))
