@@ -74,12 +74,12 @@ def _plain(text: bytes) -> str:
     return first.decode()
 
 
-def read(fields: dict, template: dict, model: str, has_ca: bool, app=None, known=None) -> tuple:
+def read(fields: dict, template: dict, model: str, ca: str, app=None, known=None) -> tuple:
     """What was typed as settings: (document, code, problems); the document counts only without problems.
 
     Args:
         template: settings this device has from its maker: pins, NTP, maybe the broker.
-        has_ca: an authority's certificate lies on the device.
+        ca: where the authority's certificate lies on the device, "" if there is none.
         known: the settings it has already: without a code it stays who it is.
     """
     problems = []
@@ -108,7 +108,7 @@ def read(fields: dict, template: dict, model: str, has_ca: bool, app=None, known
     port, tls = fields.get("port", ""), bool(fields.get("tls"))
     if port and not (port.isdigit() and 1 <= int(port) <= 65535):
         problems.append(_TEXTS["port"])
-    if tls and not has_ca:
+    if tls and not ca:
         problems.append(_TEXTS["tls"])
     if problems:
         return {}, "", problems
@@ -116,7 +116,7 @@ def read(fields: dict, template: dict, model: str, has_ca: bool, app=None, known
     if port:
         broker["port"] = int(port)
     if tls:
-        broker["ca"] = "/ca.pem"
+        broker["ca"] = ca
     if password:
         broker["password"] = password
     typed = {"site": site, "device": device, "model": model, "wifi": [{"ssid": ssid, "password": key}], "broker": broker}

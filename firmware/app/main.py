@@ -8,6 +8,7 @@ from app.clock import Clock
 from app.commands import Commands
 from app.configuration import Configuration
 from app.device import Device
+from app.hardware import Hardware
 from app.health import Health
 from app.log import log
 from app.outbox import Outbox
@@ -19,17 +20,6 @@ _CALM_AFTER_S = 3600  # without giving up for so long, the supervisor's patience
 _EMPTY_SLEEP_MS = 3_600_000
 _LOADING, _RUNNING = 2048, 16384  # bytes
 _IDENTIFY = (100, 100) * 50
-
-
-class Hardware:
-    """The modules of MicroPython in which a device differs from a test."""
-
-    def __init__(self) -> None:
-        import esp32
-        import machine
-        import network
-
-        self.machine, self.esp32, self.network = machine, esp32, network
 
 
 def run(root: str = "", hw=None) -> None:

@@ -30,7 +30,7 @@ def good(root: str, nvs) -> None:
 def run(root: str = "", hw=None) -> None:
     """A round of safe mode; `boot` resets afterwards."""
     if hw is None:
-        from app.main import Hardware
+        from app.hardware import Hardware
 
         hw = Hardware()
     try:

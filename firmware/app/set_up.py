@@ -19,7 +19,7 @@ _LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 def run(root: str = "", hw=None) -> None:
     """Until the device is set up or nobody came; `boot` resets afterwards."""
     if hw is None:
-        from app.main import Hardware
+        from app.hardware import Hardware
 
         hw = Hardware()
     asyncio.run(SetUp(root, hw).live())
@@ -127,12 +127,12 @@ class SetUp:
 
     def _begin_with(self) -> dict:
         broker = (self._known() or self._template()).get("broker", {})
-        has_ca = self._has_ca()
-        port = broker.get("port", 8883 if has_ca else 1883)
-        return {"host": broker.get("host", ""), "port": port, "tls": broker.get("tls", has_ca)}
+        tls = broker.get("tls", bool(self._ca()))
+        return {"host": broker.get("host", ""), "port": broker.get("port", 8883 if tls else 1883), "tls": tls}
 
-    def _has_ca(self) -> bool:
-        return files.exists(self._root + "/ca.pem")
+    def _ca(self) -> str:
+        path = self._root + "/ca.pem"
+        return path if files.exists(path) else ""
 
     def _take(self, fields: dict) -> list:
         model = release.MODEL or self._template().get("model", _MODELS[0])
@@ -140,7 +140,7 @@ class SetUp:
             app = getattr(__import__("app." + model), model)
         except ImportError:
             app = None
-        document, code, problems = form.read(fields, self._template(), model, self._has_ca(), app, self._known())
+        document, code, problems = form.read(fields, self._template(), model, self._ca(), app, self._known())
         if problems:
             return problems
         if code:

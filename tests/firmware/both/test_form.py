@@ -8,12 +8,12 @@ CODE += enrol_code.check(CODE)
 GOOD = {"ssid": "home", "wifi_password": "12345678", "code": "yunhe/home-7/" + CODE, "host": "gateway.lan", "port": "1883"}
 
 
-def problems(has_ca=False, template=None, known=None, **typed):
-    return form.read(dict(GOOD, **typed), template or {}, "elder_home", has_ca, None, known)[2]
+def problems(ca="", template=None, known=None, **typed):
+    return form.read(dict(GOOD, **typed), template or {}, "elder_home", ca, None, known)[2]
 
 
 def test_good_input_becomes_settings_and_a_code():
-    document, code, wrong = form.read(GOOD, {"pins": {"led": 2}}, "elder_home", False)
+    document, code, wrong = form.read(GOOD, {"pins": {"led": 2}}, "elder_home", "")
     assert wrong == [] and code == CODE
     assert document["wifi"] == [{"ssid": "home", "password": "12345678"}]
     assert document["broker"] == {"host": "gateway.lan", "port": 1883, "tls": False}
@@ -44,18 +44,18 @@ def test_a_name_that_cannot_be_one_is_found_by_the_settings_own_check():
 
 
 def test_tls_needs_the_authority_on_the_device():
-    document, _, wrong = form.read(dict(GOOD, tls="1"), {}, "elder_home", True)
+    document, _, wrong = form.read(dict(GOOD, tls="1"), {}, "elder_home", "/ca.pem")
     assert not wrong and document["broker"]["ca"] == "/ca.pem"
 
 
 def test_a_password_from_the_registry_does_instead_of_a_code():
-    document, code, wrong = form.read(dict(GOOD, code="yunhe/home-7", password="pw"), {}, "elder_home", False)
+    document, code, wrong = form.read(dict(GOOD, code="yunhe/home-7", password="pw"), {}, "elder_home", "")
     assert not wrong and not code and document["broker"]["password"] == "pw"
 
 
 def test_a_device_that_only_moves_to_another_network_stays_who_it_is():
-    known, _, _ = form.read(dict(GOOD, code="yunhe/home-7", password="pw"), {"pins": {"led": 2}}, "elder_home", False)
-    document, code, wrong = form.read(dict(GOOD, code="", ssid="new"), {}, "x", False, None, known)
+    known, _, _ = form.read(dict(GOOD, code="yunhe/home-7", password="pw"), {"pins": {"led": 2}}, "elder_home", "")
+    document, code, wrong = form.read(dict(GOOD, code="", ssid="new"), {}, "x", "", None, known)
     assert not wrong and not code
     assert document["wifi"][0]["ssid"] == "new" and document["broker"]["password"] == "pw"
     assert (document["device"], document["pins"]) == ("home-7", {"led": 2})
