@@ -17,7 +17,7 @@ def sweep(micropython: str, *argv: str) -> dict[str, Any]:
         env={"MICROPYPATH": f"{HERE}:{HERE.parents[1] / 'firmware'}:.frozen"},
         capture_output=True,
         text=True,
-        timeout=115,
+        timeout=280,
     )
     assert done.returncode == 0, done.stdout[-500:] + done.stderr[-3000:]
     seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -25,6 +25,7 @@ def sweep(micropython: str, *argv: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("first", "rtc", "space"),
     [("1", "lost", "small"), ("2", "kept", "small"), ("2", "lost", "none"), ("1", "kept", "none")],
