@@ -11,7 +11,7 @@ import pytest
 
 from firmware.sim.board import Board
 from tests.firmware.bench import Make, done, make, said
-from tests.firmware.conftest import ROOT
+from tests.firmware.conftest import ROOT, Run
 from tests.servers import eventually
 
 __all__ = ["make"]
@@ -185,6 +185,14 @@ def test_what_the_firmware_is_given_lies_on_its_flash(make: Make) -> None:
     assert said(board, "got") == ["from outside"]
     assert board.flash.files() == {"/a/b.txt": 12}
     assert board.flash.read("/a/b.txt") == b"from outside"
+
+
+def test_an_app_has_the_heap_of_a_plain_esp32(make: Make, upy: Run) -> None:
+    """What the simulation itself needs comes on top: not less, and not more than two per cent."""
+    measure = "import asyncio, gc; gc.collect(); gc.collect(); print('free:', gc.mem_free())"
+    plain = int(upy(measure).stdout.split()[1])
+    free = int(said(done(make(measure)), "free")[0])
+    assert plain <= free <= plain * 1.02
 
 
 def test_a_board_goes_on_where_another_stopped(tmp_path: Path, micropython: str) -> None:

@@ -83,16 +83,20 @@ wlan.disconnect()
 found = wlan.scan()
 print("scan:", found)
 connect(bssid=found[0][1])
+wlan.disconnect()
+wlan.config(channel=found[0][2])
+connect()
 """
     )
     done(board)
     assert said(board, "before") == ["False 1000 0.0.0.0"]
     assert said(board, "here") == ["True home 6 -58 192.168.4.23"]
-    (dhcp, dhcp_ms), (static, static_ms), (cached, cached_ms) = statuses(board)
-    assert dhcp == static == cached == 1010
+    (dhcp, dhcp_ms), (static, static_ms), (cached, cached_ms), (channel, channel_ms) = statuses(board)
+    assert dhcp == static == cached == channel == 1010
     assert dhcp_ms == pytest.approx(1630, abs=60)
     assert static_ms == pytest.approx(730, abs=60)
     assert cached_ms == pytest.approx(330, abs=60)
+    assert channel_ms == pytest.approx(330, abs=60)
     assert said(board, "scan")[0].startswith("[(b'home', b'\\x9c")
 
 

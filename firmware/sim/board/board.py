@@ -19,7 +19,7 @@ from firmware.sim.board.life import Life, Reset
 from firmware.sim.board.line import Line
 from firmware.sim.board.ntp_server import NtpServer
 from firmware.sim.board.pins import Pins
-from firmware.sim.board.process import FIRMWARE, PORT, Process, find_micropython
+from firmware.sim.board.process import FIRMWARE, PORT, Process, find_micropython, heap_with_shims
 from firmware.sim.board.soft_ap import SoftAp
 from firmware.sim.board.station import Station
 from firmware.sim.board.storage import Nvs, Partitions, Rtc, RtcMemory
@@ -52,6 +52,7 @@ class Board:
         settings: /settings.json of the flash; None: none is written.
         files: more files for the flash, path -> content.
         script: Python file, or source, that runs instead of `app.main.run("/flash")`.
+        heap: what the app gets, without what the simulation itself needs.
         source: folder that holds `app/`, as .py or .mpy.
         start_unix_ms: true time at board ms 0; by default a week ago in mode virtual, now in mode real.
         settle_ms, patience_ms: real time that sockets must be quiet, and an answer is waited for, before time is jumped over.
@@ -298,7 +299,7 @@ class Board:
             "MICROPYPATH": f"{PORT}:{self.source}:.frozen",
         }
         self._cut_at = 0
-        arguments = [find_micropython(), "-X", f"heapsize={self.heap}", str(PORT / "run.py")]
+        arguments = [find_micropython(), "-X", f"heapsize={heap_with_shims(self.heap)}", str(PORT / "run.py")]
         return Process(arguments, environment, self._heard, died)
 
     def _heard(self, text: str) -> None:

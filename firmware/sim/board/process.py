@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,6 +27,17 @@ def find_micropython() -> str:
     if found is None:
         raise FileNotFoundError("no micropython: run scripts/servers.sh micropython, or set MICROPYTHON")
     return found
+
+
+# What `sim/port` takes of the heap once all of it is loaded; on the chip it is part of MicroPython and takes none.
+SHIMS_HEAP: Final = 58 * 1024
+
+
+def heap_with_shims(heap: str) -> str:
+    """The heap size that leaves the app what `heap` (as MicroPython's `-X heapsize=`, with `w` in words) would on the chip."""
+    number, words, unit = re.fullmatch(r"(\d+)(w?)([kKmM]?)", heap).groups()  # type: ignore[union-attr]
+    size = int(number) * (2 if words else 1) * {"": 1, "k": 1024, "m": 1024 * 1024}[unit.lower()]
+    return str(size + SHIMS_HEAP)
 
 
 class Process:

@@ -177,7 +177,8 @@ class Station:
         elif found.password.encode() != key:
             self._next = self.time.after(_REFUSED_MS, lambda: self._failed(WRONG_PASSWORD))
         else:
-            ms = _ASSOCIATE_MS + (0 if bssid else _SEARCH_MS) + (0 if self._static else _DHCP_MS)
+            known = bssid or self.settings.get("channel") == b"%d" % found.channel
+            ms = _ASSOCIATE_MS + (0 if known else _SEARCH_MS) + (0 if self._static else _DHCP_MS)
             self._next = self.time.after(ms, lambda: self._join(found))
 
     def _join(self, found: AccessPoint) -> None:

@@ -1,6 +1,12 @@
-"""`machine` of the simulated board; what an app does not use is not loaded."""
+"""`machine` of the simulated board: pins, watchdog, resets and sleep; buses and the rest come from the files beside it."""
 
 import wire
+from machine_analog import *
+from machine_i2c import *
+from machine_rtc import *
+from machine_spi import *
+from machine_timer import *
+from machine_uart import *
 from umachine import *
 from umachine import PinBase
 
@@ -12,26 +18,6 @@ SOFT_RESET = 5
 PIN_WAKE = EXT0_WAKE = 2
 EXT1_WAKE = 3
 TIMER_WAKE = 4
-
-_LATER = {
-    "I2C": "machine_i2c",
-    "SoftI2C": "machine_i2c",
-    "UART": "machine_uart",
-    "ADC": "machine_analog",
-    "PWM": "machine_analog",
-    "DAC": "machine_analog",
-    "RTC": "machine_rtc",
-    "Timer": "machine_timer",
-    "SPI": "machine_spi",
-    "SoftSPI": "machine_spi",
-}
-
-
-def __getattr__(name):
-    if name not in _LATER:
-        raise AttributeError(name)
-    found = globals()[name] = getattr(__import__(_LATER[name]), name)
-    return found
 
 
 class Pin(PinBase):

@@ -3,7 +3,10 @@
 import os
 import sys
 
-import wire
+import micropython
+
+micropython.opt_level(3)  # no line numbers for us, so that we are small
+import wire  # noqa: E402
 
 
 def _mount():
@@ -13,6 +16,20 @@ def _mount():
     disk = FlashDisk(os.getenv("KANHU_FLASH"), wire, int(os.getenv("KANHU_CUT_AT") or 0))
     # A file system that does not mount is shown, not mended: on a device the data would be gone as well.
     vfs.mount(vfs.VfsLfs2(disk), "/flash")
+
+
+def _load():
+    """All of the shims, whatever the app uses: the board gives heap for exactly these, as on the chip they need none."""
+    import select
+    import socket
+
+    import esp32
+    import machine
+    import neopixel
+    import network
+    import onewire
+
+    return esp32, machine, neopixel, network, onewire, select, socket
 
 
 def _stamp():
@@ -58,10 +75,12 @@ def _run():
 if __name__ == "__main__":
     status = "returned"
     try:
+        _load()
         _mount()
         if wire.virtual:
             _stamp()
             _listen()
+        micropython.opt_level(0)
         _run()
     except SystemExit:
         status = "exit"
