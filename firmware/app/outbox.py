@@ -210,10 +210,12 @@ class Outbox:
         stage = self._stage
         if not stage.count or not self._shelf.declare_the_rest():
             return False
+        # One after the other: unpacked all at once they would take ten times the room of the stage.
         for lane in (EVENT, DATA):
-            if not self._shelf.store(lane, self.boot, [staged for staged in stage.records() if staged[0] == lane]):
+            if not self._shelf.store(lane, self.boot, (staged for staged in stage.records() if staged[0] == lane)):
                 return False
-            stage.replace([staged for staged in stage.records() if staged[0] > lane])
+            if lane == DATA or any(staged[0] == EVENT for staged in stage.records()):
+                stage.replace(staged for staged in stage.records() if staged[0] > lane)
         self._book.settled(stage.next - 1)
         return True
 
@@ -297,13 +299,12 @@ class Outbox:
         return freed
 
     def _free_staged(self, upto: int, named, rejected) -> list:
-        gone = [staged for staged in self._stage.records() if staged[1] <= upto or staged[1] in named]
+        gone = {staged[1]: staged[0] for staged in self._stage.records() if staged[1] <= upto or staged[1] in named}
         if not gone:
             return []
-        seqs = [staged[1] for staged in gone]
-        if self._stage.replace([staged for staged in self._stage.records() if staged[1] not in seqs]):
-            self._count(len(gone), len([seq for seq in seqs if seq in rejected]))
-        return [staged[1] for staged in gone if staged[0] == EVENT]
+        if self._stage.replace(staged for staged in self._stage.records() if staged[1] not in gone):
+            self._count(len(gone), len([seq for seq in gone if seq in rejected]))
+        return [seq for seq in sorted(gone) if gone[seq] == EVENT]
 
     def _count(self, gone: int, rejected: int) -> None:
         self.counters["rejected"] += rejected

@@ -125,6 +125,30 @@ def test_a_full_outbox_takes_little_heap_and_its_readings_go_out_with_that_of_a_
     assert held > 4320
 
 
+SHORT = """
+seen = []
+class Watched:
+    # The heap that is free right before each file is written.
+    def __call__(self, path, *parts):
+        gc.collect()
+        seen.append(gc.mem_free())
+        return write(path, *parts)
+from app import files
+write, files.write = files.write, Watched()
+for number in range(500):
+    box.put(DATA, (1000 * number, 1780000000000 + 1000 * number, "ntp", 5), b'"n":"motion.kitchen","vb":true}]')
+assert seen
+gc.collect()
+print(gc.mem_free() - min(seen))
+"""
+
+
+def test_a_stage_of_many_short_readings_goes_to_flash_without_being_unpacked_as_a_whole(upy: Any, tmp_path: Path) -> None:
+    done = upy(OUTBOX.replace("FLASH", FILE) + SHORT, str(tmp_path / "flash.img"))
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.splitlines()[-1]) / 2 <= 8_000
+
+
 FILE_FLASH = """
 import sys
 from sim import flash
