@@ -30,6 +30,8 @@ INPUTS = {
 }
 _BUTTONS = ("sos", "cancel")
 _DETECTORS = ("smoke", "gas", "leak")
+_CALM_MS = 5000
+_IDLE_MS = 10_000  # looks at inputs that no interrupt told of
 _PRESSED_TOO_LONG_MS = 60_000
 
 PINS = dict.fromkeys(INPUTS, "pin")
@@ -95,14 +97,13 @@ class Home:
 
     def tasks(self) -> list:
         """(name, coroutine function) for the supervisor. The buttons come first."""
-        tasks = [("inputs", self._inputs), ("urgent", self.urgent.run), ("signals", self._signals)]
-        tasks += [("call", self.call.run), ("prewarning", self.prewarning.run), ("sensors", self._watch_sensors)]
-        return tasks + [("cadence", self._at_cadence)]
+        tasks = [("inputs", self._inputs), ("signals", self._signals), ("people", self._watch_people)]
+        return tasks + [("sensors", self._watch_sensors), ("cadence", self._at_cadence)]
 
     # --- inputs ---
 
     async def _inputs(self, beat) -> None:
-        await watch(self._contacts, self._changed, beat, re_read_ms=1000)
+        await watch(self._contacts, self._changed, beat, _IDLE_MS)
 
     def _changed(self, contact) -> None:
         wire, active, at = contact.name, contact.state, contact.changed_ticks
@@ -123,6 +124,17 @@ class Home:
         self._detectors[wire] = active
         self.urgent.put([(self._name(wire), active)], self._device.stamp_at(at))
 
+    async def _watch_people(self, beat) -> None:
+        """What has to follow a press: into flash if it is not there yet, the warnings, the end of a question."""
+        while True:
+            beat()
+            now = ticks.now()
+            self.urgent.look()
+            self.call.look(now)
+            self.prewarning.look(now)
+            busy = self.urgent.waiting or self.call.open or self.prewarning.running
+            await asyncio.sleep_ms(1000 if busy else _CALM_MS)
+
     # --- sensors ---
 
     async def _watch_sensors(self, beat) -> None:
@@ -131,7 +143,8 @@ class Home:
         while True:
             beat()
             self._report(ticks.now())
-            await asyncio.sleep_ms(500)
+            # The serial port's buffer holds two seconds of the radar.
+            await asyncio.sleep_ms(1000 if self.radar is not None else _CALM_MS)
 
     def _report(self, now: int) -> None:
         for sensor in self._all_sensors():

@@ -9,7 +9,6 @@
 Nothing here waits for a network. While the gateway has not answered, the buzzer says so every half minute.
 """
 
-import asyncio
 import json
 
 from app import files, ticks
@@ -82,15 +81,8 @@ class Call:
         if STATES.index(state) > STATES.index(self.state):
             self._enter(state)
 
-    async def run(self, beat) -> None:
-        """The task that warns while the gateway has not answered."""
-        while True:
-            beat()
-            self.look(ticks.now())
-            await asyncio.sleep_ms(1000)
-
     def look(self, now: int) -> None:
-        """One round of `run`."""
+        """Once a second while it is open: warn when the gateway does not answer."""
         if self.state == "pressed" and ticks.since(self._warned, now) >= self._warn_ms:
             self._warned = now
             self._buzzer.play(_NO_ANSWER)

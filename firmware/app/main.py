@@ -16,7 +16,7 @@ from app.supervisor import Supervisor
 
 SETTINGS = "/settings.json"
 _GOOD_AFTER_S = 60
-_CALM_AFTER_S = 3600  # without giving up for so long, the supervisor's patience begins anew
+_CALM_AFTER_S = 3600  # so long without giving up, and connected: patience begins anew
 _EMPTY_SLEEP_MS = 3_600_000
 _LOADING, _RUNNING = 2048, 16384  # bytes
 _IDENTIFY = (100, 100) * 50
@@ -132,7 +132,8 @@ class Runtime:
 
     def _watchdog(self):
         seconds = self.settings["watchdog_s"]
-        return self._hw.machine.WDT(timeout=seconds * 1000) if seconds else None
+        # Fed every five seconds, later while something blocks: a shorter one would bite a healthy device.
+        return self._hw.machine.WDT(timeout=max(seconds, 20) * 1000) if seconds else None
 
     def _make_device(self, woke: bool) -> Device:
         memory = self._hw.machine.RTC().memory
@@ -254,10 +255,10 @@ class Runtime:
             if not good and lived_s >= _GOOD_AFTER_S:
                 good = True
                 self._good()
-            if not calm and lived_s >= _CALM_AFTER_S:
+            if not calm and lived_s >= _CALM_AFTER_S and self.link.counters["connects"]:
                 calm = True
                 slots.store(self.nvs, "giveups", 0)
-            await asyncio.sleep(5)
+            await asyncio.sleep(10)
 
     def _uploaded(self) -> None:
         """A sleeper has tried to reach the gateway; if it did, `on_online` was called."""

@@ -3,8 +3,6 @@
 Asked by command `prewarn`. A cancel is an event; no cancel is silence, and the gateway decides what it means.
 """
 
-import asyncio
-
 from app import ticks
 
 _ASK = (400, 200, 400, 200, 400)
@@ -57,15 +55,8 @@ class Prewarning:
             self._cancelled = at
         self._end()
 
-    async def run(self, beat) -> None:
-        """The task that repeats the question and ends it."""
-        while True:
-            beat()
-            self.look(ticks.now())
-            await asyncio.sleep_ms(1000)
-
     def look(self, now: int) -> None:
-        """One round of `run`."""
+        """Once a second while it runs: repeat the question, and end it."""
         if self._ends is None:
             return
         if ticks.since(self._ends, now) >= 0:

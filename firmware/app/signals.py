@@ -4,7 +4,7 @@ import asyncio
 
 from app import ticks
 
-_IDLE_MS = 5000
+_IDLE_MS = 30_000
 
 
 class Signal:

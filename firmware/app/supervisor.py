@@ -6,7 +6,8 @@ from app import ticks
 from app.log import Trouble, log
 
 LIMIT_S = 90  # without a beat for so long a task hangs
-_LOOK_MS = 1000
+_LOOK_MS = 1000  # while a task is down, and
+_CALM_MS = 5000  # while all is well
 _FIRST_WAIT_MS = 1000
 _LONGEST_WAIT_MS = 60_000
 # A task that ran so long without failing is well; before that its failures add up.
@@ -69,11 +70,10 @@ class Supervisor:
     async def run(self) -> None:
         """Start everything and watch over it; never ends."""
         while True:
-            self.look()
-            await asyncio.sleep_ms(_LOOK_MS)
+            await asyncio.sleep_ms(_CALM_MS if self.look() else _LOOK_MS)
 
-    def look(self) -> None:
-        """One round: start what is due, end what hangs, feed the watchdog if all is alive."""
+    def look(self) -> bool:
+        """One round: start what is due, end what hangs, feed the watchdog if all is alive. True: all is well."""
         now = ticks.now()
         alive = True
         for task in self._tasks:
@@ -90,6 +90,7 @@ class Supervisor:
                 task.trouble.set()
         if alive and self._wdt is not None:
             self._wdt.feed()
+        return alive and all(task.running is not None for task in self._tasks)
 
     def _start(self, task, now) -> None:
         if task.due is not None:

@@ -1,7 +1,5 @@
 """Events that must reach the flash: what it refuses is tried again every second, in order."""
 
-import asyncio
-
 from app.log import Trouble
 
 _MOST = 32
@@ -38,9 +36,7 @@ class Urgent:
             if saved is not None:
                 saved(seq)
 
-    async def run(self, beat) -> None:
-        """The task."""
-        while True:
-            beat()
-            self.look()
-            await asyncio.sleep_ms(1000)
+    @property
+    def waiting(self) -> bool:
+        """Something is not in flash yet."""
+        return bool(self._waiting)

@@ -1,0 +1,284 @@
+"""The elder's home as real firmware on a simulated board with the heap of a plain ESP32, before a real broker and gateway."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_gateway import registry, view
+from edge_gateway.alerts import Alert
+from firmware.sim.board import Board
+from firmware.sim.board.chips.ld2410 import Ld2410
+from firmware.sim.board.chips.sht31 import Sht31
+from tests.faults.judge import Embedded
+from tests.faults.phone import Phone
+from tests.firmware import rom
+from tests.servers import Mosquitto, eventually
+from tests.spine import GatewayProcess
+
+SOS, CANCEL, LAMP, BUZZER, LED, PIR, DOOR, BED, AWAY, SMOKE = 32, 33, 4, 13, 2, 27, 26, 25, 23, 18
+REGISTRY = '[sites.s1]\n[[devices]]\nsite = "s1"\nid = "d1"\nplace = "p1"\nmodel = "elder_home"\ncadence_s = 3600.0\n'
+# 112 KiB of a plain ESP32 (twice that in words of 64 bits), and what the simulated `machine`, `network`, `time` ... take, which
+# are no Python on a device.
+HEAP = str(2 * 112 * 1024 + 60 * 1024)
+
+
+class House:
+    """A home, its device, its gateway, and somebody with a telephone."""
+
+    def __init__(self, folder: Path, broker: Mosquitto, phone: Phone) -> None:
+        settings = {"broker": broker.settings().model_dump(mode="json", exclude_none=True)}
+        self.gateway = GatewayProcess(folder / "gateway", settings, REGISTRY)
+        self.phone = phone
+        self.gateway.environment = phone.people()
+        self.gateway.start()
+        self.celsius = 21.5
+        self.nearest: list[int | None] = [None]
+        self.board = Board(
+            folder / "board",
+            "elder_home",
+            {
+                "site": "s1",
+                "device": "d1",
+                "wifi": [{"ssid": "home", "password": "kanhukanhu"}],
+                "broker": {"host": "127.0.0.1", "port": broker.port, "password": broker.passwords["s1/d1"]},
+                "ntp": ["ntp.local"],
+                "pins": {
+                    "sos": SOS, "cancel": CANCEL, "lamp": LAMP, "buzzer": BUZZER, "led": LED, "pir": PIR, "door": DOOR,
+                    "bed": BED, "away": AWAY, "smoke": SMOKE, "i2c": {"scl": 22, "sda": 21},
+                    "radar": {"id": 2, "tx": 17, "rx": 16},
+                },
+                "elder_home": {"active": {"smoke": 1}},
+            },
+            script=rom.script(),
+            heap=HEAP,
+        )  # fmt: skip
+        self.board.attach_i2c(0x44, Sht31(self.board.now_ms, lambda: self.celsius, lambda: 40.0))
+        self.board.attach_uart(2, Ld2410(self.board.after, lambda: None, lambda: self.nearest[0], every_ms=2_000))
+        for pin, level in ((SOS, 1), (CANCEL, 1), (PIR, 0), (DOOR, 0), (BED, 1), (AWAY, 1), (SMOKE, 0)):
+            self.board.set_pin(pin, level)
+        self.changes: dict[int, list[tuple[int, int]]] = {LAMP: [], BUZZER: [], LED: []}
+        self.board.pins.heard.append(self._pin_changed)
+
+    def _pin_changed(self, pin: int, level: int) -> None:
+        if pin in self.changes:
+            self.changes[pin].append((self.board.time.now(), level))
+
+    def start(self) -> "House":
+        self.board.start()
+        return self
+
+    def until(self, goal: Callable[[], object], within_ms: int = 120_000, what: str = "") -> None:
+        self.board.wait_for(goal, within_ms, what=what)
+
+    def run_ms(self, ms: int) -> None:
+        self.board.run_for(ms)
+
+    # --- what the device showed
+
+    def beeps(self, since_ms: int = 0) -> list[int]:
+        return [at for at, level in self.changes[BUZZER] if level and at >= since_ms]
+
+    def blinks(self, ms: int) -> int:
+        """How often the lamp goes on in that time."""
+        began = self.board.now_ms()
+        self.run_ms(ms)
+        return len([at for at, level in self.changes[LAMP] if level and at >= began])
+
+    # --- what the gateway has
+
+    def stored(self, name: str) -> list[tuple[int, Any]]:
+        """(board ms of the measurement, value) of one name, oldest first."""
+        facts = Embedded(self.gateway.readings_file).facts()
+        times = [(key[3] // 1_000_000 - self.board.start_unix_ms, value) for key, value in facts.items() if key[2] == name]
+        return sorted(times, key=lambda pair: pair[0])
+
+    def values(self, name: str) -> list[Any]:
+        return [value for _, value in self.stored(name)]
+
+    @property
+    def alert(self) -> Alert:
+        """The one about the button."""
+        (found,) = [a for a in view.alert_list(self.gateway.store_file, closed=True) if a.rule == "sos"]
+        return found
+
+    def heard_of_sos(self) -> bool:
+        """Whether the gateway has raised the alert."""
+        return any(a.rule == "sos" for a in view.alert_list(self.gateway.store_file, closed=True))
+
+    def seen(self) -> view.DeviceView:
+        """The device as the gateway's status has it."""
+        (found,) = view.snapshot(self.gateway.store_file, registry.load(self.gateway.registry)).devices
+        return found
+
+    def is_online(self) -> bool:
+        return self.seen().online is True
+
+    def close(self) -> None:
+        self.board.stop()
+        self.gateway.kill()
+
+
+@pytest.fixture
+def house(tmp_path: Path, mosquitto: Mosquitto, micropython: str) -> Iterator[House]:
+    with closing(Phone()) as phone, closing(House(tmp_path, mosquitto, phone)) as house:
+        yield house
+
+
+@pytest.fixture
+def running(house: House) -> House:
+    """Online for a minute: first record and health are told."""
+    house.start()
+    house.until(house.is_online, what="online")
+    house.run_ms(60_000)
+    return house
+
+
+def states(house: House) -> list[str]:
+    return [change.state.value for change in house.alert.history]
+
+
+def test_what_the_sensors_see_arrives_with_its_time(running: House) -> None:
+    house, began = running, running.board.now_ms()
+    for pin, level in ((DOOR, 1), (PIR, 1), (BED, 0), (AWAY, 0)):
+        house.board.set_pin(pin, level)
+        house.run_ms(2_000)
+    house.nearest[0] = 120
+    house.celsius = 17.25
+    house.until(lambda: house.values("temperature")[-1:] == [17.25], what="the climate")
+    house.until(lambda: house.values("presence")[-1:] == [1.0], what="the radar")
+    for name, delay_ms in (("contact", 0), ("motion", 2_000), ("bed", 4_000), ("away", 6_000)):
+        at_ms = next(at for at, value in house.stored(name) if value == 1.0)
+        assert abs(at_ms - began - delay_ms) < 1_000, (name, at_ms - began)
+    assert house.values("distance")[-1] == 1.2
+    assert house.values("humidity")[-1] == 40.0
+    assert house.values("smoke") == [0.0]
+
+
+def test_the_health_record_says_what_a_person_far_away_needs_to_know(running: House) -> None:
+    house = running
+    house.until(lambda: house.values("reset_cause"), what="the health record")
+    assert house.values("reset_cause") == ["power on"]
+    assert house.values("firmware")[0].startswith("elder_home ")
+    assert house.values("rssi")[0] == -88.0
+    assert house.values("memory_free")[0] > 20_000
+    assert house.seen().firmware.startswith("elder_home ")
+
+
+def test_a_press_reaches_a_person_within_seconds_although_much_is_waiting(running: House) -> None:
+    house = running
+    house.board.network.cut()
+    for _ in range(300):
+        house.board.set_pin(DOOR, 1)
+        house.run_ms(1_000)
+        house.board.set_pin(DOOR, 0)
+        house.run_ms(1_000)
+    house.board.network.mend()
+    house.until(house.is_online, 400_000, what="online again")
+    pressed_ms = house.board.now_ms()
+    house.board.press(SOS)
+    house.until(house.heard_of_sos, what="the alert")
+    assert house.board.now_ms() - pressed_ms < 5_000
+    eventually(lambda: house.phone.taken, what="the telephone")
+
+
+def test_a_press_without_a_network_survives_a_power_cut_and_the_elder_sees_it_through(running: House) -> None:
+    house = running
+    house.board.away()
+    house.run_ms(20_000)
+    pressed_ms = house.board.now_ms()
+    house.board.press(SOS)
+    house.run_ms(2_000)
+    assert len(house.beeps(pressed_ms)) == 2  # felt, and in flash
+    assert house.beeps(pressed_ms)[0] - pressed_ms < 500
+    house.board.power_cut(off_ms=60_000)
+    house.run_ms(90_000)
+    assert house.blinks(4_000) >= 8  # fast: waits for the gateway
+    assert not house.heard_of_sos()
+    house.board.back()
+    house.until(house.heard_of_sos, 600_000, what="the alert")
+    house.until(lambda: house.stored("sos"), what="the press in the database")
+    assert abs(house.stored("sos")[0][0] - pressed_ms) < 1_000
+    house.run_ms(5_000)
+    assert 1 <= house.blinks(4_000) <= 3  # slowly: received
+    eventually(lambda: house.phone.taken, what="the telephone")
+    beeps = len(house.beeps())
+    house.gateway.call("alerts.accept", id=house.alert.id, by="li")
+    house.run_ms(5_000)
+    assert len(house.beeps()) == beeps + 1
+    assert house.blinks(3_000) == 0 and house.changes[LAMP][-1][1] == 1  # somebody comes
+    house.gateway.call("alerts.close", id=house.alert.id, by="li", reason="test")
+    house.run_ms(5_000)
+    assert house.changes[LAMP][-1][1] == 0
+    assert states(house) == ["raised", "notified", "accepted", "closed"]
+    assert house.alert.count == 1
+
+
+def test_the_elder_is_asked_and_the_answer_arrives(running: House) -> None:
+    house, began = running, running.board.now_ms()
+    house.gateway.call("device.command", site="s1", device="d1", name="prewarn", arguments={"seconds": 600})
+    house.until(lambda: house.beeps(began), what="the question")
+    house.board.press(CANCEL)
+    house.until(lambda: house.values("cancel") == [1.0], what="the answer")
+    house.until(lambda: house.values("prewarning") == [1.0, 0.0], what="the end of the question")
+
+
+def test_a_reboot_is_done_once_and_says_why(running: House) -> None:
+    house = running
+    house.gateway.call("device.command", site="s1", device="d1", name="reboot")
+    house.until(lambda: len(house.board.resets) == 2, what="the reset")
+    house.until(lambda: len(house.values("reset_cause")) == 2, 120_000, what="why it started")
+    assert house.values("reset_cause")[-1] == "reset; command"
+    house.run_ms(60_000)
+    assert len(house.board.resets) == 2
+    seen = house.seen()
+    assert seen.lost == 0 and seen.missing == 0
+
+
+def test_settings_from_afar_are_used_refused_or_undone(running: House) -> None:
+    house = running
+
+    def configure(**wanted: Any) -> int:
+        return int(house.gateway.call("device.configure", site="s1", device="d1", settings=wanted))
+
+    first = configure(cadence_s=30, elder_home={"motion_every_s": 5})
+    house.until(lambda: house.seen().config == first and len(house.board.resets) == 2, what="the settings in use")
+    house.run_ms(10_000)
+    bad = configure(cadence_s=0)
+    house.until(lambda: "cadence_s: seen 0" in house.seen().config_error, what="the refusal")
+    assert house.seen().config == first and f"version {bad}" in house.seen().config_error
+    cutting = configure(broker={"host": "127.0.0.1", "port": 1}, config_trial_s=60)
+    house.until(lambda: len(house.board.resets) == 3, what="settings that cut the link")
+    house.until(lambda: len(house.board.resets) == 4, 400_000, what="the way back")
+    house.until(lambda: f"version {cutting}: not connected" in house.seen().config_error, 120_000, what="the answer")
+    assert house.seen().config == first
+
+
+def test_identify_blinks(running: House) -> None:
+    running.gateway.call("device.command", site="s1", device="d1", name="identify")
+    running.until(lambda: len(running.changes[LED]) > 20, what="blinking")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_days_at_home_need_no_more_memory_at_their_end_than_at_their_beginning(running: House) -> None:
+    """`KANHU_DAYS=7` lives a week, in a quarter of an hour; by default it is six hours."""
+    house, days = running, float(os.environ.get("KANHU_DAYS", "0.25"))
+
+    def live() -> None:
+        """A movement every five minutes."""
+        for pin, level, ms in ((PIR, 1, 0), (PIR, 0, 4_000), (DOOR, 1, 60_000), (DOOR, 0, 70_000)):
+            house.board.set_pin(pin, level, house.board.now_ms() + ms)
+        house.board.after(300_000, live)
+
+    live()
+    house.board.run_for(int(days * 86_400_000), real_s=1700)
+    free = house.values("memory_free")
+    assert len(free) > 90 * days
+    assert min(free[-8:]) > min(free[1:9]) - 1_000, (free[:8], free[-8:])
+    assert house.values("restarts")[-1] == 0 and len(house.board.resets) == 1
+    seen = house.seen()
+    assert seen.lost == 0 and seen.missing <= 8
