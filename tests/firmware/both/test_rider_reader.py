@@ -2,7 +2,7 @@
 
 from app import rider_reader
 from app.sensors.pn532 import CardError, Silent, Target
-from app.settings import table
+from app.settings import problems, table
 from fakes import Pin
 from scaffold import run
 
@@ -273,5 +273,6 @@ def test_a_wanted_reset_waits_for_a_card_that_is_being_read():
 
 def test_defaults_pass_the_checks_and_nonsense_does_not():
     check = table(rider_reader.CHECKS)
-    assert check(rider_reader.DEFAULTS, "rider_reader") == []
-    assert len(check({"mode": "bag", "poll_ms": 10, "fold_s": -1, "tries": 0, "x": 1}, "rider_reader")) == 5
+    assert problems(check, rider_reader.DEFAULTS, "rider_reader") == []
+    nonsense = {"mode": "bag", "poll_ms": 10, "fold_s": -1, "tries": 0, "x": 1}
+    assert len(problems(check, nonsense, "rider_reader")) == 5
