@@ -303,3 +303,41 @@ time.sleep(1)
     board.press(5, at=10_000)
     done(board)
     assert [line.text for line in board.lines] == ["before: 20", "edge: 20"]
+
+
+def test_a_loop_that_never_waits_sees_a_pin_change(make: Make) -> None:
+    board = make("""
+from machine import Pin
+pin = Pin(5, Pin.IN, Pin.PULL_UP)
+print("ready: yes")
+while pin.value():
+    pass
+print("low: yes")
+""")
+    board.wait_for(lambda: said(board, "ready"))
+    board.set_pin(5, 0)
+    done(board)
+    assert said(board, "low") == ["yes"]
+
+
+def test_a_pin_read_between_waits_is_as_the_world_has_it(make: Make) -> None:
+    board = make("""
+import time
+from machine import Pin
+pin, echo = Pin(5, Pin.IN, Pin.PULL_UP), Pin(6, Pin.OUT)
+seen = []
+for _ in range(20):
+    time.sleep(1)
+    echo.value(pin.value())
+    seen.append(echo())
+    echo.toggle()
+    seen.append(echo())
+print("seen:", seen)
+""")
+    for second in range(20):
+        board.set_pin(5, second % 2, at=second * 1000 + 500)
+    done(board)
+    seen = eval(said(board, "seen")[0])
+    changes = seen[::2]
+    assert all(a != b for a, b in zip(changes, changes[1:], strict=False))
+    assert all(a != b for a, b in zip(seen[::2], seen[1::2], strict=True))

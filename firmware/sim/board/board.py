@@ -75,7 +75,7 @@ class Board:
         heap: str = "112wK",
         start_unix_ms: int | None = None,
         settle_ms: int = 6,
-        patience_ms: int = 150,
+        patience_ms: int = 500,
         lease_ms: int = 10_000,
         sleep_drift_ppm: int = 0,
         boot_ms: int = 350,
@@ -99,7 +99,9 @@ class Board:
 
         self.time = VirtualTime(virtual, lease_ms)
         self.interrupts = Interrupts(self.time)
-        self.pins = Pins(lambda pin: self.interrupts.raise_(f"p{pin}"), [self._pin_changed])
+        self.pins = Pins(
+            lambda pin: self.interrupts.raise_(f"p{pin}"), [self._pin_changed, lambda *_: self.interrupts.raise_("c")]
+        )
         self.i2c = I2C(self._powered)
         self.onewire = OneWire(self._powered)
         self.uarts: dict[int, Uart] = {}

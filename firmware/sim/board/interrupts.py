@@ -12,7 +12,7 @@ _MOST: Final = 64
 
 
 class Interrupts:
-    """Names of interrupts in their order: `p5` a pin, `t0` a timer, `u1` a serial port."""
+    """Names of interrupts in their order: `p5` a pin, `t0` a timer, `u1` a serial port, `c` some pin has another level."""
 
     def __init__(self, time: VirtualTime) -> None:
         self._time = time
@@ -21,6 +21,8 @@ class Interrupts:
         self._bell: socket | None = None
 
     def raise_(self, name: str) -> None:
+        if name == "c" and self._waiting and self._waiting[-1] == "c":
+            return
         self._waiting.append(name)
         if self._bell is not None:
             with contextlib.suppress(OSError):

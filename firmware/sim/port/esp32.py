@@ -11,26 +11,26 @@ class NVS:
         self._name = "nvs %s " % namespace
 
     def get_i32(self, key):
-        return int(wire.call(self._name + "get i " + key))
+        return int(wire.ask(self._name + "get i " + key))
 
     def set_i32(self, key, value):
-        wire.call(self._name + "set i %s %d" % (key, value))
+        wire.ask(self._name + "set i %s %d" % (key, value))
 
     def get_blob(self, key, buffer):
-        data = bytes.fromhex(wire.call(self._name + "get b " + key))
+        data = bytes.fromhex(wire.ask(self._name + "get b " + key))
         if len(data) > len(buffer):
             raise OSError(-0x110C)  # ESP_ERR_NVS_INVALID_LENGTH
         buffer[: len(data)] = data
         return len(data)
 
     def set_blob(self, key, value):
-        wire.call(self._name + "set b %s %s" % (key, wire.hexed(value)))
+        wire.ask(self._name + "set b %s %s" % (key, wire.hexed(value)))
 
     def erase_key(self, key):
-        wire.call(self._name + "erase " + key)
+        wire.ask(self._name + "erase " + key)
 
     def commit(self):
-        wire.call(self._name + "commit")
+        wire.ask(self._name + "commit")
 
 
 class Partition:

@@ -49,7 +49,7 @@ class Pin(PinBase):
 
     def value(self, level=None):
         if level is None:
-            return int(wire.call(self._name + "get"))
+            return wire.level(self.id)
         wire.call(self._name + ("set 1" if level else "set 0"))
         return None
 
@@ -101,15 +101,15 @@ def lightsleep(time_ms=0):
 
 
 def reset_cause():
-    return int(wire.call("cause").split()[0])
+    return int(wire.ask("cause").split()[0])
 
 
 def wake_reason():
-    return int(wire.call("cause").split()[1])
+    return int(wire.ask("cause").split()[1])
 
 
 def unique_id():
-    return bytes.fromhex(wire.call("id"))
+    return bytes.fromhex(wire.ask("id"))
 
 
 def freq(hz=None):

@@ -29,7 +29,7 @@ class ADC:
         pass
 
     def read_uv(self):
-        return max(0, min(int(wire.call("adc %d" % self._pin)), _FULL_UV[self._atten]))
+        return max(0, min(int(wire.ask("adc %d" % self._pin)), _FULL_UV[self._atten]))
 
     def read_u16(self):
         return self.read_uv() * 65535 // _FULL_UV[self._atten]
@@ -46,7 +46,7 @@ class PWM:
         self._send()
 
     def _send(self):
-        wire.call("pwm %d %d %d" % (self._pin, self._freq, self._duty))
+        wire.ask("pwm %d %d %d" % (self._pin, self._freq, self._duty))
 
     def init(self, *, freq=None, duty_u16=None):
         self.freq(self._freq if freq is None else freq)

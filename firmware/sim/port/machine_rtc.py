@@ -27,8 +27,8 @@ class RTC:
     def memory(self, data=None):
         """2048 bytes at most."""
         if data is None:
-            return bytes.fromhex(wire.call("memory"))
+            return bytes.fromhex(wire.ask("memory"))
         if len(data) > 2048:
             raise ValueError("buffer too long")
-        wire.call("memory " + (bytes(data).hex() or "-"))
+        wire.ask("memory " + (bytes(data).hex() or "-"))
         return None

@@ -39,8 +39,11 @@ class WLAN:
     def _call(self, text):
         return wire.call(self._line + text)
 
+    def _ask(self, text):
+        return wire.ask(self._line + text)
+
     def active(self, on=None):
-        return self._call("active" if on is None else "active %d" % bool(on)) == "1"
+        return (self._ask("active") if on is None else self._call("active %d" % bool(on))) == "1"
 
     def connect(self, ssid=None, key=None, *, bssid=None):
         self._call("connect %s %s %s" % (_text(ssid or ""), _text(key or ""), _text(bssid or "")))
@@ -49,13 +52,13 @@ class WLAN:
         self._call("disconnect")
 
     def isconnected(self):
-        return self._call("connected") == "1"
+        return self._ask("connected") == "1"
 
     def status(self, what=None):
         if what is None:
-            return int(self._call("status"))
+            return int(self._ask("status"))
         if what == "rssi":
-            return int(self._call("rssi"))
+            return int(self._ask("rssi"))
         return []
 
     def config(self, what=None, **settings):
@@ -65,14 +68,14 @@ class WLAN:
         if what is None:
             return None
         what = _NAMES.get(what, what)
-        value = bytes.fromhex(self._call("get " + what))
+        value = bytes.fromhex(self._ask("get " + what))
         if what == "mac":
             return value
         return int(value) if what in _NUMBERS else str(value, "utf8")
 
     def ifconfig(self, address=None):
         if address is None:
-            return tuple(self._call("address").split())
+            return tuple(self._ask("address").split())
         self._call("static " + ("dhcp" if address == "dhcp" else " ".join(address)))
         return None
 
@@ -84,7 +87,7 @@ class WLAN:
             self._call("gateway " + settings["gw4"])
         if what is None:
             return None
-        ip, mask, gateway, _ = self._call("address").split()
+        ip, mask, gateway, _ = self._ask("address").split()
         return {"addr4": (ip, mask), "gw4": gateway, "dhcp4": True, "has_dhcp4": ip != "0.0.0.0"}[what]
 
     def scan(self):

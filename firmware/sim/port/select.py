@@ -48,6 +48,7 @@ class poll:
             if ready:
                 return ready
             ready = self._poll.poll(wait)
+            _wire.listened()
             if ready:
                 ready = self._sort(ready)
                 # asyncio takes it for granted that waiting for ever ends with something to do.

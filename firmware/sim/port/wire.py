@@ -31,7 +31,9 @@ _ears.register(bell, uselect.POLLIN)
 
 off = 0
 virtual = False
-handlers = {}  # name of an interrupt -> function without arguments
+levels = {}  # pin -> level, as long as nothing has changed one
+handlers = {"c": levels.clear}  # name of an interrupt -> function without arguments; c: a pin has changed
+_listened = 0
 masked = False
 _horizon = 0  # until then time may be jumped over without asking
 _quiet_at = 0  # real ms; before that an answer may still be on its way
@@ -40,9 +42,28 @@ _last = False
 
 
 def call(text):
-    """Ask; the answer as text. Raises OSError with the board's errno."""
+    """Have something done; the answer as text. Raises OSError with the board's errno."""
     global _horizon
-    _horizon = 0  # what was asked may make something happen sooner: an answer on a serial port
+    _horizon = 0  # it may make something happen sooner: an answer on a serial port
+    levels.clear()  # or change a pin
+    return ask(text)
+
+
+def level(pin):
+    """The level of a pin. A known one holds until the bell rings; a loop that never waits, and so never hears it, asks anew."""
+    if pin not in levels or real_ms() > _listened + 2:
+        levels[pin] = int(ask("pin %d get" % pin))
+    return levels[pin]
+
+
+def listened():
+    """The bell is silent at this moment."""
+    global _listened
+    _listened = real_ms()
+
+
+def ask(text):
+    """As `call`, for what changes nothing."""
     _ask.write("%d %s\n" % (off, text))
     answer = _ask.recv(256)  # in one piece nearly always; readline would take it byte by byte
     while answer[-1:] != b"\n":
@@ -115,7 +136,7 @@ def jump(ms):
     if now() + ms <= _horizon:
         off += ms
         return 0
-    off, _horizon, hold = [int(word) for word in call("advance %d" % ms).split()]
+    off, _horizon, hold = [int(word) for word in ask("advance %d" % ms).split()]
     return hold
 
 
@@ -128,7 +149,7 @@ def ring():
 
 
 def interrupts():
-    for name in call("pending").split():
+    for name in ask("pending").split():
         try:
             handlers[name]()
         except Exception as error:  # as scheduled callbacks on the chip: told, and over
@@ -147,6 +168,7 @@ def sleep(ms):
             wait = left
         if _ears.poll(wait):
             ring()
+        listened()
         if left <= 0:
             return
 
