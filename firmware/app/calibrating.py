@@ -6,7 +6,8 @@
 It knows no sensor, no tag and no clock: taps, readings and the time are handed in, `say` is the text to show.
 """
 
-from app.calibration import ACCEPTED, KINDS, REFUSED
+from app.calibration import KINDS
+from app.calibrations import ACCEPTED, REFUSED
 
 PLACE, SETTLING, CANCELLED = "place", "settling", "cancelled"
 STEADY_COUNT = 6  # so many readings in a row have to agree

@@ -1,20 +1,6 @@
-"""Calibrations: fits from points, limits a probe must keep, a history in flash that is never rewritten, only added to.
+"""How each quantity is calibrated: the fit from its points, the limits a probe must keep, buffers at their temperature."""
 
-A calibration is a dict, also the text of its report:
-    {"id", "what", "probe", "who", "lot", "points": [[standard, raw, Celsius], ...], "fit": [...], "verdict": "accepted" or
-     "refused", "why", "up", "time", "clk", "due"}
-`raw` is what the sensor gave, so every fit can be calculated again. Before the first one the fit is ideal and its id `factory`.
-"""
-
-import json
-
-from app import files
-from app.log import log
 from app.sensors import water
-
-KEPT = 8  # of one quantity, in flash; the gateway has them all
-FACTORY = "factory"
-ACCEPTED, REFUSED = "accepted", "refused"
 
 SLOPE_PERCENT = (85.0, 105.0)
 OFFSET_MV = 30.0
@@ -32,57 +18,17 @@ _BUFFERS = {
 }
 
 
-class Calibrations:
-    """All calibrations of a device.
-
-    Args:
-        folder: on flash.
-    """
-
-    def __init__(self, folder: str):
-        self._folder = folder
-        self._current: dict = {}
-        files.makedirs(folder)
-        files.sweep(folder)
-
-    def current(self, what: str) -> tuple:
-        """(id, fit) of the newest accepted one."""
-        if what not in self._current:
-            good = [made for made in self.history(what) if made["verdict"] == ACCEPTED]
-            self._current[what] = (good[-1]["id"], good[-1]["fit"]) if good else (FACTORY, KINDS[what].ideal)
-        return self._current[what]
-
-    def history(self, what: str) -> list:
-        """Oldest first."""
-        kept = files.read(self._folder + "/" + what)
-        try:
-            return json.loads(kept) if kept else []
-        except ValueError:
-            log("error", "calibrations of %s are damaged; the factory's are used" % what)
-            return []
-
-    def add(self, made: dict) -> None:
-        """Keep it; if it was accepted it counts from now on. Raises OSError when the flash does not take it."""
-        kept = self.history(made["what"]) + [made]
-        # A refused one may go, the one in use may not.
-        while len(kept) > KEPT:
-            kept.remove(next((old for old in kept[:-1] if old["verdict"] == REFUSED), kept[0]))
-        files.write(self._folder + "/" + made["what"], json.dumps(kept).encode())
-        self._current.pop(made["what"], None)
-
-
 class Kind:
     """How one quantity is calibrated.
 
-    unit: of the raw value. steady: largest spread of readings that are steady, in it. ideal: the fit of a perfect probe.
+    unit: of the raw value. steady: largest spread of readings that are steady, in it.
     fit(points) -> (fit, why not), "" when the limits are kept. expected(standard, Celsius) -> raw of a perfect probe, and by
     how much a usable one may differ; None: not known. standard_unit, places: for texts.
     """
 
-    def __init__(self, unit: str, steady: float, ideal, fit, expected=None, standard_unit: str = "", places: int = 2):
+    def __init__(self, unit: str, steady: float, fit, expected=None, standard_unit: str = "", places: int = 2):
         self.unit = unit
         self.steady = steady
-        self.ideal = ideal
         self.fit = fit
         self.expected = expected
         self.standard_unit = standard_unit
@@ -158,16 +104,9 @@ def _interpolated(table, x: float) -> float:
 
 # The spread of 1 mV is 0.02 pH. 120 mV off is two pH: the wrong bottle, or a broken glass.
 KINDS = {
-    "ph": Kind(
-        "mV",
-        1.0,
-        [0.0, 100.0, 100.0],
-        fit_ph,
-        lambda standard, c: ((7.0 - buffer_ph(standard, c)) * water.nernst_mv(c), 90.0),
-        "pH",
-    ),
-    "dissolved_oxygen": Kind("%", 1.0, [100.0], fit_oxygen, standard_unit="% saturation", places=0),
-    "conductivity": Kind("uS/cm", 5.0, [100.0], fit_conductivity, standard_unit="uS/cm", places=0),
-    "turbidity": Kind("NTU", 2.0, [100.0], fit_turbidity, standard_unit="NTU", places=0),
-    "water_level": Kind("m", 0.02, [0.0], fit_level, standard_unit="m on the gauge"),
+    "ph": Kind("mV", 1.0, fit_ph, lambda standard, c: ((7.0 - buffer_ph(standard, c)) * water.nernst_mv(c), 90.0), "pH"),
+    "dissolved_oxygen": Kind("%", 1.0, fit_oxygen, standard_unit="% saturation", places=0),
+    "conductivity": Kind("uS/cm", 5.0, fit_conductivity, standard_unit="uS/cm", places=0),
+    "turbidity": Kind("NTU", 2.0, fit_turbidity, standard_unit="NTU", places=0),
+    "water_level": Kind("m", 0.02, fit_level, standard_unit="m on the gauge"),
 }

@@ -5,10 +5,12 @@ import json
 
 from app.calibrating import CANCELLED, SETTLING, Session
 from app.log import log
+from app.sensors.ntag_i2c import NtagI2c  # noqa: F401  (who runs a guide shows it on a tag)
 
 READ_EVERY_MS = 5000
 _TURN_MS = 100
 _AGAIN_MS = 20
+_LAST_WRITES = 500
 _LONGEST_REPORT = 1000  # a text of the contract has at most 1,024 characters
 
 
@@ -22,7 +24,7 @@ class Guide:
         say: function of a text for the console.
     """
 
-    def __init__(self, session: Session, read, now_ms, pin=None, tag=None, say=log):
+    def __init__(self, session: Session, read, now_ms, pin=None, tag=None, say=lambda words: None):
         self.session = session
         self._read = read
         self._now_ms = now_ms
@@ -47,15 +49,19 @@ class Guide:
                 self._step(steps.pop(0))
             self._look_for_tap()
             self.session.tick(self._now_ms())
+            self._show()
             if self.session.state == SETTLING and self._is_time_to_read():
                 raw, celsius = await self._read()
                 self.session.reading(raw, celsius, self._now_ms())
             self._show()
             await asyncio.sleep_ms(self._write())
-        while self._tag is not None and self._write() != _TURN_MS and self._near:
+        # The verdict has to be on the tag before we sleep, also while a phone is held to it.
+        for _ in range(_LAST_WRITES):
+            wait_ms = self._write()
+            if wait_ms == _TURN_MS:
+                break
             beat()
-            self._look_for_tap()
-            await asyncio.sleep_ms(_AGAIN_MS)
+            await asyncio.sleep_ms(wait_ms)
 
     def _step(self, command: dict) -> None:
         if command.get("step") == "next":
@@ -125,5 +131,16 @@ def text(made: dict) -> str:
     return json.dumps(made)[:_LONGEST_REPORT]
 
 
-def cancelled(session: Session) -> bool:
-    return session.state == CANCELLED
+def finish(session: Session, calibrations, device, probe: str, request: dict) -> None:
+    """Keep what came of a session, and tell it."""
+    log("info", session.say)
+    if session.state == CANCELLED:
+        device.reading([("calibration", session.say)])
+        return
+    name = "%s-%d-%d" % (session.what, device.outbox.boot, device.clock.uptime_ms() // 1000)
+    made = report(session, name, device.clock.stamp(), probe, request)
+    try:
+        calibrations.add(made)
+    except OSError as error:
+        log("error", "calibration %s is not kept: %s" % (name, error))
+    device.reading([("calibration", text(made))])

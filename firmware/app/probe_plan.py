@@ -50,16 +50,17 @@ class State:
         self._region.store(struct.pack(_STATE, *uptimes, *rest, *self.causes))
 
 
-def next_wake_s(up_s: int, unix_s: int, cadence_s: int) -> int:
-    """Seconds from now to the next reading: at a full cadence of the wall clock, or one cadence from now without a clock.
+def next_wake_ms(unix_ms: int, cadence_s: int) -> int:
+    """Milliseconds from now to the next reading: at a full cadence of the wall clock, or one cadence from now without a clock.
 
     A clock that ran fast over the sleep wakes us before the full cadence: the reading just made was that one's, the next is not
     due in a minute.
     """
-    if not unix_s:
-        return cadence_s
-    left = cadence_s - unix_s % cadence_s
-    return left + cadence_s if left < cadence_s // _EARLY else left
+    cadence_ms = cadence_s * 1000
+    if not unix_ms:
+        return cadence_ms
+    left = cadence_ms - unix_ms % cadence_ms
+    return left + cadence_ms if left < cadence_ms // _EARLY else left
 
 
 def radio_wanted(state: State, up_s: int, depth: tuple, battery_mv: int | None, section: dict, cadence_s: int) -> str:

@@ -1,7 +1,6 @@
 """Which sensors a river probe has: from the words of its settings to drivers on its wires, each with its switch."""
 
 from app.sensors.base import Rail
-from app.sensors.modbus import Line
 from app.settings import Misconfigured
 
 # Role -> the words its setting may have. A Modbus sonde is named by its model, `unit` in the settings.
@@ -36,7 +35,7 @@ class Suite:
         self._machine = machine
         self._on_time = on_time
         self._rails: dict = {}
-        self._line: Line | None = None
+        self._lines: dict = {}
         self.sensors: dict = {}
         for role in CHOICES:
             word = section[role]
@@ -66,11 +65,13 @@ class Suite:
         return turbidity
 
     def _sonde(self, role, word):
-        from app.sensors.modbus import Sonde
+        from app.sensors.modbus import Line, Sonde
 
-        if self._line is None:
-            self._line = Line(self._board.uart("rs485"))
-        return Sonde(self._line, word, self._section["units"].get(role, 1), self._rail("sondes"), self._section["average"])
+        if "rs485" not in self._lines:
+            self._lines["rs485"] = Line(self._board.uart("rs485"))
+        return Sonde(
+            self._lines["rs485"], word, self._section["units"].get(role, 1), self._rail("sondes"), self._section["average"]
+        )
 
     def _jsn_sr04t(self, role, word):
         from app.sensors.jsn_sr04t import JsnSr04t

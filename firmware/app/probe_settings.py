@@ -1,7 +1,7 @@
 """The settings of a river probe: which sensors, how often, when the radio, what a calibration is made with."""
 
 from app import energy, probe_sensors, settings
-from app.calibration import KINDS
+from app.calibrations import IDEAL
 
 PINS = probe_sensors.PINS
 DEFAULTS = {
@@ -45,7 +45,7 @@ CHECKS.update(
         "salinity": settings.number(0, 45),
         "ec_per_degree": settings.number(0.01, 0.03),
         "level_height_m": settings.number(0, 10),
-        "tap_calibrates": settings.choice(*sorted(KINDS)),
+        "tap_calibrates": settings.choice(*sorted(IDEAL)),
         "buffers": settings.listed(settings.number(1, 13), 2, 3),
         "ec_standard_us": settings.number(10, 200_000),
         "turbidity_standard_ntu": settings.number(1, 4000),

@@ -5,21 +5,17 @@ overlapping waits, in light sleep where no bytes are awaited.
 """
 
 import asyncio
-import json
 
 from app import energy, probe_sensors, probe_values, rtc_memory, ticks
-from app.calibrating import Session
-from app.calibration import KINDS, Calibrations
-from app.guide import Guide, cancelled, report, text
+from app.calibrations import IDEAL, Calibrations
 from app.log import Trouble, log
-from app.probe_plan import State, next_wake_s, radio_wanted
+from app.probe_plan import State, next_wake_ms, radio_wanted
 from app.probe_settings import CHECKS, DEFAULTS, PINS  # noqa: F401  (main looks for them here)
-from app.sensors.ntag_i2c import NtagI2c
 from app.sensors.schedule import collect
 
 SLEEPS = True  # the link does not run beside this app, it is used in windows
 
-_DOZE_MS = 100  # shorter waits are not worth a light sleep
+_DOZE_MS = 30  # shorter waits are not worth a light sleep
 _LONGEST_DOZE_MS = 5000
 _TEMPERATURE_KEPT_S = 3600
 _LOW_BATTERY_TIMES = 4  # so much rarer are readings while there is too little for the radio
@@ -74,7 +70,8 @@ class Probe:
             await self._calibrate({"what": self._section["tap_calibrates"], "who": "tag"}, beat)
         if not tapped or self._up_s() >= self.state.due_s:
             await self._measure(beat)
-            self.state.due_s = self._up_s() + self._next_s()
+            # Rounded up: a reading belongs to the quarter that has begun.
+            self.state.due_s = (self._device.clock.uptime_ms() + self._next_ms() + 999) // 1000
         await self._send(beat)
         while self._requests:
             await self._calibrate(self._requests.pop(0), beat)
@@ -182,20 +179,36 @@ class Probe:
         if self._is_due(state.health_s, device.settings["health_s"]):
             state.health_s = max(1, self._up_s())
             device.reading(device.health.items())
-        began_ms = device.clock.uptime_ms()
         self._set_number("radio", state.died + 1)
         try:
-            emptied = await device.link.upload(self._section["window_s"] * 1000)
+            emptied = await self._window()
         finally:
             self._set_number("radio", 0)
-            self._radio_ms += device.clock.uptime_ms() - began_ms
-            self.account.radio(device.clock.uptime_ms() - began_ms, device.settings["broker"]["tls"])
         beat()
         state.tried_s = max(1, self._up_s())
         state.died = 0
         state.misses = 0 if emptied else state.misses + 1
         state.save()
-        device.uploaded(emptied)
+        device.uploaded()
+
+    async def _window(self) -> bool:
+        """Use the radio once, for the account too; True when the outbox is empty."""
+        device, began_ms = self._device, self._device.clock.uptime_ms()
+        link, online, others = device.link, [], device.link.on_online
+
+        def connected():
+            online.append(device.clock.uptime_ms())
+            others()
+
+        link.on_online = connected
+        try:
+            return await link.upload(self._section["window_s"] * 1000)
+        finally:
+            link.on_online = others
+            ended_ms = device.clock.uptime_ms()
+            connected_ms = online[0] if online else ended_ms
+            self.account.radio(connected_ms - began_ms, ended_ms - connected_ms, device.settings["broker"]["tls"])
+            self._radio_ms += ended_ms - began_ms
 
     async def _idle(self, beat) -> None:
         """What must not be cut short (an update, a wanted reset) has its time before we sleep."""
@@ -207,18 +220,18 @@ class Probe:
 
     # --- sleep
 
-    def _next_s(self) -> int:
+    def _next_ms(self) -> int:
         cadence_s = self._cadence_s()
         if self._battery is not None and self._battery.millivolts() < self._section["no_radio_v"] * 1000:
             cadence_s *= _LOW_BATTERY_TIMES
-        return next_wake_s(self._up_s(), self._device.clock.unix_ms() // 1000, cadence_s)
+        return next_wake_ms(self._device.clock.unix_ms(), cadence_s)
 
     def _sleep(self) -> None:
         device, state = self._device, self.state
         awake_ms = device.clock.uptime_ms() - self._began_ms - self._dozed_ms - self._radio_ms
         self.account.add("awake", energy.AWAKE_UA, max(0, awake_ms))
         self.account.add("doze", energy.DOZE_UA, self._dozed_ms)
-        log("info", "charge in uC: %s" % json.dumps(self.account.by_state()))
+        log("info", self.account.told())
         state.charge_mc = self.account.millicoulombs()
         state.slept_s = max(1, self._up_s())
         state.save()
@@ -236,35 +249,31 @@ class Probe:
     async def _calibrate(self, request: dict, beat) -> None:
         """One guided session; its report is a record, whatever came of it."""
         what = request.get("what", self._section["tap_calibrates"])
-        if what not in KINDS or what not in self._suite:
-            log("error", "calibrate: no %r here, there is %s" % (what, ", ".join(sorted(set(KINDS) & set(self._suite)))))
+        if what not in IDEAL or what not in self._suite:
+            log("error", "calibrate: no %r here, there is %s" % (what, ", ".join(sorted(set(IDEAL) & set(self._suite)))))
             return
-        device, by_tag = self._device, request.get("who") == "tag"
-        now_ms = device.clock.uptime_ms
-        session = Session(what, self._standards(what, request), now_ms())
+        from app import guide  # the heap has no room for what is seldom needed
+
+        device = self._device
+        by_tag = request.get("who") == "tag"
+        made = guide.Guide(
+            guide.Session(what, self._standards(what, request), device.clock.uptime_ms()),
+            lambda: self._probe_and_thermometer(what, beat),
+            device.clock.uptime_ms,
+            self._tag,
+            guide.NtagI2c(self._board.i2c()) if self._tag is not None else None,
+            lambda words: device.reading([("calibration", words)]),
+        )
         if not by_tag:
-            session.tap(now_ms())  # who sent the command has put the probe in place
-        tag = NtagI2c(self._board.i2c()) if self._tag is not None else None
-        say = lambda words: device.reading([("calibration", words)])  # noqa: E731
-        guide = Guide(session, lambda: self._probe_and_thermometer(what, beat), now_ms, self._tag, tag, say)
+            made.session.tap(device.clock.uptime_ms())  # who sent the command has put the probe in place
         # The console follows live; at the river nobody waits for a radio.
         link = None if by_tag else asyncio.create_task(device.link.run(beat))
         try:
-            await guide.run(beat, self._requests)
+            await made.run(beat, self._requests)
         finally:
             if link is not None:
                 link.cancel()
-        log("info", session.say)
-        if cancelled(session):
-            say(session.say)
-            return
-        name = "%s-%d-%d" % (what, device.outbox.boot, now_ms() // 1000)
-        made = report(session, name, device.clock.stamp(), self._section["probe"], request)
-        try:
-            self.calibrations.add(made)
-        except OSError as error:
-            log("error", "calibration %s is not kept: %s" % (name, error))
-        say(text(made))
+        guide.finish(made.session, self.calibrations, device, self._section["probe"], request)
         self.state.tried_s = 0  # the report is worth a radio window of its own
 
     async def _probe_and_thermometer(self, what: str, beat) -> tuple:

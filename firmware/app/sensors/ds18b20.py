@@ -10,7 +10,7 @@ _POWER_ON = 0x0550  # 85 degrees: what stands there before the first conversion;
 class Ds18b20(Sensor):
     NAMES = ("water_temperature",)  # Cel
     WARM_UP_MS = 10
-    MEASURE_MS = 750
+    MEASURE_MS = 760  # at most 750 (data sheet)
     LIMIT_MS = 3000
     IDLE_UA = 1
     MEASURE_UA = 1500

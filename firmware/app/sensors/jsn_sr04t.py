@@ -15,12 +15,12 @@ _POLLS = 12
 class JsnSr04t(Sensor):
     NAMES = ("distance",)  # m
     WARM_UP_MS = 300
-    MEASURE_MS = 60
+    MEASURE_MS = 45  # 6 m there and back, and four characters
     LIMIT_MS = 5000
     IDLE_UA = 5000
     MEASURE_UA = 8000
     name = "distance"
-    average = 5  # a wave, a leaf, a drop at the transducer: one echo in five may be nonsense
+    average = 3  # a wave, a leaf, a drop at the transducer: one echo in three may be nonsense
 
     def __init__(self, uart=None, trigger=None, echo=None, pulse_us=None, air_celsius=None, rail=None):
         """Args:

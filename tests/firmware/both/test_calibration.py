@@ -4,7 +4,8 @@ import json
 import os
 
 from app.calibrating import CANCELLED, PLACE, SETTLE_MS, SETTLING, Session
-from app.calibration import ACCEPTED, FACTORY, KEPT, KINDS, REFUSED, Calibrations, buffer_ph, fit_ph
+from app.calibration import KINDS, buffer_ph, fit_ph
+from app.calibrations import ACCEPTED, FACTORY, IDEAL, KEPT, REFUSED, Calibrations
 from app.guide import report, text
 from app.sensors.water import conductivity_25, nernst_mv
 from fakes import near
@@ -69,6 +70,10 @@ def test_one_point_fits_of_the_other_quantities():
     assert "nothing measured" in KINDS["turbidity"].fit([[100, 0.0, 20.0]])[1]
     assert KINDS["water_level"].fit([[0.75, 2.5, 20.0]]) == ([3.25], "")
     assert KINDS["water_level"].fit([[0.0, 0.1, 20.0]])[1]
+
+
+def test_what_can_be_calibrated_has_an_ideal_fit_and_a_way():
+    assert set(IDEAL) == set(KINDS)
 
 
 # --- history ---

@@ -1,6 +1,6 @@
 """The energy account: what each state costs, and that the sum is exact."""
 
-from app.energy import AWAKE_UA, BOOT_UC, RADIO_UA, WORK_MS, Account, milliampere_hours
+from app.energy import AWAKE_UA, BOOT_UC, CONNECT_UA, ONLINE_UA, WORK_MS, Account, milliampere_hours
 from app.sensors.base import Sensor
 from app.sensors.ezo import EzoPh
 from app.sensors.schedule import collect
@@ -11,7 +11,7 @@ from scaffold import run
 def test_a_start_and_a_radio_window_cost_what_was_published():
     account = Account()
     account.boot()
-    account.radio(774, tls=False)
+    account.radio(774, 0, tls=False)
     assert account.by_state()["boot"] == BOOT_UC == 23_600
     assert 107_000 < account.by_state()["radio"] < 110_000  # 108.6 mC
     assert account.by_state()["work"] == AWAKE_UA * WORK_MS // 1000
@@ -19,8 +19,9 @@ def test_a_start_and_a_radio_window_cost_what_was_published():
 
 def test_tls_costs_a_handshake_more():
     account = Account()
-    account.radio(1000, tls=True)
-    assert account.millicoulombs() == RADIO_UA // 1000 + 100
+    account.radio(1000, 500, tls=True)
+    assert account.millicoulombs() == CONNECT_UA // 1000 + ONLINE_UA // 2000 + 100
+    assert account.told() == "290 mC: radio 190, tls 100"
 
 
 def test_a_sensor_is_charged_from_power_up_to_power_down():

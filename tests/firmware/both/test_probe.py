@@ -3,11 +3,12 @@
 import json
 
 from app import message, probe_plan, probe_values
-from app.calibration import ACCEPTED, Calibrations
-from app.probe_plan import State, next_wake_s, radio_wanted
+from app.calibrations import ACCEPTED, Calibrations
+from app.probe_plan import State, next_wake_ms, radio_wanted
 from app.probe_settings import CHECKS, DEFAULTS
 from app.rtc_memory import APP, Region
 from app.sensors.water import nernst_mv
+from app.settings import problems
 from fakes import near
 from scaffold import folder
 
@@ -30,18 +31,20 @@ def state(continued=True, memory=None):
 # --- waking ---
 
 
+QUARTER = 1_790_000_100_000 // 900_000 * 900_000
+
+
 def test_it_wakes_at_full_quarters_of_the_wall_clock():
-    at = 1_790_000_100  # 100 s after a full quarter
-    assert next_wake_s(5000, at // 900 * 900 + 10, 900) == 890
-    assert next_wake_s(5000, at // 900 * 900, 900) == 900
+    assert next_wake_ms(QUARTER + 10_400, 900) == 889_600
+    assert next_wake_ms(QUARTER, 900) == 900_000
 
 
 def test_a_wake_a_little_early_is_that_quarters_and_not_followed_by_another():
-    assert next_wake_s(5000, 1_790_000_100 // 900 * 900 - 40, 900) == 940
+    assert next_wake_ms(QUARTER - 40_000, 900) == 940_000
 
 
 def test_without_a_clock_it_wakes_after_its_cadence():
-    assert next_wake_s(5000, 0, 900) == 900
+    assert next_wake_ms(0, 900) == 900_000
 
 
 # --- radio ---
@@ -183,4 +186,4 @@ def test_thin_air_holds_less_oxygen():
 def test_every_setting_has_a_default_that_passes_its_check():
     assert set(CHECKS) == set(DEFAULTS)
     for key, value in DEFAULTS.items():
-        assert CHECKS[key](value, key) == [], key
+        assert problems(CHECKS[key], value, key) == [], key
