@@ -19,7 +19,7 @@ from edge_gateway import registry
 from edge_gateway.errors import KanhuError, Misconfigured
 from edge_gateway.settings import Settings
 from operations import install, registry_file
-from operations.commands import alerts, database, dead_letters, device, look
+from operations.commands import alerts, database, dead_letters, device, firmware, look
 from operations.commands.common import SettingsFile, err, load, out, settings_option
 from operations.words import program
 
@@ -36,6 +36,7 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(device.app, name="device")
 app.add_typer(database.app, name="ingest")
+app.add_typer(firmware.app, name="firmware")
 app.command()(look.status)
 app.command()(look.doctor)
 app.command()(database.export)
@@ -68,13 +69,14 @@ def _serve(settings: Settings) -> None:
     from edge_gateway.service import Gateway
     from ingest.rollup_keeper import with_rollups
     from ingest.sinks import open_sink
+    from operations.enrolment import keeper
 
     # Entries live for some milliseconds; the default thresholds would walk over them again and again.
     gc.set_threshold(100_000, 20, 50)
     # Loop, uplink and store take turns with one interpreter, each on a core that knows nothing of the last one's work: with
     # Python's 5 ms a message costs a fifth more. 20 ms is what a commit gathers anyway.
     sys.setswitchinterval(0.02)
-    service = Gateway(settings, with_rollups(settings, open_sink(settings)))
+    service = Gateway(settings, with_rollups(settings, open_sink(settings)), keeper=keeper(settings))
     log = logging.getLogger("kanhu")
 
     async def run() -> None:

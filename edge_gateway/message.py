@@ -78,4 +78,5 @@ class Birth(msgspec.Struct, frozen=True, gc=False):
     cadence: float | None = None
     config: int | None = None
     config_error: str = ""
+    update: str = ""
     oldest: list[tuple[int, int]] = []  # (boot, lowest seq it still holds), for each boot with unreceipted messages

@@ -132,7 +132,6 @@ class Pipeline:
             if not retained:
                 clock.learn_birth(boot, birth, received_ns, self.limits)
             known.config, known.config_error = birth.config, birth.config_error
-            known.firmware = birth.firmware or known.firmware
             for number, oldest in birth.oldest:
                 past = known.past(number)
                 past.forgiven += past.close(1, oldest - 1)
@@ -141,6 +140,9 @@ class Pipeline:
             # The will of a connection that died in an earlier boot: the device is here again since.
             known.counters.stored += 1
             return Outcome.STORED
+        if birth.online:  # also of a device in safe mode, which has no boot to tell
+            known.firmware = birth.firmware or known.firmware
+            known.update = birth.update
         changed = known.online is not birth.online
         known.online = birth.online
         if changed:

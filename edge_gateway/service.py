@@ -10,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-from edge_gateway import commands, registry, systemd
+from edge_gateway import commands, enrolment, registry, systemd
 from edge_gateway.alert_desk import AlertDesk
 from edge_gateway.broker import Incoming, Session
 from edge_gateway.clock import Limits
 from edge_gateway.committer import Committer
 from edge_gateway.disk import Ballast
+from edge_gateway.enrolment import Enrolment, Keeper
 from edge_gateway.errors import Unavailable
 from edge_gateway.feedback import REMEMBERED_NS, Answer, Feedback
 from edge_gateway.gateway_commands import handlers
@@ -41,6 +42,7 @@ _DAMAGE: Final = frozenset(
 )
 # A disk that cannot save for longer than this is not waited for: an SOS is told all the same.
 _CRY_AFTER_S: Final = 5.0
+_CODES_S: Final = 30.0  # between two looks for enrolment codes that are too old
 
 
 class Gateway:
@@ -49,9 +51,12 @@ class Gateway:
     Args:
         sink: the database; the gateway closes it.
         clock_ns: the wall clock, replaceable in tests.
+        keeper: changes the broker's users for devices that enrol; None: they cannot.
     """
 
-    def __init__(self, settings: Settings, sink: Sink, clock_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self, settings: Settings, sink: Sink, clock_ns: Callable[[], int] = time.time_ns, keeper: Keeper | None = None
+    ) -> None:
         g = settings.gateway
         self.settings = settings
         self.clock_ns = clock_ns
@@ -71,11 +76,12 @@ class Gateway:
         self.events = Session(
             settings.broker,
             "kanhu-gateway-events",
-            ["kanhu/1/+/+/up/event", "kanhu/1/+/+/up/status", DROPPED_TOPIC],
+            ["kanhu/1/+/+/up/event", "kanhu/1/+/+/up/status", DROPPED_TOPIC, *([enrolment.TOPIC] if keeper else [])],
             self._on_events,
             self._on_broker,
         )
         self.data = Session(settings.broker, "kanhu-gateway-data", ["kanhu/1/+/+/up/data"], self._on_data, self._on_data_broker)
+        self.enrolment = Enrolment(keeper, self.events.publish) if keeper else None
         self.receipts = Receipts(self.events.publish)
         self.feedback = Feedback(self.events.publish)
         self.committer = Committer(
@@ -126,6 +132,7 @@ class Gateway:
                     self._every(1.0 / self.settings.gateway.receipts_per_s, self.receipts.send_due),
                     self._every(1.0, self.housekeeping.tick),
                     self._every(1.0, self.feedback.tick),
+                    self._every(_CODES_S, self._tidy_enrolments),
                     # By itself: nothing that hangs or fails in the other may keep an SOS from its next round.
                     self._every(1.0, lambda: self.desk.tick(self.pipeline.states)),
                     self._every(self.settings.gateway.readings_every_s, self.health.write_readings),
@@ -173,17 +180,26 @@ class Gateway:
 
     def _on_events(self, messages: list[Incoming], generation: int) -> None:
         system = [m for m in messages if m.topic.startswith("$SYS/")]
+        strangers = [m for m in messages if m.topic.startswith(enrolment.PREFIX)]
+        if system or strangers:
+            messages = [m for m in messages if not m.topic.startswith(("$SYS/", enrolment.PREFIX))]
         if system:
-            messages = [m for m in messages if not m.topic.startswith("$SYS/")]
             self._broker_said(system)
+        if self.enrolment is not None:
+            self.enrolment.received(strangers)
+            self.enrolment.heard(messages)
         if messages:
             self.committer.received(self.events, messages, generation, urgent=True)
             self._greet(messages)
-        if acks := [m.packet_id for m in system if m.packet_id is not None]:
+        if acks := [m.packet_id for m in (*system, *strangers) if m.packet_id is not None]:
             self.events.acknowledge(acks, generation)
 
     def _on_data(self, messages: list[Incoming], generation: int) -> None:
         self.committer.received(self.data, messages, generation)
+
+    async def _tidy_enrolments(self) -> None:
+        if self.enrolment is not None:
+            await self.enrolment.tick()
 
     def _broker_said(self, messages: list[Incoming]) -> None:
         for message in messages:

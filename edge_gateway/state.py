@@ -45,6 +45,7 @@ class DeviceState(msgspec.Struct, array_like=True):
         heard_ns: when the gateway last received anything from it, wall clock.
         latest: name -> newest value.
         online: what its last birth or will said; None before the first.
+        update: what became of the last update of its firmware, in its own words.
     """
 
     site: str
@@ -57,6 +58,7 @@ class DeviceState(msgspec.Struct, array_like=True):
     firmware: str = ""
     config: int | None = None
     config_error: str = ""
+    update: str = ""
 
     def boot(self, number: int) -> tuple[Boot, bool]:
         """The boot with this number (made if new), and whether it is the current one."""

@@ -60,6 +60,7 @@ class DeviceView:
     firmware: str = ""
     config: int | None = None
     config_error: str = ""
+    update: str = ""
     boots: int = 0
     came: int = 0
     lost: int = 0
@@ -280,6 +281,7 @@ def _devices(states: Mapping[Key, state.DeviceState], registry: Registry) -> Ite
             firmware=known.firmware,
             config=known.config,
             config_error=known.config_error,
+            update=known.update,
             boots=len(known.boots),
             came=sum(map(_came, known.boots)),
             lost=sum(boot.lost for boot in known.boots),

@@ -4,12 +4,14 @@ Every line of the configuration that is not a default has its reason beside it; 
 """
 
 import base64
+import fcntl
 import hashlib
 import os
 import pwd
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -121,6 +123,9 @@ def acl(gateway: str = "gateway", others: Mapping[str, Sequence[str]] | None = N
         f"user {gateway}",
         f"topic read  {ROOT}/+/+/up/#",
         f"topic write {ROOT}/+/+/down/#",
+        # Devices that enrol are users `_enrol/<site>/<device>`, whom the patterns keep below their own topic too.
+        f"topic read  {ROOT}/_enrol/+/+/up/enrol",
+        f"topic write {ROOT}/_enrol/+/+/down/enrol",
         "topic read  $SYS/#",
         *(f"topic read  {topic}" for topic in gateway_reads),
     ]
@@ -154,6 +159,16 @@ def remove_users(file: Path, users: Iterable[str]) -> None:
     write_private(file, "".join(f"{line}\n" for user, line in _users(file).items() if user not in gone))
 
 
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Alone with a password file: commands and the gateway read, change and write it. Not for nesting."""
+    own = file.with_name(f"{file.name}.lock")
+    own.touch(mode=0o600)
+    with own.open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _users(file: Path) -> dict[str, str]:
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     return {line.partition(":")[0]: line for line in lines if line}
@@ -178,7 +193,8 @@ def prepare(
     folder = folder.absolute()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     user = pwd.getpwuid(os.geteuid()).pw_name if os.geteuid() == 0 else None
-    set_passwords(folder / "passwords", passwords)
+    with locked(folder / "passwords"):
+        set_passwords(folder / "passwords", passwords)
     write_private(folder / "acl", acl(others=others))
     file = folder / "mosquitto.conf"
     write_private(file, conf(folder, listeners, user, log, sys_interval_s))

@@ -222,6 +222,8 @@ def one_device(device: DeviceView, found: Report) -> RenderableType:
     lines.append(
         f"状态 status: {told}; firmware {escape(words.printable(device.firmware)) or 'unknown'}; boots seen {device.boots}"
     )
+    if device.update:
+        lines.append(f"更新 update: {escape(words.printable(device.update))}")
     if device.expected:
         e = device.expected
         silence = f"silent after {span_en(e.silence_s)}" if e.silence_s else "never counts as silent"
@@ -282,6 +284,7 @@ def _device_json(device: DeviceView, now_ns: int) -> dict[str, Any]:
         "silent": device.silent(now_ns),
         "online": device.online,
         "firmware": device.firmware,
+        "update": device.update,
         "came": device.came,
         "lost": device.lost,
         "missing": device.missing,

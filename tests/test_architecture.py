@@ -94,6 +94,7 @@ def test_only_kanhu_puts_the_parts_together() -> None:
 # What a stock ESP32 image of MicroPython has; `app` is the firmware itself.
 ON_DEVICE = {
     "app",
+    "slots",  # lies beside app/boot.py on a device
     "asyncio",
     "binascii",
     "cryptolib",

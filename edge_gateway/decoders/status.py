@@ -11,6 +11,7 @@ from edge_gateway.text import escaped
 
 FIRMWARE_LENGTH: Final = 64
 CONFIG_ERROR_LENGTH: Final = 1024
+UPDATE_LENGTH: Final = 256
 MOST_BOOTS: Final = 256
 
 _decoder: Final = msgspec.json.Decoder(Birth)
@@ -56,6 +57,7 @@ def decode_status(payload: bytes) -> Birth:
             birth,
             firmware=escaped(birth.firmware, FIRMWARE_LENGTH, "firmware"),
             config_error=escaped(birth.config_error, CONFIG_ERROR_LENGTH, "config_error"),
+            update=escaped(birth.update, UPDATE_LENGTH, "update"),
         )
     except Rejected as error:
         raise Rejected("bad_status", error.detail) from None

@@ -4,17 +4,18 @@ Lies beside `slots` outside of both slots, and no update from afar replaces it. 
 chosen. `/main.py` is `import boot; boot.run()`.
 """
 
+import gc
 import sys
 import time
 
-import slots
-
 FAILED = "boots_failed"  # NVS: starts since the last good one; app.safe_mode sets it to 0 when a boot is good
 SAFE = "safe_rounds"  # NVS: how often safe mode was entered since
+ALONE = "update_alone"  # NVS: 1 when an update needs all the memory; 2 while and after it had it
 PLUGGED = "plugged"  # NVS: times in a row that the power came back within a minute
 _PLUGGED_TIMES = 4
 LIMIT = 10
 AGAIN = 7  # after a round of safe mode: three more chances for the app
+_COLLECT_EVERY = 4096  # bytes
 _PAUSE_S = 3  # before a reset after an error: for a person with Ctrl-C, and against a loop at full speed
 
 
@@ -22,13 +23,20 @@ def run(root: str = "") -> None:
     """Everything from power-on to reset. Comes back only when a person at the console pressed Ctrl-C."""
     import esp32
     import machine
+    import slots  # type: ignore[import-not-found]  # lies beside this file
 
     nvs = esp32.NVS("kanhu")
     woke = machine.reset_cause() == machine.DEEPSLEEP_RESET
     try:
         safe = start(root, nvs, woke, _partition(esp32))
-        asked = is_asked(nvs, machine.reset_cause() == machine.PWRON_RESET)
-        _hand_over(root, safe, asked)
+        asked = is_asked(nvs, machine.reset_cause() == machine.PWRON_RESET) or not slots.exists(root + "/settings.json")
+        asked = asked or slots.exists(root + "/enrol.json")  # an enrolment that the power cut short
+        alone = slots.number(nvs, ALONE) == 1
+        if alone:
+            slots.store(nvs, ALONE, 2)
+        # The app has its own; every kilobyte counts.
+        del slots, sys.modules["slots"]
+        _hand_over(root, safe, alone, asked)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -43,19 +51,23 @@ def is_asked(nvs, plugged: bool) -> bool:
     Args:
         plugged: the power came back; a crash or a watchdog is no person.
     """
+    import slots  # type: ignore[import-not-found]  # lies beside this file
+
     count = slots.number(nvs, PLUGGED) + 1 if plugged else 0
     asked = count >= _PLUGGED_TIMES
     slots.store(nvs, PLUGGED, 0 if asked else count)
     return asked
 
 
-def _hand_over(root: str, safe: bool, asked: bool) -> None:
-    if safe:
+def _hand_over(root: str, safe: bool, alone: bool, asked: bool) -> None:
+    # What loading leaves behind is taken away often, or the heap ends up in pieces too small for the code that comes next.
+    gc.threshold(_COLLECT_EVERY)
+    if safe or alone:
         from app import safe_mode
 
-        safe_mode.run(root)
-    elif asked or not slots.exists(root + "/settings.json") or slots.exists(root + "/enrol.json"):
-        from app import set_up  # a device nobody has set up, or whose enrolment the power cut short
+        safe_mode.run(root, alone=alone)
+    elif asked:
+        from app import set_up
 
         set_up.run(root)
     else:
@@ -69,6 +81,8 @@ def start(root: str, nvs, woke: bool, partition=None) -> bool:
 
     A waking from planned deep sleep belongs to the boot before it and is not counted.
     """
+    import slots  # type: ignore[import-not-found]  # lies beside this file
+
     failed = slots.number(nvs, FAILED)
     if not woke:
         failed += 1
@@ -95,9 +109,15 @@ def start(root: str, nvs, woke: bool, partition=None) -> bool:
 
 def remember(nvs, error) -> None:
     """Keep why the app ended, for the health record of the next boot, and print it."""
-    import io
-
+    # The heap may be full of the app: it goes first.
+    for name in [name for name in sys.modules if name.startswith("app")]:
+        del sys.modules[name]
+    gc.collect()
     try:
+        import io
+
+        import slots  # type: ignore[import-not-found]  # lies beside this file
+
         printed = io.StringIO()
         sys.print_exception(error, printed)
         lines = printed.getvalue().strip().split("\n")

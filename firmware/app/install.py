@@ -28,8 +28,7 @@ class Files:
         self._manifest = manifest
         self._files = entries
         self._at = 0  # number of the file that comes next
-        self._out = self._hash = None
-        self._got = 0
+        self._now: _Incoming | None = None
         self.size = sum(entry["size"] for entry in entries)
 
     def prepare(self) -> int:
@@ -65,21 +64,18 @@ class Files:
             Refused: a file is not the one that was signed.
         """
         view = memoryview(chunk)
-        while len(view):
-            entry = self._files[self._at]
-            count = min(len(view), entry["size"] - self._got)
-            self._out.write(view[:count])
-            self._hash.update(view[:count])
-            self._got += count
-            view = view[count:]
-            if self._got == entry["size"]:
-                self._close()
+        while self._now is not None and len(view):
+            view = view[self._now.take(view) :]
+            if not self._now.left:
+                self._now.finish()
+                self._at += 1
+                self._open()
 
     def leave(self) -> None:
         """No more bytes come this time."""
-        if self._out is not None:
-            self._out.close()
-            self._out = None
+        if self._now is not None:
+            self._now.close()
+            self._now = None
 
     async def finish(self, beat) -> None:
         """Read everything back from flash and, if it is right, mark the slot as complete.
@@ -111,26 +107,17 @@ class Files:
 
     def _open(self) -> None:
         """Begin the next file; empty ones are made in passing."""
-        if self._at < len(self._files):
+        self._now = None
+        while self._at < len(self._files):
             entry = self._files[self._at]
             path = self._path(entry["path"])
             files.makedirs(path[: path.rindex("/")])
-            self._out = open(path + ".part", "wb")  # noqa: SIM115 - stays open from chunk to chunk
-            self._hash = hashlib.sha256()
-            self._got = 0
-            if not entry["size"]:
-                self._close()
-
-    def _close(self) -> None:
-        entry = self._files[self._at]
-        self._out.close()
-        self._out = None
-        if self._hash.digest() != entry["sha256"]:
-            raise Refused("hash: %s is not what was signed" % entry["path"])
-        path = self._path(entry["path"])
-        os.rename(path + ".part", path)
-        self._at += 1
-        self._open()
+            self._now = _Incoming(path, entry)
+            if entry["size"]:
+                break
+            self._now.finish()
+            self._now = None
+            self._at += 1
 
     def _check_room(self) -> None:
         info = os.statvfs(self._folder)
@@ -140,6 +127,35 @@ class Files:
         need = sum(_blocks(entry["size"]) for entry in self._files) + 8 * _BLOCK
         if free < need:
             raise Refused("room: %d bytes free, %d needed" % (free, need))
+
+
+class _Incoming:
+    """A file that comes in pieces, under another name until it is whole and right."""
+
+    def __init__(self, path: str, entry: dict) -> None:
+        self._path = path
+        self._name = entry["path"]
+        self._digest = entry["sha256"]
+        self._file = open(path + ".part", "wb")  # noqa: SIM115 - open from piece to piece
+        self._hash = hashlib.sha256()
+        self.left = entry["size"]
+
+    def take(self, view) -> int:
+        """Write what belongs to this file; how many bytes that were."""
+        view = view[: min(len(view), self.left)]
+        self._file.write(view)
+        self._hash.update(view)
+        self.left -= len(view)
+        return len(view)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def finish(self) -> None:
+        self._file.close()
+        if self._hash.digest() != self._digest:
+            raise Refused("hash: %s is not what was signed" % self._name)
+        os.rename(self._path + ".part", self._path)
 
 
 class Image:

@@ -6,15 +6,14 @@ costs what had not been written yet. What became of it is told in the birth, as 
 """
 
 import asyncio
-import binascii
 import json
 import time
 
-from app import fetch, files, install, release, sign, slots
-from app.fetch import Interrupted
+from app import files, release, slots
 from app.log import log
 
-_REQUEST = "update.json"
+ALONE = "update_alone"  # NVS: the next start does nothing but update
+REQUEST = "update.json"
 _TRIES = 20
 _FIRST_WAIT_S = 30
 _LONGEST_WAIT_S = 3600
@@ -37,14 +36,14 @@ class Updater:
     """
 
     def __init__(self, model: str, nvs, reset, tls=None, root: str = "", partitions=None, keys=None) -> None:
-        self._model = model
+        self.model = model
         self._nvs = nvs
         self._reset = reset
         self._tls = tls
-        self._root = root
+        self.root = root
         self._partitions = partitions
         self.told = lambda: None
-        self._keys = release.KEYS if keys is None else keys
+        self.keys = release.KEYS if keys is None else keys
         self._slots = slots.Slots(root, nvs, self._running_label())
         self._wanted = asyncio.Event()
         self._began = time.ticks_ms()
@@ -67,18 +66,19 @@ class Updater:
         """What became of the last update, as the birth tells it; "" if there never was one."""
         return slots.noted(self._nvs, "update")
 
+    @property
+    def requested(self) -> bool:
+        """Something is still to be done."""
+        return slots.exists(self.root + "/" + REQUEST)
+
     def command(self, arguments: dict) -> None:
         """The command `update`: {"url": ..., "manifest": SHA-256 of release.json in hex, if only that one will do}."""
         url, wanted = arguments.get("url"), arguments.get("manifest", "")
-        try:
-            if not isinstance(url, str) or not isinstance(wanted, str):
-                raise fetch.Unusable("address: none")
-            fetch.parts(url)
-        except fetch.Unusable as error:
-            self._tell("refused: %s" % error)
+        if not isinstance(url, str) or not isinstance(wanted, str) or not url.startswith(("http://", "https://")):
+            self._tell("refused: address: %s" % str(url)[:80])
             return
         request = {"url": url if url.endswith("/") else url + "/", "manifest": wanted}
-        slots.replace(self._root + "/" + _REQUEST, json.dumps(request).encode())
+        slots.replace(self.root + "/" + REQUEST, json.dumps(request).encode())
         slots.store(self._nvs, "update_tries", 0)
         self._wanted.set()
 
@@ -96,7 +96,7 @@ class Updater:
         if slots.noted(self._nvs, "image_want"):
             slots.note(self._nvs, "image_want", "")
             fresh = True
-        version = sign.number(self.installed)
+        version = slots.rank(self.installed)
         if version > slots.number(self._nvs, "floor_version"):
             slots.store(self._nvs, "floor_version", version)
         if fresh:
@@ -104,7 +104,7 @@ class Updater:
 
     async def run(self, beat) -> None:
         """A task for ever: does what was requested, again after a while where it was interrupted."""
-        if slots.exists(self._root + "/" + _REQUEST):
+        if slots.exists(self.root + "/" + REQUEST):
             self._wanted.set()
         wait_s = _FIRST_WAIT_S
         while True:
@@ -134,88 +134,30 @@ class Updater:
         slots.store(self._nvs, "update_tries", tries)
         self.busy = True
         try:
-            said = await self._update(request, beat)
-        except (sign.Refused, fetch.Unusable) as error:
-            said = "refused: %s" % error
-        except (Interrupted, OSError, MemoryError) as error:
-            said = "%s %s" % (type(error).__name__, error) if not isinstance(error, Interrupted) else str(error)
-            if tries < _TRIES:
-                self._tell("interrupted (%d of %d): %s" % (tries, _TRIES, said))
+            # Loaded only now: what checks and installs takes memory that is needed otherwise every day.
+            from app.update import Update
+
+            said, again = await Update(self, self._nvs, self._slots, self._partitions, self._tls, beat).attempt(request)
+        except MemoryError:
+            said, again = "not enough memory beside the app", True
+            if not slots.number(self._nvs, ALONE):  # only once for each request
+                self._tell("waits: " + said)
+                slots.store(self._nvs, ALONE, 1)
+                self._reset("update without the app")
                 return False
-            said = "given up: %s" % said
         finally:
             self.busy = False
+        if again and tries < _TRIES:
+            self._tell("interrupted (%d of %d): %s" % (tries, _TRIES, said))
+            return False
+        if again:
+            said = "given up: " + said
         if said:
             self._tell(said)
         self._forget(request)
         if not said:
             self._reset("update")
         return True
-
-    async def _update(self, request: dict, beat) -> str:
-        """Install what is requested; "" when it is to be started, else why there is nothing to start."""
-        url = request["url"]
-        manifest = await fetch.whole(url + "release.json", sign.LARGEST, self._tls, beat)
-        signature = await fetch.whole(url + "release.sig", sign.BITS // 8, self._tls, beat)
-        wanted = request.get("manifest")
-        if wanted and binascii.hexlify(_sha256(manifest)).decode() != wanted:
-            raise sign.Refused("manifest: not the release that was asked for")
-        found = sign.opened(manifest, signature, self._keys)
-        sign.check(found, self._model, self.installed, slots.number(self._nvs, "floor_version"))
-        if found["version"] == self.installed:
-            return "%s runs already" % self.installed
-        if self.on_trial:
-            # The slot before is what we would fall back to.
-            raise Interrupted("%s is on trial; it must prove itself first" % self.installed)
-        partition = None
-        if found["image"] is not None:
-            partition = await self._install_image(url, manifest, found["image"], beat)
-        if found["files"]:
-            name = self._free_slot()
-            into = install.Files(self._slots.folder(name), manifest, found["files"])
-            await self._transfer(into, url + "bundle.bin", beat)
-            self._start_image(partition)
-            self._slots.try_out(name, partition.info()[4] if partition else None)
-        else:
-            self._start_image(partition)
-        log("info", "update: %s is ready" % found["version"])
-        return ""
-
-    async def _install_image(self, url: str, manifest: bytes, image: dict, beat):
-        if self._partitions is None:
-            raise sign.Refused("image: this device has no second partition")
-        partition = self._partitions(self._partitions.RUNNING).get_next_update()
-        mark = binascii.crc32(manifest) & 0x7FFFFFFF
-        into = install.Image(partition, self._nvs, mark, image["size"], image["sha256"])
-        await self._transfer(into, url + "micropython.bin", beat)
-        return partition
-
-    def _start_image(self, partition) -> None:
-        if partition is None:
-            return
-        slots.note(self._nvs, "image_want", partition.info()[4])
-        try:
-            partition.set_boot()
-        except OSError as error:
-            slots.note(self._nvs, "image_want", "")
-            raise sign.Refused("image: not taken by the boot loader (%s)" % error)
-
-    async def _transfer(self, into, url: str, beat) -> None:
-        begin = into.prepare()
-        beat()
-        try:
-            if begin < into.size:
-                log("info", "update: from byte %d of %d" % (begin, into.size))
-                await fetch.into(url, into.take, into.size, into.size, begin, self._tls, beat)
-        finally:
-            into.leave()
-        await into.finish(beat)
-
-    def _free_slot(self) -> str:
-        """The slot that neither runs nor is to run: in safe mode these may be two."""
-        name = self._slots.free()
-        code = getattr(release, "__file__", "")
-        return self._slots.current if code.startswith(self._slots.folder(name) + "/") else name
 
     def _watch_trial(self) -> None:
         if self.on_trial and time.ticks_diff(time.ticks_ms(), self._began) > _TRIAL_MS:
@@ -242,24 +184,19 @@ class Updater:
 
     def _request(self):
         try:
-            with open(self._root + "/" + _REQUEST) as file:
+            with open(self.root + "/" + REQUEST) as file:
                 found = json.load(file)
             return found if isinstance(found.get("url"), str) else None
         except (OSError, ValueError, AttributeError):
             return None
 
     def _forget(self, request: dict) -> None:
+        slots.store(self._nvs, ALONE, 0)
         if self._request() == request:  # a newer one may have come meanwhile
-            files.remove(self._root + "/" + _REQUEST)
+            files.remove(self.root + "/" + REQUEST)
 
     def _tell(self, text: str) -> None:
         if text != self.outcome:
             log("info", "update: " + text)
             slots.note(self._nvs, "update", text)
             self.told()
-
-
-def _sha256(content: bytes) -> bytes:
-    import hashlib
-
-    return hashlib.sha256(content).digest()

@@ -2,7 +2,7 @@
 
 import binascii
 
-from app import files
+from app import files, slots
 from app.log import log
 
 # NVS keys have at most 15 characters; together some kilobytes of its 16.
@@ -14,21 +14,30 @@ def keep(root: str, nvs) -> None:
     """Copy what has changed since the last time."""
     for name, key in _KEPT:
         try:
+            size, crc = _look(root + "/" + name)
+            if crc == _crc(nvs, key):
+                continue
+            if size > _LARGEST:
+                log("warning", "%s is too large to be kept twice" % name)
+                continue
             with open(root + "/" + name, "rb") as file:
-                content = file.read(_LARGEST + 1)
+                nvs.set_blob(key, file.read())
+            nvs.set_i32(key + "_c", crc)
+            nvs.commit()
         except OSError:
-            continue
-        if len(content) > _LARGEST:
-            log("warning", "%s is too large to be kept twice" % name)
-            continue
-        crc = binascii.crc32(content) & 0x7FFFFFFF
-        try:
-            if _crc(nvs, key) != crc:
-                nvs.set_blob(key, content)
-                nvs.set_i32(key + "_c", crc)
-                nvs.commit()
-        except OSError as error:
-            log("warning", "no copy of %s: %s" % (name, error))
+            continue  # not every device has every file, nor room for it
+
+
+def _look(path: str) -> tuple:
+    """(size, CRC) of a file, read in small pieces."""
+    size = crc = 0
+    with open(path, "rb") as file:
+        while True:
+            piece = file.read(256)
+            if not piece:
+                return size, crc & 0x7FFFFFFF
+            size += len(piece)
+            crc = binascii.crc32(piece, crc)
 
 
 def restore(root: str, nvs) -> list:
@@ -44,11 +53,7 @@ def restore(root: str, nvs) -> list:
         except OSError:
             continue
         if binascii.crc32(content) & 0x7FFFFFFF == _crc(nvs, key):
-            with open(path + "~", "wb") as file:
-                file.write(content)
-            import os
-
-            os.rename(path + "~", path)
+            slots.replace(path, content)
             restored.append(name)
     return restored
 

@@ -27,14 +27,18 @@ def good(root: str, nvs) -> None:
     rescue.keep(root, nvs)
 
 
-def run(root: str = "", hw=None) -> None:
-    """A round of safe mode; `boot` resets afterwards."""
+def run(root: str = "", hw=None, alone: bool = False) -> None:
+    """A round of safe mode; `boot` resets afterwards.
+
+    Args:
+        alone: nothing is out of order, an update only needs the memory; the round ends with it.
+    """
     if hw is None:
         from app.hardware import Hardware
 
         hw = Hardware()
     try:
-        asyncio.run(Round(root, hw).live())
+        asyncio.run(Round(root, hw, alone).live())
     except settings.Misconfigured as error:
         log("error", "safe mode: %s" % error)
         from app import set_up
@@ -50,10 +54,10 @@ class Round:
         Misconfigured: the settings file is none, so there is no network to reach.
     """
 
-    def __init__(self, root: str, hw) -> None:
+    def __init__(self, root: str, hw, alone: bool = False) -> None:
         from app import ota
 
-        self._root, self._hw = root, hw
+        self._root, self._hw, self._alone = root, hw, alone
         document = settings.read(root + "/settings.json")
         self._document = document
         # What the app wants of its own section and pins does not matter here.
@@ -68,13 +72,15 @@ class Round:
         """Until somebody has mended something, or the round is over."""
         if self.settings["watchdog_s"]:
             self._wdt = self._hw.machine.WDT(timeout=_WATCHDOG_MS)
-        log("warning", "safe mode: %s" % (slots.noted(self._nvs, "crash") or "too many starts that failed"))
+        log("warning", "safe mode: " + self._why())
         update = asyncio.create_task(self.updater.run(self._beat))
         talk = asyncio.create_task(self._talk())
         ends = time.ticks_add(time.ticks_ms(), ROUND_S * 1000)
         # A download that goes on is waited for; it has deadlines of its own.
         while not self._ends.is_set() and (time.ticks_diff(ends, time.ticks_ms()) > 0 or self.updater.busy):
             self._beat()
+            if self._alone and not self.updater.requested:
+                break
             await asyncio.sleep_ms(500)
         for task in (update, talk):
             task.cancel()
@@ -84,10 +90,13 @@ class Round:
         said = {
             "online": True,
             "firmware": ("%s %s safe" % (self.settings["model"], release.VERSION))[:64],
-            "safe": slots.noted(self._nvs, "crash") or "too many starts that failed",
+            "safe": self._why(),
             "update": self.updater.outcome,
         }
         return json.dumps(said).encode()
+
+    def _why(self) -> str:
+        return "an update" if self._alone else slots.noted(self._nvs, "crash") or "too many starts that failed"
 
     def command(self, payload: bytes) -> None:
         """`update` and `reboot`; everything else belongs to the app."""

@@ -6,6 +6,8 @@ MicroPython has no asymmetric cryptography, but `pow` with three arguments is al
 import hashlib
 import json
 
+from app.slots import rank
+
 BITS = 3072
 LARGEST = 16384  # bytes of a manifest: 100 files are some 10,000
 _EXPONENT = 65537
@@ -50,7 +52,7 @@ def opened(manifest: bytes, signature: bytes, keys) -> dict:
             if not isinstance(value, str):
                 raise ValueError("a text is none")
         for name in ("version", "min_version", "max_version"):
-            number(document[name])
+            rank(document[name])
         document["files"] = [_file(entry) for entry in said["files"]]
         document["image"] = None if said.get("image") is None else _sized(said["image"], 1 << 24)
     except (ValueError, KeyError, TypeError) as error:
@@ -67,30 +69,18 @@ def check(release: dict, model: str, installed: str, floor: int) -> None:
     """Whether this release may replace what is installed.
 
     Args:
-        floor: `number` of the newest version that ever proved itself here; nothing older comes back.
+        floor: `rank` of the newest version that ever proved itself here; nothing older comes back.
     Raises:
         Refused: for another model, older than what was here, or not meant for what is installed.
     """
     version = release["version"]
     if release["model"] != model:
         raise Refused("model: for %s, this is %s" % (release["model"], model))
-    if number(version) < max(number(installed), floor):
-        raise Refused("older: %s, and %s was here" % (version, text(max(number(installed), floor))))
+    if rank(version) < max(rank(installed), floor):
+        raise Refused("older: %s, and %s was here" % (version, text(max(rank(installed), floor))))
     low, high = release["min_version"], release["max_version"]
-    if not number(low) <= number(installed) <= number(high):
+    if not rank(low) <= rank(installed) <= rank(high):
         raise Refused("installed: %s replaces %s to %s, this is %s" % (version, low, high, installed))
-
-
-def number(version: str) -> int:
-    """`1.4.0` as a number that grows with it and fits into NVS, 1004000.
-
-    Raises:
-        ValueError: it is not three numbers from 0 to 999.
-    """
-    parts = version.split(".")
-    if len(parts) != 3 or not all(part.isdigit() and len(part) <= 3 for part in parts):
-        raise ValueError("version %s" % version[:20])
-    return (int(parts[0]) * 1000 + int(parts[1])) * 1000 + int(parts[2])
 
 
 def text(version: int) -> str:

@@ -113,9 +113,23 @@ class Slots:
         self.current = max(found, key=_newness)[1] if found else ""
 
 
-def _newness(entry):
-    parts = entry[0].split(".")
-    return [int(part) if part.isdigit() else 0 for part in parts]
+def _newness(entry) -> int:
+    try:
+        return rank(entry[0])
+    except ValueError:
+        return -1
+
+
+def rank(version: str) -> int:
+    """`1.4.0` as a number that grows with it and fits into NVS, 1004000.
+
+    Raises:
+        ValueError: it is not three numbers from 0 to 999.
+    """
+    parts = version.split(".")
+    if len(parts) != 3 or not all(part.isdigit() and len(part) <= 3 for part in parts):
+        raise ValueError("version %s" % version[:20])
+    return (int(parts[0]) * 1000 + int(parts[1])) * 1000 + int(parts[2])
 
 
 def version(folder: str) -> str:

@@ -17,7 +17,7 @@ from edge_gateway.registry import DEFAULT_CADENCE_S, SILENCE_FACTOR, Device
 from edge_gateway.rules.words import span_en
 from edge_gateway.settings import Settings
 from edge_gateway.topics import ID
-from operations import mosquitto, registry_file
+from operations import enrolment, mosquitto, registry_file
 from operations.commands.common import SettingsFile, load, out
 from operations.install import broker_folder
 from operations.status import register
@@ -94,6 +94,35 @@ def import_(
 
 
 @app.command()
+def enrol(
+    site: Annotated[str | None, typer.Argument(help="Id of the site.")] = None,
+    device: Annotated[str | None, typer.Argument(metavar="ID", help="Id of a registered device.")] = None,
+    file: Annotated[Path | None, typer.Option("--csv", help="Many: a CSV file with the columns site and id.")] = None,
+    hours: Annotated[float, typer.Option(min=0.1, max=720, help="How long a code is good.")] = enrolment.HOURS,
+    codes: Annotated[
+        Path | None, typer.Option(help="Write `device,code` lines there (mode 0600) and do not print them.")
+    ] = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Make one-time codes: typed into a device, it hands in a password of its own, and the one it had ends."""
+    if (file is None) == (site is None) or (site is None) != (device is None):
+        raise Misconfigured("name one device (SITE ID), or a file of many (--csv)", "kanhu device enrol yunhe home-7")
+    found = load(settings)
+    wanted = enrolment.from_csv(file) if file is not None else [(str(site), str(device))]
+    made = enrolment.BrokerUsers(found).create(wanted, hours)
+    lines = [f"{at}/{name}/{enrolment.shown(code)}" for (at, name), code in made.items()]
+    if codes is None:
+        out.print("\n".join(lines), markup=False)
+    else:
+        text = "device,code\n" + "".join(f"{line.rpartition('/')[0]},{line}\n" for line in lines)
+        mosquitto.write_private(codes, text)
+        out.print(f"{len(lines)} codes in {codes} (only you can read it)", markup=False)
+    out.print(
+        f"[dim]good for {hours:g} hours; type it on the page of the device's own Wi-Fi (docs/firmware/provision.md)[/dim]"
+    )
+
+
+@app.command()
 def configure(
     site: Site,
     device: Name,
@@ -128,7 +157,8 @@ def revoke(site: Site, device: Name, settings: SettingsFile = None) -> None:
     registry_file.remove(found.registry, site, device)
     file = broker_folder(found) / "passwords"
     if file.exists():
-        mosquitto.remove_users(file, [f"{site}/{device}"])
+        with mosquitto.locked(file):
+            mosquitto.remove_users(file, [f"{site}/{device}", enrolment.user(site, device)])
     out.print(f"[green]已作废 revoked[/green] {site}/{device}")
     _reload(found, f"take {site}/{device} out of your broker's password file")
 
@@ -163,7 +193,8 @@ def _give_password(settings: Settings, user: str, file: Path | None) -> None:
 def _tell_broker(settings: Settings, passwords: dict[str, str]) -> None:
     file = broker_folder(settings) / "passwords"
     if file.exists():
-        mosquitto.set_passwords(file, passwords)
+        with mosquitto.locked(file):
+            mosquitto.set_passwords(file, passwords)
     _reload(settings, "add them to your broker's password file (mosquitto_passwd), and send mosquitto SIGHUP")
 
 

@@ -68,7 +68,7 @@ def build(
         raise Misconfigured("the image is no application image of an ESP32", "use the file that ends in .app-bin")
     compiler = _compiler()
     listed = sources.closure(model)
-    stated = _release_source(version, sources.fingerprint(listed), _written_s() if built_s is None else built_s, keys)
+    stated = _release_source(version, model, sources.fingerprint(listed), _written_s() if built_s is None else built_s, keys)
     with TemporaryDirectory() as scratch:
         made = Path(scratch) / "release.py"
         made.write_text(stated, encoding="utf-8")
@@ -100,9 +100,9 @@ def _compiled(compiler: str, source: Path, name: str) -> bytes:
     return done.stdout
 
 
-def _release_source(version: str, fingerprint: str, built_s: int, keys: Sequence[int]) -> str:
+def _release_source(version: str, model: str, fingerprint: str, built_s: int, keys: Sequence[int]) -> str:
     listed = "".join(f"0x{key:x}, " for key in keys)
-    return f'VERSION = "{version}"\nHASH = "{fingerprint}"\nBUILT_S = {built_s}\nKEYS = ({listed})\n'
+    return f'VERSION = "{version}"\nMODEL = "{model}"\nHASH = "{fingerprint}"\nBUILT_S = {built_s}\nKEYS = ({listed})\n'
 
 
 def _written_s() -> int:

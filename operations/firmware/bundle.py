@@ -33,7 +33,7 @@ def release(built: Path, key: "RSAPrivateKey", target: Path, image: Path | None 
         _check(entry, content, entry["path"])
     if ("image" in said) != (image is not None):
         raise Misconfigured("an image belongs to the build and to the release, or to neither", "give --image to both")
-    folder = target / model / version
+    folder: Path = target / str(model) / str(version)
     if folder.exists():
         raise Misconfigured(f"{folder} is there already", "a version is released once; take the next number")
     folder.mkdir(parents=True)

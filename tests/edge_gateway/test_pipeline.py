@@ -277,3 +277,12 @@ def test_a_clock_that_stands_still_never_puts_two_readings_on_one_instant(pipeli
     again.restore([(*key, state.pack(known)) for key, known in pipeline.states.items()])
     again.take(DATA, pack(201, {"n": "temperature", "v": 201}), NOW)
     assert [e.time_ns for e in readings(again.work)] == [max(times) + 1]
+
+
+def test_what_became_of_an_update_is_known_also_of_a_device_in_safe_mode_which_has_no_boot_to_tell(pipeline: Pipeline) -> None:
+    said = {"online": True, "firmware": "elder_home 1.4.0 safe", "update": "refused: older: 1.3.0, and 1.4.0 was here"}
+    assert pipeline.take(STATUS, json.dumps(said).encode(), NOW) is Outcome.STORED
+    known = pipeline.states["wutong", "home-1"]
+    assert (known.firmware, known.update) == (said["firmware"], said["update"])
+    pipeline.take(STATUS, b'{"online":false}', NOW)
+    assert known.update

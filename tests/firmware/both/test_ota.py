@@ -165,3 +165,24 @@ def test_the_task_takes_up_after_a_power_cut_what_was_asked_before_it():
         return after.resets
 
     assert run(main()) == ["update"]
+
+
+def test_an_update_that_finds_no_memory_beside_the_app_has_a_start_of_its_own():
+    from app import update
+
+    rig = Rig()
+    before = update.fetch.whole
+
+    async def full(*_):
+        raise MemoryError
+
+    update.fetch.whole = full
+    try:
+        assert rig.update() == "waits: not enough memory beside the app"
+        assert rig.resets == ["update without the app"] and slots.number(rig.nvs, ota.ALONE) == 1
+        slots.store(rig.nvs, ota.ALONE, 2)  # as boot does when it has taken note
+        assert rig.update(again=True).startswith("interrupted (2 of 20)")
+    finally:
+        update.fetch.whole = before
+    rig.update(again=True)
+    assert rig.resets[-1] == "update" and slots.number(rig.nvs, ota.ALONE) == 0

@@ -84,7 +84,7 @@ def test_an_image_download_goes_on_at_the_last_saved_block():
     again = Rig(rig.root, rig.nvs, "1.0.0", partitions=Partitions)
     again.update(files, again=True)
     assert again.resets == ["update"] and again.httpd.asked[-1] == ("micropython.bin", 16384)
-    assert bytes(Partitions.flash) == long
+    assert Partitions.flash == long
 
 
 def test_an_image_that_is_none_or_wrong_or_too_large_is_refused():

@@ -1,6 +1,6 @@
 """A release is taken if one of our keys signed its manifest, and if it is one for this device, newer than what was here."""
 
-from app import sign
+from app import sign, slots
 from releases import FILES, manifest
 from scaffold import raises
 from signing import NEXT, NEXT_SECRET, OURS, STRANGER, STRANGER_SECRET
@@ -85,7 +85,7 @@ def verdict(installed="1.0.0", floor="1.0.0", model="elder_home", **more):
     message = manifest(**more)
     found = sign.opened(message, signed(message), (OURS,))
     try:
-        sign.check(found, model, installed, sign.number(floor))
+        sign.check(found, model, installed, slots.rank(floor))
     except sign.Refused as error:
         return str(error).split(":")[0]
     return "taken"
@@ -113,7 +113,7 @@ def test_a_release_replaces_only_the_versions_it_says():
 
 
 def test_versions_are_compared_as_numbers():
-    assert sign.number("1.10.0") > sign.number("1.9.9")
-    assert sign.text(sign.number("12.0.345")) == "12.0.345"
+    assert slots.rank("1.10.0") > slots.rank("1.9.9")
+    assert sign.text(slots.rank("12.0.345")) == "12.0.345"
     for wrong in ("", "1", "1.2", "1.2.3.4", "1.2.x", "1.2.1000", "-1.2.3", "1..2"):
-        raises(ValueError, sign.number, wrong)
+        raises(ValueError, slots.rank, wrong)
