@@ -66,7 +66,7 @@ class Client:
         clean: bool = False,
         window: int = 8,
         timeout_ms: int = 10000,
-        largest: int = 8192,
+        largest: int = 17408,  # settings may have 16 KiB
     ) -> None:
         self._host, self._port, self._tls = host, port, tls
         self._server_hostname = server_hostname or host
