@@ -12,7 +12,7 @@ class Visit:
     """A card on the reader, from its first sighting until it is taken away.
 
     first: what was handed in at the first sighting, its stamp.
-    sightings, failures: how often it was found, and could not be read.
+    sightings: by how many polls in a row it was found.  failures: how often it could not be read.
     given_up: its courier was told to hold it again; it is tried on, without haste.
     settled: nothing more to do until it is taken away.
     """
@@ -59,6 +59,7 @@ class Taps:
         for visit in self._here:
             if visit.key not in keys:
                 visit.misses += 1
+                visit.sightings = 0
         left = [v for v in self._here if v.misses >= _MISSES and not v.settled]
         self._here = [v for v in self._here if v.misses < _MISSES]
         return visits, left

@@ -189,7 +189,7 @@ def test_every_green_light_is_one_event_at_the_gateway_whenever_the_power_is_cut
             cut.add(number)
         _, green, red = bench.tap(card(number), hold_ms=4000, away_ms=2000)
         greens[number] = len(green)
-        assert not red
+        assert number in cut or not red  # after a cut it may be read just when it is taken away
     bench.board.back()
     bench.board.run_for(60_000)
     stored = bench.arrived(greens.total())
@@ -248,19 +248,18 @@ def test_a_reader_chip_that_hangs_is_back_within_seconds_and_says_how_often(make
 
 
 def test_a_line_full_of_faults_loses_no_tap_and_invents_none(make: Callable[..., Bench], random: Random) -> None:
-    bench = make(fold_s=0)
+    bench = make()
     bench.chip.faults.rate, bench.chip.faults.random = 0.05, random
     waits: list[int] = []
     for number in range(50):
-        assert len(bench.lit[GREEN]) == number
-        began = bench.board.now_ms()
+        began, lights = bench.board.now_ms(), len(bench.lit[GREEN])
         with bench.board.time.lock:
             bench.chip.field.put(card(number))
-        bench.until_green(number + 1, 15_000)
+        bench.until_green(lights + 1, 15_000)
         with bench.board.time.lock:
             bench.chip.field.clear()
         bench.board.run_for(5000)
-        waits.append(bench.lit[GREEN][number] - began)
+        waits.append(bench.lit[GREEN][lights] - began)
     assert bench.arrived(50) == dict.fromkeys(range(50), 1)
     assert set(bench.chip.faults.happened) == set(Fault)
     print("ms to the green light with a fault in every twentieth command:", sorted(waits)[25], "median,", max(waits), "at most")

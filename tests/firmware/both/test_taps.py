@@ -94,6 +94,14 @@ def test_the_moment_is_that_of_the_first_sighting():
     assert (visit.first, visit.sightings) == (100, 2)
 
 
+def test_sightings_count_only_in_a_row():
+    reader = taps()
+    reader.seen([A], 0)
+    reader.seen([], 1)
+    (visit,), _ = reader.seen([A], 2)
+    assert visit.sightings == 1
+
+
 def test_a_card_that_cannot_be_read_is_said_once_and_tried_on():
     reader = taps(tries=3)
     said = []

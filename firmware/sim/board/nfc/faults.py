@@ -11,7 +11,7 @@ class Fault(Enum):
     LOSE_ANSWER = "lose_answer"
     BEND_ANSWER = "bend_answer"  # a wrong checksum
     CUT_ANSWER = "cut_answer"  # half of it
-    PHANTOM = "phantom"  # InListPassiveTarget reports a card with a bent UID; otherwise nothing happens
+    PHANTOM = "phantom"  # InListPassiveTarget reports a card that is not there, with any UID
     HANG = "hang"  # deaf and dumb until RSTPD_N is pulled low
 
 

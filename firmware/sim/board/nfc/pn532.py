@@ -126,7 +126,7 @@ class Pn532:
             return
         if fault is Fault.PHANTOM and handler is Pn532._list_targets:
             self._targets = {}
-            result = bytes.fromhex("01010004080400f1e2d3")
+            result = bytes.fromhex("010100040804") + self.faults.random.randbytes(4)
         self.log.append(Exchange(body[1:], result))
         self._last = hsu.ERROR if result is None else hsu.written(bytes([0xD5, body[1] + 1]) + result)
         if fault is Fault.BEND_ANSWER:
