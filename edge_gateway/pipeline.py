@@ -105,10 +105,15 @@ class Pipeline:
         channel = speaker.address.channel
         if channel is Up.STATUS:
             return self._status(speaker, topic, payload, received_ns, retained)
-        try:
-            message = validate(plain(payload) or decode(payload), speaker.address, speaker.device)
-        except Rejected as error:
-            return self._refuse(error, speaker, topic, payload, received_ns)
+        message = speaker.alike.read(payload)
+        if message is None:
+            try:
+                records = plain(payload) or decode(payload)
+                message = validate(records, speaker.address, speaker.device)
+            except Rejected as error:
+                return self._refuse(error, speaker, topic, payload, received_ns)
+            if not speaker.is_event:
+                speaker.alike.learn(payload, records, message)
         return self._sequenced(speaker, message, topic, payload, received_ns, retry)
 
     def _hold(self, speaker: Speaker, topic: str, payload: bytes, received_ns: int, held_id: int | None) -> Outcome:
