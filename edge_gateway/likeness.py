@@ -66,6 +66,7 @@ class Likeness:
             for at, record in enumerate(same)
             if (conversion := _conversion(record)) or "raw" in record or "cal" in record
         ]
+        self._has_others = bool(self._states or self._told)
 
     def read(self, payload: bytes) -> Message | None:
         """The message; None: it is another one."""
@@ -76,9 +77,19 @@ class Likeness:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         values = [record.v for record in records]
+        more: More = {}
+        if self._has_others and not self._work_in(records, values, more):
+            return None
+        head = records[0]
+        time_ns = round(head.bt * 1e6) * 1000 if self._has_time else None
+        uptime_ns = round(head.up * 1e6) * 1000 if self._has_uptime else None
+        instant = Instant(time_ns, uptime_ns, self._shape, tuple(values), more or None)
+        return Message(head.boot, head.seq, self._clock, head.err if self._has_error else None, [instant], [], [])
+
+    def _work_in(self, records: Sequence[Any], values: list[Any], more: More) -> bool:
+        """Make states 1.0 and 0.0, convert other units, fill `more`; False: a converted value is out of its range."""
         for at in self._states:
             values[at] = 1.0 if values[at] else 0.0
-        more: More = {}
         for at, has_raw, calibration, conversion in self._told:
             raw = records[at].raw if has_raw else None
             if conversion is not None:
@@ -86,13 +97,9 @@ class Likeness:
                 raw = values[at] if raw is None else raw
                 values[at] = values[at] * factor + offset
                 if not low <= values[at] <= high:
-                    return None
+                    return False
             more[at] = raw, calibration
-        head = records[0]
-        time_ns = round(head.bt * 1e6) * 1000 if self._has_time else None
-        uptime_ns = round(head.up * 1e6) * 1000 if self._has_uptime else None
-        instant = Instant(time_ns, uptime_ns, self._shape, tuple(values), more or None)
-        return Message(head.boot, head.seq, self._clock, head.err if self._has_error else None, [instant], [], [])
+        return True
 
 
 class Likenesses:
@@ -100,11 +107,12 @@ class Likenesses:
 
     def __init__(self) -> None:
         self._known: dict[int, Likeness] = {}
+        self._only: Likeness | None = None  # if there is but one, there is nothing to count
         self._strangers = 0
 
     def read(self, payload: bytes) -> Message | None:
         """The message, if it is like one before; None: it has to be looked at."""
-        known = self._known.get(payload.count(b"{"))
+        known = self._only or self._known.get(payload.count(b"{"))
         return None if known is None else known.read(payload)
 
     def learn(self, payload: bytes, records: Sequence[Plain], message: Message) -> None:
@@ -121,7 +129,8 @@ class Likenesses:
         count = payload.count(b"{")
         if count not in self._known and len(self._known) >= MOST_OF_ONE:
             self._known.clear()
-        self._known[count] = _likeness(*about)
+        self._known[count] = known = _likeness(*about)
+        self._only = known if len(self._known) == 1 else None
 
 
 _likeness: Final = lru_cache(maxsize=MOST)(Likeness)
