@@ -298,3 +298,11 @@ def test_what_is_stored_does_not_depend_on_the_messages_before(monkeypatch: pyte
         work = pipeline.take_work()
         rows.append((events.pack(work.data), events.pack(work.events), state.pack(pipeline.states["wutong", "home-1"])))
     assert rows[0] == rows[1]
+
+
+def test_an_sos_behind_other_values_is_an_event_however_its_name_is_written(pipeline: Pipeline) -> None:
+    for seq, name in enumerate([b"sos", b"s\\u006fs", b"sos.bath"], 1):
+        payload = pack(seq, {"n": "temperature", "v": 21.5}, {"n": "NAME", "vb": True}, bt=T0 - seq).replace(b"NAME", name)
+        assert pipeline.take(DATA, payload, NOW) is Outcome.STORED
+    assert [entry.kind for entry in pipeline.work.events if isinstance(entry, Event)] == ["sos", "sos", "sos.bath"]
+    assert not pipeline.work.data
