@@ -3,10 +3,12 @@
 No socket, no file, no clock. Every message ends in exactly one of stored, duplicate, held, dead; the counters say so.
 """
 
-import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import lru_cache
 from typing import Final
+
+from isal.isal_zlib import crc32
 
 from edge_gateway import clock, state
 from edge_gateway.bells import Bells, is_sos
@@ -14,7 +16,7 @@ from edge_gateway.catalog import EVENTS
 from edge_gateway.decoders.senml import decode, identity, plain
 from edge_gateway.decoders.status import decode_status
 from edge_gateway.errors import Rejected
-from edge_gateway.events import Entry, Event, Loss, Reading, Readings, StatusChange, TimeQuality, columns
+from edge_gateway.events import Entry, Event, Loss, Reading, Readings, StatusChange, TimeQuality, columns, split_name
 from edge_gateway.message import Instant, Message
 from edge_gateway.registry import Registry
 from edge_gateway.sequence import Boot, Verdict
@@ -25,7 +27,9 @@ from edge_gateway.transaction import DeadLetter, Held
 from edge_gateway.validate import validate
 from edge_gateway.work import Key, Outcome, Receipt, Work
 
+# Looked up once: Python 3.11 calls a function for each member of an enum.
 _NEW: Final = Verdict.NEW
+_STATUS: Final = Up.STATUS
 # Boots of one device cannot overlap in time; more than this much is two devices with one name, not a clock being set.
 _OVERLAP_NS: Final = 5_000_000_000
 
@@ -102,13 +106,17 @@ class Pipeline:
         if held_id is not None:
             work.unheld.append(held_id)
             known.counters.held += 1
-        channel = speaker.address.channel
-        if channel is Up.STATUS:
+        if speaker.address.channel is _STATUS:
             return self._status(speaker, topic, payload, received_ns, retained)
-        try:
-            message = validate(plain(payload) or decode(payload), speaker.address, speaker.device)
-        except Rejected as error:
-            return self._refuse(error, speaker, topic, payload, received_ns)
+        message = speaker.alike.read(payload)
+        if message is None:
+            try:
+                records = plain(payload) or decode(payload)
+                message = validate(records, speaker.address, speaker.device)
+            except Rejected as error:
+                return self._refuse(error, speaker, topic, payload, received_ns)
+            if not speaker.is_event:
+                speaker.alike.learn(payload, records, message)
         return self._sequenced(speaker, message, topic, payload, received_ns, retry)
 
     def _hold(self, speaker: Speaker, topic: str, payload: bytes, received_ns: int, held_id: int | None) -> Outcome:
@@ -161,7 +169,7 @@ class Pipeline:
             boot, current = boots[-1], True
         else:
             boot, current = known.boot(message.boot)
-        verdict = boot.take(message.seq, zlib.crc32(payload))
+        verdict = boot.take(message.seq, crc32(payload))
         again = verdict is not _NEW
         if again and not (retry and verdict is Verdict.DUPLICATE):
             return self._repeated(verdict, speaker, message, boot, topic, payload, received_ns)
@@ -182,7 +190,6 @@ class Pipeline:
         if boot.offset_ns is None or not message.seq & 63:
             for instant in message.instants:
                 clock.learn(boot, instant.time_ns, instant.uptime_ns, trusted, received_ns, self.limits)
-        sos = b"sos" in payload
         is_event, recent, data = speaker.is_event, speaker.recent, self.work.data
         for instant in message.instants:
             time_ns, quality = clock.measured_at(instant, trusted, boot, current, received_ns, self.limits)
@@ -191,10 +198,9 @@ class Pipeline:
                 again and recent.holds(time_ns, shape, values)
             ):
                 time_ns, quality = recent.apart(time_ns, quality, shape)
-            maybe = is_event or sos or columns(shape)[0][0] in EVENTS
-            readings = _event_in(instant, is_event) if maybe else None
-            if readings:
+            if is_event or _is_event(shape):
                 rung = self._bells.rang(topic, payload)
+                readings = _event_in(instant, is_event)
                 self._append_event(speaker, message, time_ns, quality, received_ns, readings, rung)
             else:
                 data.append(
@@ -333,7 +339,7 @@ class Pipeline:
         boot_number, seq = identity(payload) or (None, None)
         if boot_number is not None and seq is not None:
             boot, _ = known.boot(boot_number)
-            verdict = boot.take(seq, zlib.crc32(payload))
+            verdict = boot.take(seq, crc32(payload))
             if verdict is Verdict.DUPLICATE:
                 self._owe(known, boot).rejected.append(seq)
                 return self._duplicate(known)
@@ -397,14 +403,16 @@ class Pipeline:
         return receipt
 
 
-def _event_in(instant: Instant, is_event: bool) -> list[Reading] | None:
-    """The readings of an instant that is an event; None: it is none.
+@lru_cache(maxsize=4096)
+def _is_event(shape: str) -> bool:
+    """Whether readings that came in the lane of readings are an event: an SOS also behind other values is still an SOS."""
+    names = [name for name, _ in columns(shape)]
+    return names[0] in EVENTS or any(split_name(name)[0] == "sos" for name in names)
 
-    Args:
-        is_event: it came in the lane of events. An SOS that came in the other, or behind other values, is still an SOS.
-    """
+
+def _event_in(instant: Instant, is_event: bool) -> list[Reading]:
+    """The readings of an instant that is an event, the one that names it first; `is_event`: it came in the lane of events."""
     readings = instant.readings
-    if is_event:
-        return readings
-    readings.sort(key=lambda reading: not is_sos(reading))
-    return readings if is_sos(readings[0]) or readings[0].name in EVENTS else None
+    if not is_event:
+        readings.sort(key=lambda reading: not is_sos(reading))
+    return readings

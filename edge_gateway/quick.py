@@ -15,10 +15,10 @@ from edge_gateway.topics import Address
 from edge_gateway.value import flag_in_range, quantity_of, reading_of
 
 # The quick way's narrower limits: a base time of 1987 to 2106 and eight years around it need no second look at the sum.
-_QUICK_FROM_S: Final = 2.0**29
-_QUICK_UNTIL_S: Final = 2.0**32
+QUICK_FROM_S: Final = 2.0**29
+QUICK_UNTIL_S: Final = 2.0**32
 _QUICK_OFFSET_S: Final = 2.0**28
-_LARGEST: Final = 1.7976931348623157e308
+LARGEST: Final = 1.7976931348623157e308
 
 
 class _Form(msgspec.Struct, frozen=True, gc=False):
@@ -64,8 +64,8 @@ class _Known(dict[object, tuple[str, str, float, float, int, bool]]):
             return None
         if len(self) >= self.MOST:
             self.clear()
-        low = -_LARGEST if quantity.low is None else quantity.low
-        high = _LARGEST if quantity.high is None else quantity.high
+        low = -LARGEST if quantity.low is None else quantity.low
+        high = LARGEST if quantity.high is None else quantity.high
         found = self[name] = (str(name), quantity.unit, low, high, flag_in_range(quantity), quantity.kind is Kind.STATE)
         return found
 
@@ -101,7 +101,7 @@ def quickly(records: Sequence[Plain], address: Address, measures: frozenset[str]
         if base_s is not UNSET or up_ns is None:
             return None
         base_ns = None
-    elif base_s is not UNSET and _QUICK_FROM_S <= base_s < _QUICK_UNTIL_S:
+    elif base_s is not UNSET and QUICK_FROM_S <= base_s < QUICK_UNTIL_S:
         base_ns = round(base_s * 1e6) * 1000
     else:
         return None

@@ -26,6 +26,9 @@ class Verdict(Enum):
     TOO_MANY_GAPS = "too_many_gaps"
 
 
+_NEW: Final = Verdict.NEW  # looked up once: Python 3.11 calls a function for each member of an enum
+
+
 class Boot(msgspec.Struct, array_like=True):
     """The messages of one boot of one device. Stored inside the device's state; fields may only be added at the end.
 
@@ -67,7 +70,7 @@ class Boot(msgspec.Struct, array_like=True):
         if not recent:
             recent = self.recent = bytearray(_EMPTY)
         _SLOT.pack_into(recent, (seq % WINDOW) * 8, seq, crc)
-        return Verdict.NEW
+        return _NEW
 
     def holds(self, seq: int) -> bool:
         """Whether `seq` was taken or closed."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from edge_gateway import topics
 from edge_gateway.events import Reading, TimeQuality, Values, columns, columns_of, shape_of
+from edge_gateway.likeness import Likenesses
 from edge_gateway.registry import Device, Registry
 from edge_gateway.sequence import Boot
 from edge_gateway.state import MAX_NAMES, DeviceState, Latest
@@ -102,6 +103,8 @@ class Speaker:
     recent: Recent
     place: str
     is_event: bool
+    # What it has sent; of the other channels nothing is learned.
+    alike: Likenesses = field(default_factory=Likenesses)
     # The commit in which this speaker's state and receipt are already noted, so that most messages need not note them again.
     touched_in: Work | None = None
     owed: Boot | None = None

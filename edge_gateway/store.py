@@ -8,12 +8,13 @@ import itertools
 import logging
 import shutil
 import sqlite3
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from isal.isal_zlib import crc32
 
 from edge_gateway.errors import Unavailable
 from edge_gateway.rescue import rescue
@@ -154,7 +155,7 @@ class Store:
         except sqlite3.Error as error:
             raise self._failed(error) from error
         for site, device, crc, body in rows:
-            if zlib.crc32(body) == crc:
+            if crc32(body) == crc:
                 good.append((site, device, body))
             else:
                 bad.append((site, device))
@@ -197,7 +198,7 @@ class Store:
         if work.rows:
             db.executemany(
                 "INSERT INTO outbox (lane, entries, received_ns, crc, body) VALUES (?, ?, ?, ?, ?)",
-                [(lane, entries, ns, zlib.crc32(body), body) for lane, entries, ns, body in work.rows],
+                [(lane, entries, ns, crc32(body), body) for lane, entries, ns, body in work.rows],
             )
             for lane, entries, _, body in work.rows:
                 change.sizes[_LANES[lane]].add(1, entries, len(body))
@@ -206,13 +207,13 @@ class Store:
             db.executemany(
                 "INSERT INTO device (site, device, crc, body) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET crc = excluded.crc, body = excluded.body",
-                [(site, device, zlib.crc32(body), body) for site, device, body in work.devices],
+                [(site, device, crc32(body), body) for site, device, body in work.devices],
             )
         if work.alerts:
             db.executemany(
                 "INSERT INTO alert (id, open, raised_ns, crc, body) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET open = excluded.open, crc = excluded.crc, body = excluded.body",
-                [(id_, open_, ns, zlib.crc32(body), body) for id_, open_, ns, body in work.alerts],
+                [(id_, open_, ns, crc32(body), body) for id_, open_, ns, body in work.alerts],
             )
         if work.unheld:
             for row_id in work.unheld:
@@ -226,7 +227,7 @@ class Store:
 
     def _hold(self, held: Sequence[Held], change: Change) -> None:
         for h in held:
-            crc, topic = zlib.crc32(h.payload), _text(h.topic)
+            crc, topic = crc32(h.payload), _text(h.topic)
             cursor = self._db.execute(
                 "INSERT INTO held (received_ns, topic, site, device, crc, payload) SELECT ?, ?, ?, ?, ?, ?"
                 " WHERE NOT EXISTS (SELECT 1 FROM held WHERE crc = ? AND topic = ? AND payload = ?)",
@@ -242,7 +243,7 @@ class Store:
         for d in dead:
             # What had been taken is kept whole; of what never could be, enough to see what it is.
             payload = d.payload[:MAX_PAYLOAD] if d.stage == "decode" else d.payload
-            crc, topic = zlib.crc32(d.payload), _text(d.topic)[:300]
+            crc, topic = crc32(d.payload), _text(d.topic)[:300]
             # The same poison again (retained, or a device that never learns) is counted in its row, not stored again.
             cursor = self._db.execute(
                 "UPDATE dead_letter SET times = times + 1, last_ns = ?"

@@ -1,8 +1,9 @@
 """What one transaction of the gateway saves, already encoded; plain records that the pipeline makes and the store writes."""
 
-import zlib
 from dataclasses import dataclass, field
 from enum import IntEnum
+
+from isal.isal_zlib import crc32
 
 
 class Lane(IntEnum):
@@ -60,7 +61,7 @@ class OutboxRow:
     @property
     def intact(self) -> bool:
         """Whether the bytes are those that were written."""
-        return zlib.crc32(self.body) == self.crc
+        return crc32(self.body) == self.crc
 
 
 @dataclass(slots=True)

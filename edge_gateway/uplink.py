@@ -7,7 +7,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +58,8 @@ class Uplink:
 
     Args:
         store_thread: the one thread in which `store` is used.
+        batch_entries: handed to the sink at a time.
+        batches: read, and forgotten, at a time.
         told: called (in the uplink's thread) once when the database goes away, again when only a person can mend it, and once,
             with "", when it is back.
     """
@@ -69,6 +71,7 @@ class Uplink:
         store_thread: Executor,
         sink: Sink,
         batch_entries: int = 5000,
+        batches: int = 1,
         told: Callable[[str], None] = lambda trouble: None,
         seed: int | None = None,
     ) -> None:
@@ -80,6 +83,7 @@ class Uplink:
         self._store_thread = store_thread
         self._sink = sink
         self._batch_entries = batch_entries
+        self._read_entries = batches * batch_entries
         self._told = told
         self._random = Random(seed)
         self._wake = threading.Event()
@@ -183,7 +187,7 @@ class Uplink:
         return sent
 
     def _rows(self, db: sqlite3.Connection, lane: Lane, above: int, upto: int | None = None) -> list[OutboxRow]:
-        """Rows of one lane in order, together about one batch of entries."""
+        """Rows of one lane in order, together about as many entries as are read at a time."""
         # CAST: a changed byte may have made it a text that is no UTF-8, over which the whole query would fail.
         query = (
             "SELECT id, lane, entries, received_ns, crc, CAST(body AS BLOB) FROM outbox"
@@ -193,7 +197,7 @@ class Uplink:
         entries = 0
         for found in db.execute(query, (int(lane), above, upto if upto is not None else 1 << 62)):
             row = OutboxRow(*found)
-            if rows and entries + row.entries > self._batch_entries:
+            if rows and entries + row.entries > self._read_entries:
                 break
             rows.append(row)
             entries += row.entries
@@ -202,26 +206,30 @@ class Uplink:
     def _send(self, rows: list[OutboxRow]) -> bool:
         if not rows:
             return False
-        entries, dead, damaged_entries = self._entries(rows)
-        began = time.monotonic()
         refusals: list[Refusal] = []
-        for at in range(0, len(entries), self._batch_entries):
-            refusals += self._write(entries[at : at + self._batch_entries])
+        damaged: list[tuple[OutboxRow, str]] = []
+        sent, took_s = 0, 0.0
+        for entries in self._batches(rows, damaged):
+            began = time.monotonic()
+            refusals += self._write(entries)
+            took_s += time.monotonic() - began
+            sent += len(entries)
         now_ns = time.time_ns()
         counters = {
-            "entries_sent": len(entries) - len(refusals),
+            "entries_sent": sent - len(refusals),
             "entries_refused": len(refusals),
-            "entries_damaged": damaged_entries,
+            "entries_damaged": sum(row.entries for row, _ in damaged),
         }
+        dead = [_damaged_letter(row, detail) for row, detail in damaged]
         dead += [_letter(r, Lane(rows[0].lane), now_ns) for r in refusals]
         try:
             self._store_thread.submit(self._store.forget, rows, dead, counters).result()
         except Unavailable as error:
             raise OutboxTrouble(f"cannot forget what the database holds: {error}") from error
-        self.state.sent += len(entries) - len(refusals)
+        self.state.sent += sent - len(refusals)
         self.state.refused += len(refusals)
-        if entries:
-            self._database_answered(time.monotonic() - began)
+        if sent:
+            self._database_answered(took_s)
         return True
 
     def _write(self, entries: Sequence[Entry]) -> list[Refusal]:
@@ -254,26 +262,27 @@ class Uplink:
                     raise Unavailable(f"{self._sink.name} failed: {error!r}") from error
         return refusals + bad
 
-    def _entries(self, rows: Sequence[OutboxRow]) -> tuple[list[Entry], list[DeadLetter], int]:
-        """The entries of rows; a row whose bytes changed on the disk is a dead letter, and its entries the last number."""
-        entries: list[Entry] = []
-        dead, lost = [], 0
+    def _batches(self, rows: Sequence[OutboxRow], damaged: list[tuple[OutboxRow, str]]) -> Iterator[list[Entry]]:
+        """The entries of rows, made one batch at a time: two do not fit into the processor's cache.
+
+        Args:
+            damaged: gets the rows whose bytes changed on the disk, and what is wrong with them.
+        """
+        most, waiting = self._batch_entries, []
         for row in rows:
             try:
                 if not row.intact:
                     raise msgspec.DecodeError("checksum differs")
-                entries += events.unpack(row.body)
+                waiting += events.unpack(row.body)
             except msgspec.DecodeError as error:
                 self.state.damaged += 1
-                lost += row.entries
-                detail = f"outbox row {row.id} with {row.entries} entries: {error}"
-                log.error("%s; kept as a dead letter", detail)
-                dead.append(
-                    DeadLetter(
-                        "outbox", "damaged_row", detail, "", "", "", None, None, row.received_ns, row.body, Lane(row.lane)
-                    )
-                )
-        return entries, dead, lost
+                damaged.append((row, f"outbox row {row.id} with {row.entries} entries: {error}"))
+                log.error("%s; kept as a dead letter", damaged[-1][1])
+            while len(waiting) >= most:
+                yield waiting[:most]
+                del waiting[:most]
+        if waiting:
+            yield waiting
 
     def _database_failed(self, error: KanhuError) -> None:
         state, ours = self.state, isinstance(error, Misconfigured)
@@ -302,6 +311,11 @@ class Uplink:
 
 def _last_id(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT coalesce(max(id), 0) FROM outbox").fetchone()[0])
+
+
+def _damaged_letter(row: OutboxRow, detail: str) -> DeadLetter:
+    about = "outbox", "damaged_row", detail, "", "", ""
+    return DeadLetter(*about, None, None, row.received_ns, row.body, Lane(row.lane))
 
 
 def _letter(refusal: Refusal, lane: Lane, now_ns: int) -> DeadLetter:

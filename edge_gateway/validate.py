@@ -1,7 +1,8 @@
 """Records to a message: is it this device's, is every value a known quantity in a known unit, and when was it measured.
 
 Two ways to the same answer: the quick one takes a message of which every record is good, the careful one all others, record by
-record. A record that can never be accepted is named in `Message.refused`; only what spoils the whole message raises.
+record. (A message like one before does not come here: see `likeness`.) A record that can never be accepted is named in
+`Message.refused`; only what spoils the whole message raises.
 """
 
 from collections.abc import Sequence

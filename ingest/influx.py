@@ -12,7 +12,7 @@ from edge_gateway.settings import Influx, secret
 from edge_gateway.sink import Refusal
 from ingest.answers import IS_IT_ONE, Trouble, meaning, named
 from ingest.connection import Answer, Connection, authorization, basic
-from ingest.line_protocol import line
+from ingest.line_protocol import line, numbers_of
 from ingest.line_protocol import lines as lines_of
 from ingest.points import Point, RefusedPoint
 
@@ -45,9 +45,9 @@ class InfluxSink:
         lines: list[bytes] = []
         owners: list[int] = []  # position of the entry a line belongs to
         refused: dict[int, _Why] = {}
-        for position, entry in enumerate(entries):
+        for position, (entry, numbers) in enumerate(zip(entries, numbers_of(entries), strict=True)):
             try:
-                own = lines_of(entry)
+                own = lines_of(entry, numbers)
             except Rejected as error:
                 refused[position] = (error.reason, error.detail)
                 continue

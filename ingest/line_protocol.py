@@ -5,6 +5,7 @@ sign are escaped all the same, and what the format cannot express (a backslash, 
 for a changed tag would be somebody else's series. Strings are quoted; `points.clean` has taken out what no sink can keep.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from math import isfinite
 from typing import Final
@@ -33,18 +34,38 @@ _TAG_ESCAPES: Final = str.maketrans({" ": r"\ ", ",": r"\,", "=": r"\="})
 _json: Final = msgspec.json.Encoder().encode
 # Of what is no number JSON writes `null` (also for NaN and Inf, which it does not know), `true`, `false` or a text.
 _U, _S, _QUOTE = b'us"'
+_TOGETHER: Final = 64  # entries whose numbers are written in one call; if one has something else, each is looked at
 
 
-def lines(entry: Entry) -> list[bytes]:
-    """The lines of an entry, one for each of its points. Raises as `line` and `points`."""
+def lines(entry: Entry, numbers: bytes | None = None) -> list[bytes]:
+    """The lines of an entry, one for each of its points; `numbers` are those of `numbers_of`. Raises as `line` and `points`."""
     if type(entry) is Readings and not entry.time_quality and (entry.error_s or 0.0) <= CLOCK_ERROR_TOLD_S:
-        short = _shortly(entry)
+        short = _shortly(entry, numbers)
         if short is not None:
             return short
     return [line(point) for point in points(entry)]
 
 
-def _shortly(entry: Readings) -> list[bytes] | None:
+def numbers_of(entries: Sequence[Entry]) -> list[bytes | None]:
+    """What `lines` needs first of each entry, for many of them in a fraction of the time; None: it shall see for itself."""
+    found: list[bytes | None] = []
+    for at in range(0, len(entries), _TOGETHER):
+        values = [entry.values if type(entry) is Readings else () for entry in entries[at : at + _TOGETHER]]
+        texts = _numbers(values)
+        found += [None] * len(values) if texts is None else texts[1:-1].split(b"],[")
+    return found
+
+
+def _numbers(values: Sequence[object]) -> bytes | None:
+    """Numbers, or lists of them, as JSON without the outer brackets; None when one is not a number that a database takes."""
+    try:
+        texts = _json(values)
+    except (OverflowError, UnicodeEncodeError):  # an integer or a text that no database takes
+        return None
+    return None if _U in texts or _S in texts or _QUOTE in texts else texts[1:-1]
+
+
+def _shortly(entry: Readings, numbers: bytes | None) -> list[bytes] | None:
     """The lines of nearly every entry: all of them but the numbers and the time is known from the last such entry.
 
     Returns:
@@ -56,13 +77,11 @@ def _shortly(entry: Readings) -> list[bytes] | None:
     templates = _templates(entry.site, entry.device, entry.place, entry.shape)
     if not templates:
         return None
-    try:
-        numbers = _json(entry.values)
-    except (OverflowError, UnicodeEncodeError):  # an integer or a text that no database takes
-        return None
-    if _U in numbers or _S in numbers or _QUOTE in numbers:
-        return None
-    texts = numbers[1:-1].split(b",")
+    if numbers is None:
+        numbers = _numbers(entry.values)
+        if numbers is None:
+            return None
+    texts = numbers.split(b",")
     if len(templates) == 1:
         return [templates[0][0] % (*texts, time_ns)]
     return [template % (*[texts[pick] for pick in picks], time_ns) for template, picks in templates]

@@ -169,14 +169,13 @@ class Job:
 
 def touched(entries: Iterable[Entry]) -> set[Touch]:
     """What these entries touch. Events, losses, states of devices and alerts are not rolled up."""
-    # First per entry, then per measurement: a batch has many entries of few hours and devices.
-    found: set[tuple[frozenset[str], int, str, str]] = set()
+    # First by shape, then by measurement: a batch has many entries of few shapes, hours and devices.
+    found: set[tuple[str, int, str, str]] = set()
     for entry in entries:
         if type(entry) is Readings:
             time_ns = entry.time_ns
-            measurements = _measurements(entry.shape)
-            found.add((measurements, time_ns - time_ns % HOUR_NS, entry.site, entry.device))
-    return {(measurement, start, site, device) for measurements, start, site, device in found for measurement in measurements}
+            found.add((entry.shape, time_ns - time_ns % HOUR_NS, entry.site, entry.device))
+    return {(measurement, start, site, device) for shape, start, site, device in found for measurement in _measurements(shape)}
 
 
 @lru_cache(maxsize=4096)

@@ -16,7 +16,7 @@ from edge_gateway.events import Entry
 from edge_gateway.pipeline import Pipeline
 from edge_gateway.registry import Device, Registry
 from edge_gateway.work import Work
-from ingest.line_protocol import lines
+from ingest.line_protocol import lines, numbers_of
 from ingest.rollups import touched
 from tests.bench.load import QUANTITIES, Load, senml
 
@@ -53,8 +53,8 @@ def run(load: Load) -> dict[str, float]:
 
     def made(entries: list[Entry]) -> list[bytes]:
         found: list[bytes] = []
-        for entry in entries:
-            found += lines(entry)
+        for entry, numbers in zip(entries, numbers_of(entries), strict=True):
+            found += lines(entry, numbers)
         return found
 
     for at in range(0, len(load.messages), A_COMMIT):

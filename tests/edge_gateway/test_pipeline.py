@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from edge_gateway import registry, state
+from edge_gateway import events, likeness, registry, state
 from edge_gateway.clock import Limits
 from edge_gateway.events import Event, Flag, Loss, Readings, StatusChange, TimeQuality
 from edge_gateway.pipeline import Pipeline
@@ -286,3 +286,32 @@ def test_what_became_of_an_update_is_known_also_of_a_device_in_safe_mode_which_h
     assert (known.firmware, known.update) == (said["firmware"], said["update"])
     pipeline.take(STATUS, b'{"online":false}', NOW)
     assert known.update
+
+
+def test_what_is_stored_does_not_depend_on_the_messages_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    records: list[dict[str, Any]] = [
+        {"n": "temperature", "u": "Cel", "v": 21.5},
+        {"n": "battery_voltage", "u": "mV", "v": 3310},
+        {"n": "ph", "v": 7, "raw": 6.9, "cal": "a"},
+        {"n": "motion.hall", "vb": True},
+    ]
+    rows = []
+    for one_of in (1, 10**9):  # learns from every message; never learns
+        monkeypatch.setattr(likeness, "ONE_OF", one_of)
+        pipeline = Pipeline(KNOWN, LIMITS)
+        for seq in range(1, 40):
+            records[0]["v"] = 80 + seq % 7  # some are out of range
+            records[3]["vb"] = seq % 3 == 0
+            told = [*records[: seq % 3 + 2], *([{"n": "sos", "vb": True}] if seq % 5 == 0 else [])]
+            pipeline.take(DATA, pack(seq, *told, up=seq, clk="none" if seq % 4 == 0 else "ntp"), NOW)
+        work = pipeline.take_work()
+        rows.append((events.pack(work.data), events.pack(work.events), state.pack(pipeline.states["wutong", "home-1"])))
+    assert rows[0] == rows[1]
+
+
+def test_an_sos_behind_other_values_is_an_event_however_its_name_is_written(pipeline: Pipeline) -> None:
+    for seq, name in enumerate([b"sos", b"s\\u006fs", b"sos.bath"], 1):
+        payload = pack(seq, {"n": "temperature", "v": 21.5}, {"n": "NAME", "vb": True}, bt=T0 - seq).replace(b"NAME", name)
+        assert pipeline.take(DATA, payload, NOW) is Outcome.STORED
+    assert [entry.kind for entry in pipeline.work.events if isinstance(entry, Event)] == ["sos", "sos", "sos.bath"]
+    assert not pipeline.work.data

@@ -129,6 +129,19 @@ def test_with_nothing_to_send_the_database_is_left_alone(bench: Bench) -> None:
     assert bench.sink.batches == []
 
 
+def test_what_is_read_at_once_goes_in_batches_and_is_forgotten_after_the_last(bench: Bench) -> None:
+    bench.uplink.close()
+    bench.uplink = Uplink(bench.store.path, bench.store, Inline(), bench.sink, batch_entries=10, batches=3, seed=1)
+    bench.uplink.turn()
+    for first in range(0, 40, 8):
+        bench.readings(*range(first, first + 8))
+    left: list[int] = []
+    bench.sink.always = lambda entries: left.append(bench.waiting) or []  # type: ignore[func-returns-value]
+    bench.turns()
+    assert bench.sink.batches == [[*range(0, 10)], [*range(10, 20)], [*range(20, 24)], [*range(24, 34)], [*range(34, 40)]]
+    assert left == [40, 40, 40, 16, 16] and bench.waiting == 0
+
+
 def test_events_go_before_readings_that_came_first(bench: Bench) -> None:
     bench.uplink.turn()
     bench.readings(1)

@@ -2,6 +2,7 @@
 
 import math
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import event, given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from edge_gateway.catalog import QUANTITIES, Kind
 from edge_gateway.errors import Rejected
 from edge_gateway.events import AlertChange, Entry, Event, Reading, StatusChange
-from ingest.line_protocol import MAX_LINE_BYTES, line, lines
+from ingest.line_protocol import MAX_LINE_BYTES, line, lines, numbers_of
 from ingest.points import Point, points
 from tests.ingest.line_parser import parse
 from tests.ingest.samples import readings
@@ -83,6 +84,22 @@ def test_whatever_goes_in_is_refused_or_is_exactly_one_line_that_says_the_same(e
         assert measurement == point.measurement
         expected = row(point)
         assert all(repr(value) == repr(expected[name]) for name, value in fields.items()), "the sign of 0, and int or float"
+
+
+def lines_or_reason(entry: Entry, numbers: bytes | None = None) -> list[bytes] | str:
+    try:
+        return lines(entry, numbers)
+    except Rejected as error:
+        return error.reason
+
+
+@given(st.lists(any_entry(), max_size=6), st.integers(1, 3))
+def test_an_entry_among_others_has_the_lines_it_has_alone(entries: list[Entry], together: int) -> None:
+    with patch("ingest.line_protocol._TOGETHER", together):
+        numbers = numbers_of(entries)
+    event(f"{sum(one is not None for one in numbers)} at once")
+    among = [lines_or_reason(*pair) for pair in zip(entries, numbers, strict=True)]
+    assert among == [lines_or_reason(entry) for entry in entries]
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=5, max_size=5))
