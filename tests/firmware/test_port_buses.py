@@ -5,6 +5,7 @@ import pty
 import threading
 import tty
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -339,5 +340,5 @@ print("seen:", seen)
     done(board)
     seen = eval(said(board, "seen")[0])
     changes = seen[::2]
-    assert all(a != b for a, b in zip(changes, changes[1:], strict=False))
+    assert all(a != b for a, b in pairwise(changes))
     assert all(a != b for a, b in zip(seen[::2], seen[1::2], strict=True))

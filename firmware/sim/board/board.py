@@ -53,13 +53,16 @@ class Board:
         files: more files for the flash, path -> content.
         script: Python file, or source, that runs instead of `app.main.run("/flash")`.
         heap: what the app gets, without what the simulation itself needs.
-        source: folder that holds `app/`, as .py or .mpy.
+        source: folder that holds `app/`, as .py or .mpy, which is loaded into the heap; or a file made by `rom.image()`, which
+            runs where it lies. To compile all of the sources on the device takes more than a plain ESP32 has.
         start_unix_ms: true time at board ms 0; by default a week ago in mode virtual, now in mode real.
         settle_ms, patience_ms: real time that sockets must be quiet, and an answer is waited for, before time is jumped over.
         lease_ms: how far the firmware may jump without asking, and so how old `now_ms()` may be.
         sleep_drift_ppm: how much the RTC gains in deep sleep.
         boot_ms: from reset to the first line of Python, in mode virtual.
         blocks: size of the flash file system in blocks of 4 KiB.
+    Attributes:
+        lines: what the firmware printed, the last 50,000 lines. tell: called with each, in a thread of the board's.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Board:
     ) -> None:
         self.folder, self.source, self.heap, self.mode = folder, source, heap, mode
         self.lines: deque[Printed] = deque(maxlen=50_000)
+        self.tell: Callable[[Printed], object] = lambda line: None
         self.unique_id = bytes.fromhex("24dcc3a10001")
         self._powers: dict[int, str] = {}
         self._cut_at = 0
@@ -298,7 +302,8 @@ class Board:
             "KANHU_FLASH": str(self.flash.file),
             "KANHU_CUT_AT": str(self._cut_at),
             "KANHU_SCRIPT": str(self._script or ""),
-            "MICROPYPATH": f"{PORT}:{self.source}:.frozen",
+            "KANHU_ROM": str(self.source) if self.source.is_file() else "",
+            "MICROPYPATH": f"{PORT}:/rom:.frozen" if self.source.is_file() else f"{PORT}:{self.source}:.frozen",
         }
         self._cut_at = 0
         arguments = [find_micropython(), "-X", f"heapsize={heap_with_shims(self.heap)}", str(PORT / "run.py")]
@@ -310,6 +315,7 @@ class Board:
             at_ms = int(stamp[1]) - self.time.ticks_at_zero
             text = _STAMP.sub("", text)
         self.lines.append(Printed(at_ms, text))
+        self.tell(self.lines[-1])
         if not self._log_file.closed:
             self._log_file.write(f"{at_ms / 1000:.3f} {text}\n")
 

@@ -18,6 +18,19 @@ def _mount():
     vfs.mount(vfs.VfsLfs2(disk), "/flash")
 
 
+def _map(image):
+    """Mount a ROM file system from memory that is not the heap."""
+    import ffi
+    import uctypes
+    import vfs
+
+    libc = ffi.open(None)
+    size = os.stat(image)[6]
+    file = libc.func("i", "open", "si")(image, 0)
+    at = libc.func("p", "mmap", "pLiiil")(0, size, 1, 2, file, 0)  # PROT_READ, MAP_PRIVATE
+    vfs.mount(vfs.VfsRom(memoryview(uctypes.bytearray_at(at, size))), "/rom")
+
+
 def _load():
     """All of the shims, whatever the app uses: the board gives heap for exactly these, as on the chip they need none."""
     import select
@@ -76,6 +89,8 @@ if __name__ == "__main__":
     status = "returned"
     try:
         _load()
+        if os.getenv("KANHU_ROM"):
+            _map(os.getenv("KANHU_ROM"))
         _mount()
         if wire.virtual:
             _stamp()
