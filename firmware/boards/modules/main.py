@@ -1,0 +1,5 @@
+"""What MicroPython runs last: see `boot`."""
+
+import boot
+
+boot.run()
