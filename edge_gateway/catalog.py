@@ -84,7 +84,7 @@ _ALL: Final = (
     _number("co2", "ppm", "climate", 0.0, 40_000.0, _HOUR, "二氧化碳", "carbon dioxide"),
     _number("illuminance", "lx", "climate", 0.0, 200_000.0, _HOUR, "照度", "illuminance"),
     _state("motion", "presence", _DAY, "有动静", "motion"),
-    _number("motion_count", "count", "presence", 0.0, None, _DAY, "动静次数", "movements since the last report"),
+    _number("movements", "count", "presence", 0.0, None, _DAY, "动静次数", "movements since the last report"),
     _state("presence", "presence", _DAY, "有人", "presence"),
     _state("contact", "presence", _DAY, "门窗打开", "door or window open"),
     _state("bed", "presence", _DAY, "在床", "in bed"),

@@ -11,7 +11,7 @@ class Motion:
 
     def __init__(self, name: str, every_ms: int, stuck_ms: int) -> None:
         self.name = name
-        self._count_name = "motion_count" + name[name.find(".") :] if "." in name else "motion_count"
+        self._count_name = "movements" + name[name.find(".") :] if "." in name else "movements"
         self._every_ms = every_ms
         self._stuck_ms = stuck_ms
         self._count = 0  # since the last report

@@ -46,7 +46,11 @@ READINGS: dict[str, tuple[int, tuple[int, int, str, int], list[Any]]] = {
         [("temperature", 21.5), ("temperatur", 21.5), ("humidity", 45, {"u": "Cel"}), ("co2", 612)],
     ),
     "sos.json": (1448, EARLY, [("sos.bedroom", True), ("battery_level", 15)]),
-    "tap.json": (1450, NTP, [("tap", "04a2b3c4d5e680"), ("proof", "04a2b3c4d5e680x00002ax94eed9ee65337086")]),
+    "tap.json": (
+        1450,
+        NTP,
+        [("tap", "picc_data=EF963FF7828658A599F3041510671E88&cmac=94EED9EE65337086"), ("proof", "sun")],
+    ),
 }
 
 

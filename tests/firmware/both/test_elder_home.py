@@ -370,16 +370,16 @@ def test_the_first_movement_is_told_at_once_and_the_next_ones_together_with_thei
         home.pass_ms(40_000, 100)
         before = len(home.outbox.records)
         home.goes("pir", 1)
-        assert home.outbox.sent(DATA)[before:] == [{"motion": True, "motion_count": 1}]
+        assert home.outbox.sent(DATA)[before:] == [{"motion": True, "movements": 1}]
         for _ in range(4):
             home.goes("pir", 0)
             home.goes("pir", 1)
         home.goes("pir", 0)
         home.pass_ms(40_000, 100)
         assert len(home.outbox.records) == before + 2
-        assert sum(home.told("motion_count")) == 5
+        assert sum(home.told("movements")) == 5
         last = home.outbox.records[-1][3]
-        assert [(r["n"], r.get("vb", r.get("v"))) for r in last] == [("motion", True), ("motion", False), ("motion_count", 4)]
+        assert [(r["n"], r.get("vb", r.get("v"))) for r in last] == [("motion", True), ("motion", False), ("movements", 4)]
         assert last[0]["t"] < last[1]["t"] < 0
 
 
@@ -391,7 +391,7 @@ def test_a_home_full_of_movement_does_not_flood_and_counts_right():
             home.goes("pir", 0)
         home.pass_ms(31_000, 100)
         assert len(home.outbox.records) - before <= 12
-        assert sum(home.told("motion_count")) == 150
+        assert sum(home.told("movements")) == 150
 
 
 def test_a_detector_of_movement_that_never_lets_go_is_not_life():
