@@ -287,7 +287,11 @@ class Client:
     async def _incoming(self, flags: int, body: bytes) -> None:
         topic, pid, payload = packets.parse_publish(flags, body)
         try:
-            self.on_message(topic, payload)
+            try:
+                self.on_message(topic, payload)
+            except MemoryError:
+                gc.collect()
+                self.on_message(topic, payload)
         except Exception as error:
             # Without a PUBACK it would come again with every connection, and end each of them.
             log("error", "message on %s: %s" % (topic, _why(error)))

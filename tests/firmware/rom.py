@@ -14,7 +14,7 @@ from mpremote import romfs
 
 from tests.firmware.conftest import FIRMWARE
 
-_RUN = """
+_MOUNT = """
 import os, sys
 import ffi, uctypes, vfs
 libc = ffi.open(None)
@@ -23,17 +23,24 @@ at = libc.func("p", "mmap", "pLiiil")(0, size, 1, 2, libc.func("i", "open", "si"
 vfs.mount(vfs.VfsRom(memoryview(uctypes.bytearray_at(at, size))), "/rom")
 sys.path.insert(0, "/rom")
 del libc, size, at
+"""
+_RUN = """
 from app import main
 main.run("/flash")
 """
 
 
-@cache
 def script() -> str:
     """What a `Board` runs as `script`: mounts the image and starts the app from it."""
+    return mounting() + _RUN
+
+
+@cache
+def mounting() -> str:
+    """Code that mounts the image, from which `app` is imported then."""
     image = Path(mkdtemp(prefix="kanhu-rom-")) / "app.romfs"
     image.write_bytes(build())
-    return _RUN.format(image=image)
+    return _MOUNT.format(image=image)
 
 
 def build() -> bytes:

@@ -1,13 +1,14 @@
 """MicroPython running a script beside a test, which reads what it prints."""
 
+import contextlib
 import os
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from tests.firmware.conftest import FIRMWARE
-from tests.servers import eventually
 
 
 class Running:
@@ -23,6 +24,7 @@ class Running:
             [micropython, "-X", f"heapsize={heap}", "-c", code, *map(str, argv)],
             env={**os.environ, "MICROPYPATH": f"{FIRMWARE}:.frozen"},
             cwd=folder,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -39,8 +41,19 @@ class Running:
 
     def says(self, start: str, within_s: float = 15.0, after: int = 0) -> str:
         """The first line, of those after the first `after`, that starts so; waits for it."""
-        eventually(lambda: self._found(start, after) is not None, within_s, f"{start!r} among {self.lines[-20:]}")
-        return self._found(start, after) or ""
+        ends = time.monotonic() + within_s
+        while (found := self._found(start, after)) is None:
+            assert time.monotonic() < ends, f"{start!r} not within {within_s} s; the last lines:\n" + "\n".join(
+                self.lines[-20:]
+            )
+            time.sleep(0.01)
+        return found
+
+    def tell(self, line: str) -> None:
+        """A line for its standard input."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
 
     def kill(self) -> None:
         """As a power cut: no good-bye to anybody."""
@@ -55,5 +68,7 @@ class Running:
             self._process.kill()
         self._process.wait()
         self._thread.join()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
