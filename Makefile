@@ -7,7 +7,7 @@ export PATH := $(KANHU_SERVERS):$(PATH):/usr/local/sbin:/usr/sbin:/sbin
 python := .venv/bin/python
 ARGS ?=
 
-.PHONY: help setup up demo test bench lint lock clean servers-run servers-test venv-run venv-test
+.PHONY: help setup up demo test bench lint lock clean servers-run servers-demo servers-test venv-run venv-test
 
 help:
 	@echo 'make demo    set everything up and run it with a simulated village and river (ARGS="--devices 50")'
@@ -25,7 +25,7 @@ setup: venv-run servers-run
 up: venv-run servers-run
 	@exec .venv/bin/kanhu up $(ARGS)
 
-demo: venv-run servers-run
+demo: venv-run servers-demo
 	@exec .venv/bin/kanhu demo $(ARGS)
 
 test: venv-test servers-test
@@ -55,5 +55,7 @@ venv-test:
 	@scripts/setup.sh test
 servers-run:
 	@scripts/servers.sh mosquitto
+servers-demo:
+	@scripts/servers.sh mosquitto --optional micropython
 servers-test:
 	@scripts/servers.sh mosquitto --optional influxdb victoria-metrics micropython

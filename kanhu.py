@@ -144,6 +144,9 @@ def demo(
     stations: Annotated[int, typer.Option(min=0, help="Probes in two rivers.")] = 30,
     couriers: Annotated[int, typer.Option(min=0, help="Meal couriers with card readers.")] = 30,
     devices: Annotated[int | None, typer.Option(min=10, help="So many in all, instead of the three above.")] = None,
+    firmware: Annotated[
+        bool, typer.Option(help="Three more devices that run the real firmware, MicroPython on simulated boards.")
+    ] = True,
     seed: Seed = 1,
     speed: Annotated[float, typer.Option(min=1, max=100, help="The village's day runs so many times as fast.")] = 1.0,
     seconds: Annotated[
@@ -151,7 +154,7 @@ def demo(
     ] = None,
 ) -> None:
     """See it: a simulated village, couriers and a river speak through a real broker and gateway. Pull any plug, and count."""
-    from operations import mosquitto
+    from operations import boards, mosquitto
     from operations.run import Platform, Show, verdict
     from operations.telephone import Telephone
     from simulator.link import Access
@@ -161,21 +164,26 @@ def demo(
         stations = couriers = devices // 10
         homes = devices - stations - couriers
     village = world(homes, stations, couriers, seed, speed)
+    real = boards.BOARDS if firmware else ()
+    if real and (reason := boards.why_none()):
+        real = ()
+        err.print(f"without devices that run the real firmware: {reason}", markup=False)
     install.fresh_demo(folder)
     telephone = Telephone()
     installation = install.prepare(
         folder,
         None,
         port,
-        others={"simulator": mosquitto.ANY_DEVICE},
-        registry=village.registry,
+        others={"simulator": mosquitto.ANY_DEVICE, **boards.users(real)},
+        registry=village.registry + boards.registry_text(real),
         gateway={"metrics_port": 0, "ballast_mb": 8, "future_s": 400 * 86_400.0},
         alerts=telephone.people,
     )
     access = Access(port=installation.settings.broker.port, password=installation.passwords["simulator"])
     option = settings_option(installation.settings_file)
     show = Show("demo", option, lambda found, parts: _plugs(parts, option), telephone.messages, seconds)
-    platform = Platform(installation, out, show, _Village(Story(access, village, speed, seed), seconds))
+    traffic = _Village(Story(access, village, speed, seed), seconds)
+    platform = Platform(installation, out, show, traffic, real, installation.settings.data_dir / "boards")
     asyncio.run(platform.run())
     telephone.close()
     if seconds is not None:

@@ -203,7 +203,17 @@ def is_ours(folder: Path) -> bool:
 
 
 DEMO_MARK: Final = "made-by-kanhu-demo"
-_DEMO_FILES: Final = ("*.db", "*.db-*", "*.db.*", "mosquitto/*", "log/*", "kanhu.toml", "registry.toml", "ballast")
+_DEMO_FILES: Final = (
+    "*.db",
+    "*.db-*",
+    "*.db.*",
+    "mosquitto/*",
+    "log/*",
+    "boards/*/*",
+    "kanhu.toml",
+    "registry.toml",
+    "ballast",
+)
 
 
 def fresh_demo(folder: Path) -> None:

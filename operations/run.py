@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -16,6 +16,9 @@ from edge_gateway import commands
 from edge_gateway.errors import KanhuError, Unavailable
 from edge_gateway.settings import Settings
 from operations.balance import Balance, Sent, balance, count_stored
+from operations.boards import Board
+from operations.boards import children as board_children
+from operations.boards import group as board_group
 from operations.install import Installation
 from operations.mosquitto import find_mosquitto
 from operations.screen import Face, Screen, balance_text
@@ -61,9 +64,18 @@ class Platform:
 
     Args:
         traffic: None: only real devices.
+        boards: devices with real firmware, each in a process of its own; `flash`: the folder of what they keep.
     """
 
-    def __init__(self, installation: Installation, console: Console, show: Show, traffic: Traffic | None = None) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        console: Console,
+        show: Show,
+        traffic: Traffic | None = None,
+        boards: Sequence[Board] = (),
+        flash: Path | None = None,
+    ) -> None:
         self._settings = installation.settings
         self._console, self._show, self._traffic = console, show, traffic
         self._said: list[str] = []
@@ -73,7 +85,11 @@ class Platform:
         self._count_at = 0.0
         self._first_stored_s: float | None = None
         self._screen = Screen(console)
-        self._supervisor = Supervisor(children(installation), self._settings.data_dir, self._say)
+        self._boards = boards
+        parts = children(installation)
+        if flash is not None:
+            parts += board_children(boards, installation, flash)
+        self._supervisor = Supervisor(parts, self._settings.data_dir, self._say)
         self.balance: Balance | None = None
         self.sent: Sent | None = None
 
@@ -126,6 +142,9 @@ class Platform:
         with suppress(KanhuError):
             found = report(self._settings)
         self._count(found)
+        sent = self.sent
+        if sent is not None and found is not None and self._boards:
+            sent = replace(sent, groups=(*sent.groups, board_group(self._boards, found.snapshot)))
         ends_in_s = None
         if self._show.seconds is not None and self._traffic_began is not None:
             ends_in_s = max(0.0, self._traffic_began + self._show.seconds - time.monotonic())
@@ -136,7 +155,7 @@ class Platform:
             option=self._show.option,
             parts=self._supervisor.statuses,
             report=found,
-            sent=self.sent,
+            sent=sent,
             balance=self.balance,
             stored=self._stored,
             stored_bytes=sum(_size(file) for file in _with_log(self._settings.readings_file)),

@@ -24,7 +24,12 @@ from operations.supervise import State, Status
 
 PLAIN_EVERY_S: Final = 5.0
 TALL: Final = 44  # lines for everything
-_KINDS: Final = {"elder_home": "住家 homes", "rider_reader": "骑手 couriers", "river_probe": "探头 river probes"}
+_KINDS: Final = {
+    "elder_home": "住家 homes",
+    "rider_reader": "骑手 couriers",
+    "river_probe": "探头 river probes",
+    "firmware": "真固件 real firmware",
+}
 _ALERTS: Final = 4
 _TOLD: Final = 4
 

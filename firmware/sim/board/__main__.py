@@ -12,7 +12,7 @@ from typing import Any
 
 from firmware.sim.board import rom
 from firmware.sim.board.board import Board
-from firmware.sim.board.furnish import MODELS, SETTINGS
+from firmware.sim.board.furnish import MODELS, QUICK, SETTINGS
 from firmware.sim.board.process import FIRMWARE
 
 # Where nothing is there to compile with, the sources are compiled on the device, which takes more than one has.
@@ -31,7 +31,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, help="keeps flash and NVS from one run to the next")
     parser.add_argument("--source", type=Path, help="folder that holds app/, or a ROM image of it; by default this project's")
     parser.add_argument("--seed", default="", help="of the world; by default site and device")
-    parser.add_argument("--quick", action="store_true", help="a courier every minute instead of twice a day")
+    parser.add_argument("--quick", action="store_true", help="a meal every minute, a river reading every 15 s")
     parser.add_argument("--sos-every", type=int, default=0, metavar="SECONDS", help="somebody presses SOS about so often")
     return parser.parse_args()
 
@@ -48,6 +48,8 @@ def settings(given: argparse.Namespace) -> dict[str, Any]:
         "ntp": ["ntp.local"],
         **SETTINGS[given.model],
     }
+    if given.quick:
+        document |= QUICK[given.model]
     if given.settings is not None:
         document |= json.loads(given.settings.read_text(encoding="utf-8"))
     return document

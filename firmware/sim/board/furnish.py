@@ -37,6 +37,13 @@ SETTINGS: Final[dict[str, dict[str, Any]]] = {
     },
 }
 
+# For who looks on: what a day brings, in minutes.
+QUICK: Final[dict[str, dict[str, Any]]] = {
+    "elder_home": {"cadence_s": 20},
+    "rider_reader": {"health_s": 120},
+    "river_probe": {"cadence_s": 15, "river_probe": {**SETTINGS["river_probe"]["river_probe"], "upload_s": 60}},
+}
+
 
 def elder_home(board: Board, seed: str, quick: bool = False, sos_every_s: int = 0) -> None:
     """Chips and somebody at home; the SOS button is pressed about every `sos_every_s` seconds (0: never)."""
