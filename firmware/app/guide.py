@@ -107,6 +107,19 @@ class Guide:
             return _AGAIN_MS  # the tag belongs to the phone that reads it
 
 
+def standards(section: dict, what: str, asked) -> list:
+    """What to put the probe into: what was asked for, if that makes sense, else what the settings say."""
+    if isinstance(asked, list) and 0 < len(asked) <= 3 and all(isinstance(x, (int, float)) for x in asked):
+        return asked
+    return {
+        "ph": section["buffers"],
+        "dissolved_oxygen": [100],
+        "conductivity": [section["ec_standard_us"]],
+        "turbidity": [section["turbidity_standard_ntu"]],
+        "water_level": [0],
+    }[what]
+
+
 def report(session: Session, name: str, stamp: tuple, probe: str, request: dict) -> dict:
     """The record of a session that was not cancelled. `name`: its id."""
     up_ms, unix_ms, clk, _ = stamp

@@ -1,5 +1,7 @@
 """Which sensors a river probe has: from the words of its settings to drivers on its wires, each with its switch."""
 
+import gc
+
 from app.sensors.base import Rail
 from app.settings import Misconfigured
 
@@ -21,8 +23,10 @@ PINS.update({"power_" + name: "pin" for name in _RAILS})
 
 
 class Suite:
-    """Role -> driver, for the roles that are not `none`; a driver's name is its role.
+    """The sensors of a probe, made when they are needed and let go before the radio wants the heap.
 
+    Attributes:
+        roles: of the sensors there are.
     Args:
         section: the app's settings.
         on_time: function (unix_ms, err_ms) for what the GNSS receiver says.
@@ -36,12 +40,24 @@ class Suite:
         self._on_time = on_time
         self._rails: dict = {}
         self._lines: dict = {}
-        self.sensors: dict = {}
-        for role in CHOICES:
-            word = section[role]
-            if word != "none":
-                sensor = self.sensors[role] = getattr(self, "_" + (word if word[0] != "Y" else "sonde"))(role, word)
-                sensor.name = role
+        self._made: dict = {}
+        self.roles = [role for role in CHOICES if section[role] != "none"]
+        for name in _RAILS:
+            self._rail(name)
+
+    def sensor(self, role: str):
+        """Its driver, whose name is its role."""
+        if role not in self._made:
+            word = self._section[role]
+            made = self._made[role] = getattr(self, "_" + (word if word[0] != "Y" else "sonde"))(role, word)
+            made.name = role
+        return self._made[role]
+
+    def forget(self) -> None:
+        """Let go of the drivers; switches and buses stay."""
+        self._made.clear()
+        self._lines.clear()
+        gc.collect()
 
     def _ds18b20(self, role, word):
         from app.sensors.ds18b20 import Ds18b20

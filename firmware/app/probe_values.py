@@ -5,7 +5,6 @@ temperature of the same record the sensor's own number can be calculated back.
 """
 
 from app.sensors import water
-from app.sensors.jsn_sr04t import speed_of_sound
 
 
 def items(seen: dict, celsius: float | None, calibrations, section: dict) -> list:
@@ -75,7 +74,7 @@ def _level(metres, air, height_m, current) -> tuple:
         name, fit = "height-%.3f" % height_m, [height_m]
     if metres is None or fit[0] <= 0:
         return ("water_level", None)
-    metres = metres * speed_of_sound(air) / speed_of_sound(None)  # the driver took 15 degrees
+    metres = metres * water.speed_of_sound(air) / water.speed_of_sound(None)  # the driver took 15 degrees
     return ("water_level", _rounded(fit[0] - metres, 3), {"raw": _rounded(metres, 3), "cal": name})
 
 

@@ -6,7 +6,7 @@ overlapping waits, in light sleep where no bytes are awaited.
 
 import asyncio
 
-from app import energy, probe_sensors, probe_values, rtc_memory, ticks
+from app import energy, probe_sensors, probe_values, rtc_memory, slots, ticks
 from app.calibrations import IDEAL, Calibrations
 from app.log import Trouble, log
 from app.probe_plan import State, next_wake_ms, radio_wanted
@@ -44,7 +44,7 @@ class Probe:
         self._section = section = device.section
         probe_sensors.check(section)
         machine = self._hw.machine
-        self._suite = probe_sensors.Suite(board, section, self._time_known, machine).sensors
+        self._suite = probe_sensors.Suite(board, section, self._time_known, machine)
         self._battery = self._make_battery()
         self._tag = board.pin("tag", pull=1) if board.has("tag") else None
         self._nvs = self._hw.esp32.NVS("probe")
@@ -53,7 +53,7 @@ class Probe:
         self.account = energy.Account()
         self._requests: list = []  # calibrate commands
         self._dozed_ms = self._radio_ms = 0
-        self._troubles = {role: Trouble(role) for role in self._suite}
+        self._troubles = {role: Trouble(role) for role in self._suite.roles}
         self._began_ms = device.clock.uptime_ms()
         device.commands["calibrate"] = self._requests.append
 
@@ -84,7 +84,7 @@ class Probe:
     def _look_back(self) -> None:
         machine, state = self._hw.machine, self.state
         state.count(machine.reset_cause())
-        began = self._number("radio")
+        began = slots.number(self._nvs, "radio")
         if began and machine.reset_cause() != machine.DEEPSLEEP_RESET:
             # The last life ended while its radio was starting: a weak battery, most likely. Rest before the next try.
             state.died = state.misses = began
@@ -102,12 +102,8 @@ class Probe:
     # --- measuring
 
     async def _measure(self, beat) -> None:
-        began = ticks.now()
-        runs = await self._collected([self._suite[role] for role in self._due()], beat)
-        seen = {role: run.values for role, run in runs.items()}
-        for role, run in runs.items():
-            self._troubles[role].set(run.error)
-        self._remember(seen)
+        began, due = ticks.now(), self._due()
+        seen = await self._seen([role for role in due if role != "gnss"], beat)
         made = probe_values.items(seen, self._celsius(), self.calibrations, self._section)
         if self._battery is not None:
             volts, percent = self._battery.result()
@@ -115,10 +111,22 @@ class Probe:
         if self.state.slept_s:
             made.append(("wake_charge", (self._last_charge_mc(), 3)))
         if made:
-            # By now a receiver may have told the time: of the moment at which the measuring began.
             self._device.reading(made, self._device.stamp_at(began))
-        if "gnss" in seen and seen["gnss"][0] is not None:
-            self._device.reading(list(zip(("lat", "lon", "satellites"), seen["gnss"])))
+        if "gnss" in due:
+            # Alone, for it may take a minute, in which the reading is already safe.
+            place = (await self._seen(["gnss"], beat))["gnss"]
+            if place[0] is not None:
+                self._device.reading(list(zip(("lat", "lon", "satellites"), place)))
+
+    async def _seen(self, roles: list, beat) -> dict:
+        """Role -> values of its sensor; None for what failed."""
+        runs = await self._collected([self._suite.sensor(role) for role in roles], beat)
+        self._suite.forget()
+        for role, run in runs.items():
+            self._troubles[role].set(run.error)
+        seen = {role: run.values for role, run in runs.items()}
+        self._remember(seen)
+        return seen
 
     def _due(self) -> list:
         """The roles whose turn it is."""
@@ -126,7 +134,7 @@ class Probe:
             "gnss": (self.state.gnss_s, self._section["gnss_s"]),
             "turbidity": (self.state.turbidity_s, self._section["turbidity_s"]),
         }
-        return [role for role in self._suite if role not in seldom or self._is_due(*seldom[role])]
+        return [role for role in self._suite.roles if role not in seldom or self._is_due(*seldom[role])]
 
     def _is_due(self, last_s: int, every_s: int) -> bool:
         # Half a cadence early is in time.
@@ -179,11 +187,11 @@ class Probe:
         if self._is_due(state.health_s, device.settings["health_s"]):
             state.health_s = max(1, self._up_s())
             device.reading(device.health.items())
-        self._set_number("radio", state.died + 1)
+        slots.store(self._nvs, "radio", state.died + 1)  # in NVS: a brown-out may take the RTC memory
         try:
             emptied = await self._window()
         finally:
-            self._set_number("radio", 0)
+            slots.store(self._nvs, "radio", 0)
         beat()
         state.tried_s = max(1, self._up_s())
         state.died = 0
@@ -249,15 +257,16 @@ class Probe:
     async def _calibrate(self, request: dict, beat) -> None:
         """One guided session; its report is a record, whatever came of it."""
         what = request.get("what", self._section["tap_calibrates"])
-        if what not in IDEAL or what not in self._suite:
-            log("error", "calibrate: no %r here, there is %s" % (what, ", ".join(sorted(set(IDEAL) & set(self._suite)))))
+        if what not in IDEAL or what not in self._suite.roles:
+            there = [role for role in self._suite.roles if role in IDEAL]
+            log("error", "calibrate: no %r here, there is %s" % (what, ", ".join(there)))
             return
         from app import guide  # the heap has no room for what is seldom needed
 
         device = self._device
         by_tag = request.get("who") == "tag"
         made = guide.Guide(
-            guide.Session(what, self._standards(what, request), device.clock.uptime_ms()),
+            guide.Session(what, guide.standards(self._section, what, request.get("standards")), device.clock.uptime_ms()),
             lambda: self._probe_and_thermometer(what, beat),
             device.clock.uptime_ms,
             self._tag,
@@ -273,26 +282,15 @@ class Probe:
         finally:
             if link is not None:
                 link.cancel()
+        self._suite.forget()
         guide.finish(made.session, self.calibrations, device, self._section["probe"], request)
         self.state.tried_s = 0  # the report is worth a radio window of its own
 
     async def _probe_and_thermometer(self, what: str, beat) -> tuple:
-        sensors = [self._suite[what]] + ([self._suite["thermometer"]] if "thermometer" in self._suite else [])
-        runs = await self._collected(sensors, beat)
+        roles = [what] + ["thermometer"] * ("thermometer" in self._suite.roles)
+        runs = await self._collected([self._suite.sensor(role) for role in roles], beat)
         celsius = runs["thermometer"].values[0] if "thermometer" in runs else 25.0
         return runs[what].values[-1], celsius
-
-    def _standards(self, what: str, request: dict) -> list:
-        section, asked = self._section, request.get("standards")
-        if isinstance(asked, list) and 0 < len(asked) <= 3 and all(isinstance(x, (int, float)) for x in asked):
-            return asked
-        return {
-            "ph": section["buffers"],
-            "dissolved_oxygen": [100],
-            "conductivity": [section["ec_standard_us"]],
-            "turbidity": [section["turbidity_standard_ntu"]],
-            "water_level": [0],
-        }[what]
 
     # --- little things
 
@@ -308,17 +306,3 @@ class Probe:
 
     def _up_s(self) -> int:
         return self._device.clock.uptime_ms() // 1000
-
-    def _number(self, key: str) -> int:
-        try:
-            return self._nvs.get_i32(key)
-        except OSError:
-            return 0
-
-    def _set_number(self, key: str, value: int) -> None:
-        # In NVS, not in RTC memory: a brown-out may take that.
-        try:
-            self._nvs.set_i32(key, value)
-            self._nvs.commit()
-        except OSError as error:
-            log("warning", "nvs: %s" % error)

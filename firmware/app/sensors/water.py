@@ -1,4 +1,4 @@
-"""Water chemistry: oxygen saturation, conductivity at 25 degrees, the pH electrode. Pure formulas, safe in 32-bit floats.
+"""Oxygen saturation, conductivity at 25 degrees, the pH electrode, sound above the water. Pure formulas, safe in 32-bit floats.
 
 Temperatures in degrees Celsius, pressure in Pa, salinity in g/kg. Sources beside each; the check values stand in the tests.
 """
@@ -19,6 +19,11 @@ def oxygen_mg_l(celsius: float, salinity: float = 0.0, pascal: float = ATMOSPHER
     vapour = exp(11.8571 + x * (-3840.70 + x * -216961.0))
     theta = 0.000975 + celsius * (-1.426e-5 + celsius * 6.436e-8)
     return exp(log_c) * p * (1 - vapour / p) * (1 - theta * p) / ((1 - vapour) * (1 - theta))
+
+
+def speed_of_sound(celsius: float | None) -> float:
+    """In dry air, m/s; 331.3 at 0 degrees. None: as at 15."""
+    return 331.3 + 0.606 * (15.0 if celsius is None else celsius)
 
 
 def conductivity_25(us_cm: float, celsius: float, per_degree: float = EC_PER_DEGREE) -> float:

@@ -43,10 +43,12 @@ class Uart:
         self._stream, self._waiting, self._irq, self.baud = None, b"", False, 0
 
     def verb(self, words: list[str]) -> str:
-        """`init BAUD | write HEX | irq TRIGGER`"""
+        """`init BAUD | opened | write HEX | irq TRIGGER`"""
         if words[0] == "init":
             self.baud = int(words[1])
             return self.path or "-"
+        if words[0] == "opened":
+            return str(int(self._stream is not None))
         if words[0] == "irq":
             self._irq = words[1] != "0"
         elif words[0] == "write" and len(words) > 1:

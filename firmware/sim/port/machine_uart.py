@@ -26,6 +26,8 @@ class UART:
             self.pty = path != "-"
             # A pty is opened for reading and writing, unbuffered; the board's own devices talk over a connection.
             self.stream = open(path, "r+b") if self.pty else wire.connect("uart %d" % self._id)  # noqa: SIM115
+            while not self.pty and wire.call("uart %d opened" % self._id) == "0":
+                pass  # time must not be jumped over before the board can deliver
             self._ears = uselect.poll()
             self._ears.register(self.stream, uselect.POLLIN)
 

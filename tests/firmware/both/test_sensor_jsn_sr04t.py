@@ -1,7 +1,8 @@
 """JSN-SR04T: serial frames, lost echoes, the speed of sound."""
 
 from app.sensors.base import Failed
-from app.sensors.jsn_sr04t import JsnSr04t, millimetres, speed_of_sound
+from app.sensors.jsn_sr04t import JsnSr04t, millimetres
+from app.sensors.water import speed_of_sound
 from fakes import Pin, Uart, measure, near
 from scaffold import raises
 
