@@ -61,9 +61,13 @@ class Flight:
         for key in [key for key in self.entries if self.entries[key][_DUE] <= now_ms]:
             self._remember(key, self._remove(key)[_WAIT])
 
-    def disconnected(self) -> None:
-        """Let those be sent again which the broker has not acknowledged, without waiting longer for it."""
-        for key in [key for key in self.entries if not self.entries[key][_ACKED]]:
+    def disconnected(self, forgotten: bool = False) -> None:
+        """Let those be sent again which the broker has not acknowledged, without waiting longer for it.
+
+        Args:
+            forgotten: the broker has lost its memory of us, so those as well that it had acknowledged.
+        """
+        for key in [key for key in self.entries if forgotten or not self.entries[key][_ACKED]]:
             self._remember(key, self._remove(key)[_WAIT] // 2)
 
     def forgotten(self, boot: int) -> None:

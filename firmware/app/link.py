@@ -165,7 +165,8 @@ class Link:
             await self._time.ask(beat)  # before TLS: certificates have dates
         client = self._client()
         try:
-            await client.connect()
+            if not await client.connect():
+                self._flight.disconnected(forgotten=True)
             await self._write_birth(client)
             beat()
             await client.subscribe([self._down + name for name in ("receipt", "config", "command")])

@@ -5,6 +5,7 @@ argv: folder that outlives it, JSON settings {"port", "password", "tls", "ca", "
 """
 
 import asyncio
+import gc
 import json
 import select
 import sys
@@ -95,6 +96,10 @@ class Network:
 
 
 async def main():
+    gc.collect()
+    gc.threshold(
+        2048,
+    )  # as in `app.main`
     memory = Memory()
     nvs = Nvs()
     clock = Clock(rtc_memory.Region(memory, *rtc_memory.CLOCK), 1700000000, False, nvs)

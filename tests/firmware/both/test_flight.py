@@ -64,6 +64,13 @@ def test_after_a_lost_connection_only_what_the_broker_lacks_is_sent_again():
     assert (7, 1) in made.entries and (7, 2) not in made.entries
 
 
+def test_a_broker_that_lost_its_memory_gets_everything_again():
+    made = flight(2)
+    made.acknowledged((7, 2))
+    made.disconnected(forgotten=True)
+    assert not made.entries
+
+
 def test_a_gateway_that_lost_its_memory_gets_everything_again():
     made = flight(3)
     made.add((8, 1), DATA, 0)

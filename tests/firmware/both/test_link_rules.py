@@ -112,6 +112,7 @@ class Broker:
         self.clients = []
         self.holds = False
         self.refuses = ""
+        self.remembers = True
 
     def messages(self):
         return [(topic, json.loads(payload)) for topic, payload in self.said]
@@ -143,7 +144,7 @@ class Client:
     async def connect(self):
         if self.broker.refuses:
             raise mqtt.Failed(self.broker.refuses)
-        return True
+        return self.broker.remembers
 
     async def subscribe(self, topics):
         self.topics = topics
@@ -322,6 +323,62 @@ def test_after_a_new_connection_the_birth_comes_again_and_what_the_broker_has_is
         assert rig.link.counters["drops"] == 1 and rig.link.counters["connects"] == 2
 
     linked(test)
+
+
+def test_a_broker_that_lost_its_memory_gets_at_once_what_it_had_acknowledged():
+    async def test(rig):
+        rig.put()
+        await rig.rest()
+        rig.broker.remembers = False
+        rig.broker.cut()
+        rig.go(5000)
+        await rig.until(lambda: rig.broker.seqs() == [1, 1])
+
+    linked(test)
+
+
+class Time:
+    """A timekeeper; remembers how many connections there had been when it was asked."""
+
+    def __init__(self, broker):
+        self.broker, self.asked, self.wanted = broker, [], True
+
+    def due(self):
+        return self.wanted
+
+    async def ask(self, beat):
+        self.wanted = False
+        self.asked.append(len(self.broker.clients))
+
+    def doubt(self):
+        self.wanted = True
+
+    def tend(self):
+        pass
+
+    def stop(self):
+        pass
+
+
+def test_the_time_is_asked_before_tls_and_again_when_a_certificate_is_not_valid():
+    def prepare(rig):
+        rig.link._time = Time(rig.broker)
+        rig.link._broker = dict(rig.link._broker, tls=True)
+        rig.broker.refuses = "write: ValueError The certificate validity starts in the future"
+
+    async def test(rig):
+        await rig.rest()
+        rig.go(5000)
+        await rig.until(lambda: len(rig.broker.clients) == 2)
+        assert rig.link._time.asked == [0, 1]
+        rig.broker.refuses = "no connection"
+        rig.go(10000)
+        await rig.until(lambda: len(rig.broker.clients) == 3)
+        rig.go(20000)
+        await rig.until(lambda: len(rig.broker.clients) == 4)
+        assert rig.link._time.asked == [0, 1, 2]
+
+    linked(test, prepare)
 
 
 def test_when_upto_falls_the_birth_is_written_again_and_everything_sent_again():
