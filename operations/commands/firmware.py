@@ -19,6 +19,7 @@ from operations.firmware import serve as web
 from operations.mosquitto import write_private
 
 app = typer.Typer(help="Firmware of the devices: build, flash, set up, update.", no_args_is_help=True)
+_LONGEST_STEP_S = 300.0  # two megabytes at 115,200 baud, or sixty files
 Model = Annotated[str, typer.Argument(help="elder_home, rider_reader or river_probe.")]
 PortName = Annotated[str | None, typer.Option(help="Serial port; without it the only one with a USB device.")]
 Keys = Annotated[Path | None, typer.Option(help="Folder with the public keys (*.pub) whose releases it will take.")]
@@ -191,4 +192,4 @@ def _settings(file: Path) -> dict[str, Any]:
 
 def _step(argv: list[str], doing: str) -> None:
     out.print(f"{doing} ...")
-    serial.run(argv, doing)
+    serial.run(argv, doing, _LONGEST_STEP_S)

@@ -89,7 +89,7 @@ def write_image(chip: str, port: str, image: Path) -> list[str]:
 def copy_tree(port: str, folder: Path) -> list[list[str]]:
     """Put the content of a folder onto the device's flash."""
     entries = sorted(folder.iterdir())
-    return [[*_MPREMOTE, "connect", port, "fs", "cp", "-r", *(str(entry) for entry in entries), ":/"]]
+    return [[*_MPREMOTE, "connect", port, "fs", "cp", "-r", *(str(entry) for entry in entries), ":"]]
 
 
 def copy_file(port: str, file: Path, name: str) -> list[str]:
@@ -112,13 +112,17 @@ def reset(port: str) -> list[str]:
     return [*_MPREMOTE, "connect", port, "reset"]
 
 
-def run(argv: Sequence[str], doing: str) -> str:
+def run(argv: Sequence[str], doing: str, timeout_s: float = 60.0) -> str:
     """Run one of these commands; what it printed.
 
     Raises:
-        Unavailable: it failed; the last lines it printed are told.
+        Unavailable: it failed, and the last lines it printed are told; or a device did not answer in time.
     """
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=600)
+    try:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=timeout_s)
+    except subprocess.TimeoutExpired as error:
+        hint = "is MicroPython on it? is another program using the port? unplug it and plug it in again"
+        raise Unavailable(f"{doing} failed: the device did not answer for {timeout_s:g} s ({hint})") from error
     if done.returncode:
         told = [line for line in (done.stdout + "\n" + done.stderr).splitlines() if line.strip()]
         missing = any("No module named" in line for line in told)
