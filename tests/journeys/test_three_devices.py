@@ -17,7 +17,7 @@ import pytest
 
 from edge_gateway import registry, state, view
 from edge_gateway.store_file import read_only
-from firmware.sim.board import Board
+from firmware.sim.board import Board, rom
 from firmware.sim.board.chips.ds18b20 import Ds18b20
 from firmware.sim.board.chips.ezo import Ezo
 from firmware.sim.board.chips.sht31 import Sht31
@@ -26,7 +26,6 @@ from firmware.sim.board.nfc.type4 import Ntag424
 from tests.faults.judge import Embedded
 from tests.faults.phone import Phone
 from tests.faults.world import seeded
-from tests.firmware import rom
 from tests.servers import Mosquitto, eventually, started
 from tests.spine import GatewayProcess
 
@@ -142,7 +141,7 @@ class Town:
             "pins": pins,
             **more,
         }
-        return Board(folder / name, model, settings, script=rom.script(), heap=HEAP, mode="real")
+        return Board(folder / name, model, settings, source=rom.image(), heap=HEAP, mode="real")
 
     def _reader_pin(self, pin: int, level: int) -> None:
         if pin == GREEN and level:
