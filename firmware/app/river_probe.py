@@ -132,7 +132,7 @@ class Probe:
         """The roles whose turn it is."""
         seldom = {
             "gnss": (self.state.gnss_s, self._section["gnss_s"]),
-            "turbidity": (self.state.turbidity_s, self._section["turbidity_s"]),
+            "turbidity": (self.state.turbidity_s, max(1, self._section["turbidity_s"])),  # 0: each time
         }
         return [role for role in self._suite.roles if role not in seldom or self._is_due(*seldom[role])]
 

@@ -21,7 +21,7 @@ QUARTER_MS: Final = 900_000
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
 TAG, BATTERY = 27, 34
-RAILS: Final = {"ph": 25, "dissolved_oxygen": 26, "conductivity": 32, "water_level": 33, "gnss": 12}
+RAILS: Final = {"ph": 25, "dissolved_oxygen": 26, "conductivity": 32, "water_level": 33, "gnss": 13}
 REGISTRY = '[sites.s1]\n[[devices]]\nsite = "s1"\nid = "d1"\nplace = "river"\nmodel = "river_probe"\ncadence_s = 900.0\n'
 PLACE = (31.2303389, 121.4740188)
 # The electrode of this probe is not a perfect one: offset mV, percent of Nernst below and above 7.
@@ -73,11 +73,17 @@ class Bench:
 
     Args:
         source: image of `firmware.sim.board.rom`.
-        section: the app's own settings; more: other settings.
+        section: the app's own settings; wires: more pins, None takes one away; more: other settings.
     """
 
     def __init__(
-        self, folder: Path, broker: Mosquitto, source: Path, section: dict[str, Any] | None = None, **more: Any
+        self,
+        folder: Path,
+        broker: Mosquitto,
+        source: Path,
+        section: dict[str, Any] | None = None,
+        wires: dict[str, Any] | None = None,
+        **more: Any,
     ) -> None:
         settings = {"broker": broker.settings().model_dump(mode="json", exclude_none=True)}
         self.gateway = GatewayProcess(folder / "gateway", settings, REGISTRY)
@@ -90,6 +96,7 @@ class Bench:
             "battery": {"pin": BATTERY, "ratio": 2},
             "tag": TAG,
         } | {f"power_{name}": pin for name, pin in RAILS.items()}
+        pins = {name: wire for name, wire in (pins | (wires or {})).items() if wire is not None}
         probe = {"air": "bme280", "water_level": "jsn_sr04t", "gnss": "nmea", "level_height_m": 3.25, "probe": "P-7"}
         self.board = board = Board(
             folder / "board",

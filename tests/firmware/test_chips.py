@@ -22,6 +22,7 @@ from app.sensors.sht31 import Sht31
 
 from firmware.sim.board.buses import I2CChip, Nack, OneWireDevice, UartDevice
 from firmware.sim.board.chips import ads1115, bme280, ds18b20, ezo, gnss, jsn_sr04t, ld2410, modbus, sht31
+from tests.firmware.conftest import FIRMWARE, ROOT
 
 UNIX_MS = 1_790_000_000_400
 
@@ -249,3 +250,9 @@ def test_ld2410_reports_and_settings() -> None:
     seen = asyncio.run(look())
     assert seen[0] is False and seen[-1] is True and None not in seen
     assert chip.settings == {0: 4, 1: 4, 2: 30} and radar.bad_frames == 0
+
+
+def test_every_driver_is_in_the_table_of_drivers() -> None:
+    told = (ROOT / "docs" / "firmware" / "sensors.md").read_text(encoding="utf-8")
+    drivers = {file.name for file in (FIRMWARE / "app" / "sensors").glob("*.py")} - {"__init__.py", "base.py", "schedule.py"}
+    assert [name for name in sorted(drivers) if f"`{name}`" not in told] == []

@@ -10,6 +10,7 @@ import pytest
 from app import energy
 
 from firmware.sim.board import rom
+from firmware.sim.board.chips import ads1115, modbus, sht31
 from tests.firmware.probe_bench import DAY_MS, HOUR_MS, QUARTER_MS, RAILS, Bench, draws
 from tests.servers import Mosquitto, eventually, started
 
@@ -226,6 +227,63 @@ def test_an_empty_battery_does_not_end_in_a_loop_of_brown_outs(bench: Bench) -> 
     before = len(bench.facts()["ph"])
     eventually(lambda: len(bench.facts()["ph"]) > before or before > 40, what="readings again")
     assert "rests" in bench.board.log
+
+
+# --- other sensors ---
+
+
+def test_a_probe_of_modbus_sondes_on_one_line(tmp_path: Path, mosquitto: Mosquitto, micropython: str, source: Path) -> None:
+    sondes = {"ph": "Y532", "dissolved_oxygen": "Y504", "conductivity": "Y520", "turbidity": "Y511", "water_level": "none"}
+    units = {"turbidity": 1, "dissolved_oxygen": 2, "ph": 3, "conductivity": 4}
+    wires = {"rs485": {"id": 2, "tx": 17, "rx": 16}, "power_sondes": 14}
+    bench = Bench(tmp_path, mosquitto, source, {**sondes, "units": units, "gnss": "none"}, wires)
+    river = bench.river
+    line = modbus.Line(
+        bench.board.now_ms,
+        [
+            modbus.Sonde(1, river.celsius, lambda: 12.5, stabilise_ms=40_000),
+            modbus.Sonde(2, river.celsius, lambda: river.saturation() / 100),
+            modbus.Sonde(3, river.celsius, river.electrode_mv, 0x1200, 4500),
+            modbus.Sonde(4, river.celsius, lambda: river.ec() / 1000, stabilise_ms=10_000),
+        ],
+    )
+    bench.board.attach_uart(2, line)
+    try:
+        bench.board.start()
+        bench.board.run_for(HOUR_MS)
+        eventually(lambda: bench.has("ph", 4), what="readings")
+        assert stored(bench, "turbidity")[0][:2] == (12.5, 12.5)
+        assert stored(bench, "ph")[0][0] == pytest.approx(7.63, abs=0.02)
+        assert stored(bench, "dissolved_oxygen")[0][0] == pytest.approx(8.67, abs=0.05)
+        assert stored(bench, "conductivity")[0][0] == pytest.approx(350e-4 / (1 - 0.0191 * 7), abs=1e-4)
+        assert all(sonde.started_ms is None for sonde in line.sondes.values())  # each was stopped
+        assert len(stored(bench, "turbidity")) == 2  # at the start, and at the full hour
+    finally:
+        bench.close()
+
+
+def test_a_probe_with_analogue_probes_and_a_ranger_in_pulse_mode(
+    tmp_path: Path, mosquitto: Mosquitto, micropython: str, source: Path
+) -> None:
+    section = {"ph": "ads1115", "turbidity": "ads1115", "air": "sht31", "dissolved_oxygen": "none", "conductivity": "none"}
+    wires = {"level_trigger": 23, "level_echo": 35, "level": None}
+    bench = Bench(tmp_path, mosquitto, source, {**section, "gnss": "none", "turbidity_s": 0}, wires)
+    board, river = bench.board, bench.river
+    inputs = [lambda: 1.65 + river.electrode_mv() / 1000, lambda: 1.65, lambda: 4.0]
+    board.attach_i2c(0x48, ads1115.Ads1115(board.now_ms, inputs))
+    board.attach_i2c(0x44, sht31.Sht31(board.now_ms, lambda: 15.0, lambda: 60.0))
+    board.analog.pulses[35] = lambda: round((3.25 - river.level()) * 2e6 / (331.3 + 0.606 * 15))
+    try:
+        board.start()
+        board.run_for(HOUR_MS)
+        eventually(lambda: bench.has("ph", 4), what="readings")
+        assert stored(bench, "ph")[0][0] == pytest.approx(7.63, abs=0.02)
+        assert stored(bench, "turbidity")[0][0] == pytest.approx(-1120.4 * 16 + 5742.3 * 4 - 4352.9, abs=1)
+        assert stored(bench, "water_level")[0][0] == pytest.approx(1.2, abs=0.003)
+        assert stored(bench, "humidity")[0][0] == pytest.approx(60, abs=0.1)
+        assert len(stored(bench, "turbidity")) >= 4
+    finally:
+        bench.close()
 
 
 # --- calibration ---

@@ -19,7 +19,7 @@ RIDER_READER: Final[dict[str, Any]] = {
 RIVER_PROBE: Final[dict[str, Any]] = {
     "i2c": {"scl": 22, "sda": 21}, "onewire": 4, "level": {"id": 2, "tx": 17, "rx": 16}, "gnss": {"id": 1, "tx": 18, "rx": 19},
     "battery": {"pin": 34, "ratio": 2}, "tag": 27, "power_ph": 25, "power_dissolved_oxygen": 26, "power_conductivity": 32,
-    "power_water_level": 33, "power_gnss": 12,
+    "power_water_level": 33, "power_gnss": 13,
 }  # fmt: skip
 _BANK_M: Final = 3.25
 _PRESS_MS: Final = 400
