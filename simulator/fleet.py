@@ -112,6 +112,7 @@ class Fleet:
         self._retained: set[str] = set()
         self._last_true_s = pace.start_s
         self._origin = time.monotonic()
+        self.closed = False  # nothing is sent any more
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         own = access.device_passwords is not None
@@ -209,6 +210,7 @@ class Fleet:
                 self._links[0].publish(topic, b"", retain=True)
             for link in self._links:
                 link.close()
+            self.closed = True
             self._report()
             self._selector.close()
         return self.summary

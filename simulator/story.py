@@ -93,7 +93,8 @@ class Story:
 
     def _progress(self, summary: Summary) -> None:
         """On the fleet's thread: play what is due, then write up the books."""
-        for number, at_s in list(self._due.items()):
+        # What begins when the links are closed would stay with its device for ever.
+        for number, at_s in [] if self.fleet.closed else list(self._due.items()):
             scene = self._scenes[number]
             if summary.elapsed_s >= at_s:
                 self._told.append((summary.elapsed_s, scene.act(self.fleet, self._random)))

@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 from edge_gateway.errors import Misconfigured
+from edge_gateway.registry import load as load_registry
 from edge_gateway.settings import load
-from operations import install
+from edge_gateway.view import snapshot
+from operations import boards, install
 from operations.mosquitto import find_mosquitto
 from operations.supervise import running
 from tests.servers import Mosquitto, PahoClient, eventually, free_port, paho_client
@@ -73,6 +75,18 @@ def last_balance(output: str) -> dict[str, int]:
     assert found, output
     names = ("generated", "stored", "on the way", "lost", "missing")
     return {name: int(number.replace(",", "")) for name, number in zip(names, found[-1], strict=True)}
+
+
+@pytest.mark.slow
+def test_a_demo_shows_devices_that_run_the_real_firmware(start: Start, tmp_path: Path, micropython: str) -> None:
+    demo = start("demo", "--seconds", "20", "--port", "0", "--devices", "10")
+    output, _ = demo.communicate(timeout=90)
+    assert demo.returncode == 0, output
+    told = load(tmp_path / "var" / "demo" / "kanhu.toml")
+    seen = {(d.site, d.device): d for d in snapshot(told.data_dir / "gateway.db", load_registry(told.registry)).devices}
+    for board in boards.BOARDS:
+        device = seen[boards.SITE, board.device]
+        assert device.came and device.firmware.startswith(board.model) and not device.gaps, device
 
 
 @pytest.mark.slow
