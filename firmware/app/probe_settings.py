@@ -38,7 +38,7 @@ CHECKS.update(
         "average": settings.whole(1, 20),
         "upload_s": settings.whole(60, 86_400),
         "upload_records": settings.whole(1, 500),
-        "window_s": settings.whole(5, 300),  # the longest the radio is on
+        "window_s": settings.whole(5, 60),  # the longest the radio is on; no beat comes for so long
         "no_radio_v": settings.number(0, 20),
         "gnss_s": settings.whole(0, 31_536_000),  # 0: only at the start
         "turbidity_s": settings.whole(0, 86_400),

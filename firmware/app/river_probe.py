@@ -53,6 +53,7 @@ class Probe:
         self.account = energy.Account()
         self._requests: list = []  # calibrate commands
         self._dozed_ms = self._radio_ms = 0
+        self._online = False  # while the radio is on the chip must not go to light sleep
         self._troubles = {role: Trouble(role) for role in self._suite.roles}
         self._began_ms = device.clock.uptime_ms()
         device.commands["calibrate"] = self._requests.append
@@ -158,7 +159,7 @@ class Probe:
     async def _collected(self, sensors: list, beat) -> dict:
         async def wait(ms):
             beat()
-            await self._rest(ms, any(sensor.listening for sensor in sensors))
+            await self._rest(ms, self._online or any(sensor.listening for sensor in sensors))
 
         return await collect(sensors, self._device.clock.uptime_ms, wait, self.account.spent)
 
@@ -243,7 +244,8 @@ class Probe:
         state.charge_mc = self.account.millicoulombs()
         state.slept_s = max(1, self._up_s())
         state.save()
-        if self._tag is not None:
+        # A phone that was forgotten on the tag, or a line with a short circuit, would wake us again and again.
+        if self._tag is not None and self._tag.value() == 1:
             self._hw.esp32.wake_on_ext0(self._tag, 0)
         device.sleep(max(1000, state.due_s * 1000 - device.clock.uptime_ms()))
 
@@ -277,9 +279,11 @@ class Probe:
             made.session.tap(device.clock.uptime_ms())  # who sent the command has put the probe in place
         # The console follows live; at the river nobody waits for a radio.
         link = None if by_tag else asyncio.create_task(device.link.run(beat))
+        self._online = not by_tag
         try:
             await made.run(beat, self._requests)
         finally:
+            self._online = False
             if link is not None:
                 link.cancel()
         self._suite.forget()

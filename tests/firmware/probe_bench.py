@@ -83,6 +83,7 @@ class Bench:
         source: Path,
         section: dict[str, Any] | None = None,
         wires: dict[str, Any] | None = None,
+        sleep_drift_ppm: int = 0,
         **more: Any,
     ) -> None:
         settings = {"broker": broker.settings().model_dump(mode="json", exclude_none=True)}
@@ -114,6 +115,7 @@ class Bench:
                 **more,
             },
             source=source,
+            sleep_drift_ppm=sleep_drift_ppm,
             # Two minutes past an hour of last week: the same day each time.
             start_unix_ms=(time.time_ns() // 1_000_000 - 8 * DAY_MS) // HOUR_MS * HOUR_MS + 120_000,
             # The gateway gathers receipts: virtual time must not run ahead of it, or the radio would seem to be on for longer.

@@ -11,10 +11,10 @@ from app import energy
 
 from firmware.sim.board import rom
 from firmware.sim.board.chips import ads1115, modbus, sht31
-from tests.firmware.probe_bench import DAY_MS, HOUR_MS, QUARTER_MS, RAILS, Bench, draws
+from tests.firmware.probe_bench import DAY_MS, HOUR_MS, QUARTER_MS, RAILS, TAG, Bench, draws
 from tests.servers import Mosquitto, eventually, started
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
 
 CALIBRATED: Final = ("ph", "dissolved_oxygen", "conductivity", "water_level")
 MEASURED: Final = ("water_temperature", *CALIBRATED)
@@ -229,6 +229,29 @@ def test_an_empty_battery_does_not_end_in_a_loop_of_brown_outs(bench: Bench) -> 
     assert "rests" in bench.board.log
 
 
+def test_a_phone_left_on_the_tag_does_not_keep_it_awake(bench: Bench) -> None:
+    bench.board.start()
+    bench.board.run_for(HOUR_MS)
+    bench.board.set_pin(TAG, 0)
+    bench.board.run_for(6 * HOUR_MS)
+    awake_ms = sum(end - begin for begin, end in bench.spans("boot", "deepsleep")[5:])
+    assert len(bench.board.resets) <= 5 + 6 * 4 + 1 and awake_ms < 20 * 60_000  # one session that nobody went on with
+
+
+def test_a_sleep_clock_that_runs_fast_makes_no_second_reading_of_a_quarter(
+    tmp_path: Path, mosquitto: Mosquitto, micropython: str, source: Path
+) -> None:
+    bench = Bench(tmp_path, mosquitto, source, sleep_drift_ppm=30_000)
+    try:
+        bench.board.start()
+        bench.board.run_for(4 * HOUR_MS)
+        eventually(lambda: bench.has("ph", 13), what="readings")
+        quarters = [round(time / QUARTER_MS) for time in sorted(bench.facts()["ph"])[1:]]
+        assert quarters == list(range(quarters[0], quarters[0] + len(quarters)))
+    finally:
+        bench.close()
+
+
 # --- other sensors ---
 
 
@@ -361,6 +384,8 @@ def test_a_calibration_from_the_console_is_followed_live(bench: Bench) -> None:
     assert "leave it in 330 uS/cm" in said[0]
     bench.board.run_for(HOUR_MS)
     eventually(lambda: stored(bench, "conductivity")[-1][2] == report["id"], what="readings with the new calibration")
+    for begin, end in bench.spans("wifi on", "wifi off"):
+        assert not [state for at, state in bench.board.energy if begin < at < end and state == "lightsleep"]
 
 
 def test_a_calibration_survives_a_power_cut(bench: Bench) -> None:
