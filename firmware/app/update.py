@@ -53,6 +53,8 @@ class Update:
         if self._updater.on_trial:
             # The slot before is what we would fall back to.
             raise Interrupted("%s is on trial; it must prove itself first" % self._updater.installed)
+        if not found["files"] and self._slots.current:
+            raise sign.Refused("files: this device runs code from its flash, and the release has none")
         partition = None
         if found["image"] is not None:
             partition = await self._install_image(url, manifest, found["image"])

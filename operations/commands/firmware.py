@@ -47,11 +47,12 @@ def build(
     lowest: Annotated[str, typer.Option(help="Lowest installed version that an update with it may replace.")] = "0.0.0",
     highest: Annotated[str, typer.Option(help="Highest such version.")] = "999.999.999",
     image: Image = None,
+    frozen: Annotated[bool, typer.Option("--frozen", help="The app is in that image: an update is the image alone.")] = False,
 ) -> None:
     """Compile the firmware of one model; the same sources give the same bytes."""
     public = key_files.public(keys) if keys is not None else []
     content = image.read_bytes() if image is not None else None
-    built = builder.build(model, version, target, public, (lowest, highest), image=content)
+    built = builder.build(model, version, target, public, (lowest, highest), image=content, frozen=frozen)
     size = sum(map(len, built.files.values()))
     out.print(f"[green]已编译 built[/green] {built.folder}: {len(built.files)} files, {size:,} bytes")
     if not public:
@@ -77,6 +78,7 @@ def flash(
     folder: Annotated[Path, typer.Argument(metavar="BUILD", help="Folder that `build` made.")],
     image: Annotated[Path | None, typer.Option(help="MicroPython to write first, with boot loader (firmware.bin).")] = None,
     erase: Annotated[bool, typer.Option("--erase", help="Empty the whole flash before: settings and readings go too.")] = False,
+    template: Annotated[Path | None, typer.Option(help="Settings that all your devices share, as JSON.")] = None,
     chip: Annotated[str, typer.Option(help=", ".join(serial.CHIPS))] = "esp32",
     port: PortName = None,
 ) -> None:
@@ -85,6 +87,8 @@ def flash(
         raise Misconfigured(f"there is no chip {chip!r}", f"known: {', '.join(serial.CHIPS)}")
     if not (folder / "flash" / "main.py").is_file():
         raise Misconfigured(f"{folder} is no build", "make one with `kanhu firmware build`")
+    if template is not None:
+        _settings(template)
     name = serial.choose(port, serial.ports())
     if erase:
         _step(serial.erase(chip, name), "emptying the flash")
@@ -93,6 +97,8 @@ def flash(
     _step(serial.forget_slots(name), "taking the old code away")
     for argv in serial.copy_tree(name, folder / "flash"):
         _step(argv, "copying the firmware")
+    if template is not None:
+        _step(serial.copy_file(name, template, "template.json"), "copying the template")
     _step(serial.reset(name), "restarting")
     out.print(f"[green]已写入 written[/green] to {name}; set it up: kanhu firmware provision, or by its own Wi-Fi")
 

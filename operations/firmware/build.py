@@ -51,6 +51,7 @@ def build(
     replaces: tuple[str, str] = ("0.0.0", "999.999.999"),
     built_s: int | None = None,
     image: bytes | None = None,
+    frozen: bool = False,
 ) -> Build:
     """Compile into `target/<model>-<version>`, which is made anew.
 
@@ -59,6 +60,7 @@ def build(
         replaces: lowest and highest installed version that a release of it may replace.
         built_s: seconds since 1970; None: when the sources were last committed, so that a second build is the same.
         image: MicroPython itself (.app-bin), if an update brings it too.
+        frozen: the app is frozen into that image: an update is the image alone.
     Raises:
         Misconfigured: the version, a source or the compiler is wrong or missing.
     """
@@ -67,6 +69,8 @@ def build(
             raise Misconfigured(f"{word!r} is no version", "three numbers from 0 to 999, such as 1.4.0")
     if image is not None and image[:1] != b"\xe9":
         raise Misconfigured("the image is no application image of an ESP32", "use the file that ends in .app-bin")
+    if frozen and image is None:
+        raise Misconfigured("an update of frozen code is an image", "build it (firmware/boards/manifest.py), then give --image")
     compiler = _compiler()
     listed = sources.closure(model)
     stated = _release_source(version, model, sources.fingerprint(listed), _written_s() if built_s is None else built_s, keys)
@@ -74,7 +78,7 @@ def build(
     texts["app/release.py"] = stated.encode()
     loader = {f"{name}.py": (sources.APP / f"{name}.py").read_bytes() for name in sources.LOADER}
     files = {_mpy(name): _compiled(compiler, text, name) for name, text in texts.items()}
-    manifest = _manifest(model, version, files, replaces, image)
+    manifest = _manifest(model, version, {} if frozen else files, replaces, image)
     built = Build(target / f"{model}-{version}", model, version, files, manifest)
     flash = {
         "main.py": _MAIN.encode(),

@@ -131,6 +131,11 @@ def test_an_image_goes_with_the_build_and_the_release(key_folder: Path, tmp_path
         bundle.release(made.folder, key, tmp_path / "r")
     folder = bundle.release(made.folder, key, tmp_path / "r", image)
     assert (folder / "micropython.bin").read_bytes() == image.read_bytes()
+    alone = build.build("river_probe", "2.0.2", tmp_path, image=image.read_bytes(), frozen=True)
+    assert json.loads(alone.manifest)["files"] == []
+    assert (bundle.release(alone.folder, key, tmp_path / "r", image) / "bundle.bin").read_bytes() == b""
+    with pytest.raises(Misconfigured, match="an update of frozen code is an image"):
+        build.build("river_probe", "2.0.3", tmp_path, frozen=True)
     with pytest.raises(Misconfigured, match="no application image"):
         build.build("river_probe", "2.0.1", tmp_path, image=b"MZ")
 

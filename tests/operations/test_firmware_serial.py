@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import threading
@@ -84,7 +85,9 @@ def test_a_build_goes_onto_the_device_and_only_its_code_is_replaced(device: RawR
     built = build.build("river_probe", "1.4.0", tmp_path)
     device.run("import os\nos.mkdir('/b')\nopen('/b/old.mpy', 'wb').close()\nopen('/slot', 'wb').close()")
     device.run("with open('/settings.json', 'wb') as file: file.write(b'mine')")
-    said = cli("firmware", "flash", str(built.folder), "--port", device.path)
+    template = tmp_path / "template.json"
+    template.write_text('{"ntp": []}')
+    said = cli("firmware", "flash", str(built.folder), "--port", device.path, "--template", str(template))
     assert "已写入" in said
     listed = device.run(
         "def walk(path):\n    for name in os.listdir(path or '/'):\n        whole = path + '/' + name\n"
@@ -94,7 +97,7 @@ def test_a_build_goes_onto_the_device_and_only_its_code_is_replaced(device: RawR
     wanted = {
         f"/{file.relative_to(built.flash)}": str(file.stat().st_size) for file in built.flash.rglob("*") if file.is_file()
     }
-    assert found == {**wanted, "/settings.json": "4"}
+    assert found == {**wanted, "/settings.json": "4", "/template.json": "11"}
     assert device.run("import machine\nprint(machine.resets)").strip() == "1"
 
 
@@ -121,6 +124,12 @@ def test_settings_with_mistakes_never_reach_a_device(tmp_path: Path) -> None:
         cli("firmware", "provision", str(tmp_path / "settings.json"), "--port", "/dev/null")
     for word in ("site: seen 'Yun he'", "cadence_s: seen 0", "colour: unknown"):
         assert word in str(error.value)
+
+
+def test_the_settings_of_the_guide_are_good_ones() -> None:
+    guide = (Path(__file__).parents[2] / "docs/firmware/provision.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+    assert provision.check(json.loads(example)) == []
 
 
 def test_a_model_nobody_knows_is_told() -> None:

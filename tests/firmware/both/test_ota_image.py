@@ -1,6 +1,6 @@
 """MicroPython itself is updated: into the partition that does not run, kept once a message of it was receipted."""
 
-from app import install, slots
+from app import files, install, slots
 from ota_rig import Rig
 from releases import release as released
 
@@ -45,9 +45,13 @@ class Partitions:
 IMAGE = b"\xe9" + bytes(range(251)) * 50
 
 
-def image_rig():
+def image_rig(frozen=False):
     Partitions.running, Partitions.boot, Partitions.valid, Partitions.takes = "ota_0", "ota_0", 0, True
-    return Rig(partitions=Partitions)
+    rig = Rig(partitions=Partitions)
+    if not frozen:
+        return rig
+    files.remove(rig.root + "/a/" + slots.COMPLETE)  # no code in its flash: the app is in the image
+    return Rig(rig.root, rig.nvs, "1.0.0", partitions=Partitions)
 
 
 def test_an_image_goes_to_the_other_partition_and_starts_with_its_own_code():
@@ -75,24 +79,45 @@ def test_an_image_that_the_boot_loader_took_back_takes_its_code_with_it():
 
 
 def test_an_image_download_goes_on_at_the_last_saved_block():
-    rig = image_rig()
+    rig = image_rig(frozen=True)
     long = b"\xe9" + b"y" * (SIZE - 1)
-    files = released({}, image=long)
+    release = released({}, image=long)
     install._SAVE_BLOCKS = 2
-    head = len(files["release.json"]) + len(files["release.sig"])
-    assert "cut off" in rig.update(files, cut=head + 20000)
+    head = len(release["release.json"]) + len(release["release.sig"])
+    assert "cut off" in rig.update(release, cut=head + 20000)
     again = Rig(rig.root, rig.nvs, "1.0.0", partitions=Partitions)
-    again.update(files, again=True)
+    again.update(release, again=True)
     assert again.resets == ["update"] and again.httpd.asked[-1] == ("micropython.bin", 16384)
     assert Partitions.flash == long
 
 
+def test_a_device_whose_app_is_frozen_gets_an_image_alone_and_others_do_not():
+    assert image_rig().update(released({}, image=IMAGE)).startswith("refused: files: this device runs code from its flash")
+    rig = image_rig(frozen=True)
+    rig.update(released({}, image=IMAGE))
+    assert rig.resets == ["update"] and Partitions.boot == "ota_1"
+    Partitions.running = "ota_1"
+    assert slots.Slots(rig.root, rig.nvs, "ota_1").start(False) is None  # what is frozen runs
+    new = Rig(rig.root, rig.nvs, "1.1.0", partitions=Partitions)
+    assert new.updater.on_trial
+    new.updater.receipted()
+    assert Partitions.valid == 1 and new.updater.outcome == "1.1.0 runs"
+
+
 def test_an_image_that_is_none_or_wrong_or_too_large_is_refused():
-    assert image_rig().update(released({}, image=b"MZ" + b"x" * 5000)).startswith("refused: image: no application image")
-    assert image_rig().update(released({}, image=b"\xe9" * (SIZE + 1))).startswith("refused: room: a partition of 32768 bytes")
+    assert (
+        image_rig(frozen=True)
+        .update(released({}, image=b"MZ" + b"x" * 5000))
+        .startswith("refused: image: no application image")
+    )
+    assert (
+        image_rig(frozen=True)
+        .update(released({}, image=b"\xe9" * (SIZE + 1)))
+        .startswith("refused: room: a partition of 32768 bytes")
+    )
     bad = released({}, image=IMAGE)
     bad["micropython.bin"] = IMAGE[:-1] + b"?"
-    rig = image_rig()
+    rig = image_rig(frozen=True)
     assert rig.update(bad).startswith("refused: hash: the image") and Partitions.boot == "ota_0"
     rig = image_rig()
     Partitions.takes = False
