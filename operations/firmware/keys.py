@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 BITS: Final = 3072
 MOST: Final = 4  # public keys in a firmware; each costs a fraction of a second when an update is checked
 PASSPHRASE: Final = "KANHU_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
-INSTALL: Final = "pip install 'kanhu[firmware]'"
+INSTALL: Final = "run `make setup`, which installs all that kanhu needs"
 
 
 def make(folder: Path, passphrase: str) -> list[Path]:

@@ -162,7 +162,7 @@ def test_monitor_shows_what_the_device_prints_and_sends_nothing() -> None:
 
 
 def test_a_command_that_is_not_installed_says_what_to_install() -> None:
-    with pytest.raises(Unavailable, match=r"pip install 'kanhu\[firmware\]'"):
+    with pytest.raises(Unavailable, match="make setup"):
         serial.run([sys.executable, "-m", "no_such_tool_of_ours"], "writing")
 
 
