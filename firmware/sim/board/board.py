@@ -102,6 +102,7 @@ class Board:
         self.start_unix_ms = start_unix_ms if start_unix_ms is not None else now_ms - (WEEK_MS if virtual else 0)
 
         self.time = VirtualTime(virtual, lease_ms)
+        self.time.catch_up = lambda: self.life.process.catch_up() if self.life.process else None
         self.interrupts = Interrupts(self.time)
         self.pins = Pins(
             lambda pin: self.interrupts.raise_(f"p{pin}"), [self._pin_changed, lambda *_: self.interrupts.raise_("c")]
@@ -119,7 +120,7 @@ class Board:
         self.network.ntp = self.ntp.address
         self.nvs = Nvs(folder / "nvs.json")
         self.rtc = Rtc(self.time, sleep_drift_ppm)
-        self.rtc_memory = RtcMemory()
+        self.rtc_memory = RtcMemory(folder / "rtc_memory.bin")
         self.partitions = Partitions(folder)
         self.flash = FlashImage(folder / "flash.img")
         self.life = Life(self.time, self._launch, self._forget, self._power_lost, self.rtc.slept, boot_ms if virtual else 0)
@@ -300,6 +301,7 @@ class Board:
         environment = {
             "KANHU_BOARD": self._line.new_life(),
             "KANHU_FLASH": str(self.flash.file),
+            "KANHU_RTC_MEMORY": str(self.rtc_memory.file),
             "KANHU_CUT_AT": str(self._cut_at),
             "KANHU_SCRIPT": str(self._script or ""),
             "KANHU_ROM": str(self.source) if self.source.is_file() else "",

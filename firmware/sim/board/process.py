@@ -1,11 +1,15 @@
 """One life of the firmware: a MicroPython process from a reset to the next."""
 
+import array
 import contextlib
+import fcntl
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
+import termios
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -30,7 +34,7 @@ def find_micropython() -> str:
 
 
 # What `sim/port` takes of the heap once all of it is loaded; on the chip it is part of MicroPython and takes none.
-SHIMS_HEAP: Final = 58 * 1024
+SHIMS_HEAP: Final = 60 * 1024
 
 
 def heap_with_shims(heap: str) -> str:
@@ -52,16 +56,21 @@ class Process:
     ) -> None:
         # The process dies with us, also when we are killed; the connection it loses would be noticed only when it waits.
         leash = shutil.which("setpriv")
+        self._output, written = os.pipe()
         self._process = subprocess.Popen(
             [*((leash, "--pdeathsig", "KILL") if leash else ()), *arguments],
             env={"PATH": os.environ.get("PATH", ""), "TZ": "UTC", **environment},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=written,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        os.close(written)
+        self._heard = heard
+        self._reading = threading.Lock()
+        self._part = b""
         self._read_all = threading.Event()
-        self._thread = threading.Thread(target=self._listen, args=(heard, died), name="board-log", daemon=True)
+        self._thread = threading.Thread(target=self._listen, args=(died,), name="board-log", daemon=True)
         self._thread.start()
 
     @property
@@ -78,13 +87,42 @@ class Process:
     def wait(self) -> int:
         return self._process.wait()
 
-    def _listen(self, heard: Callable[[str], None], died: Callable[[], None]) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as stream:
-            for line in stream:
-                heard(line.decode(errors="replace").rstrip("\r\n"))
+    def catch_up(self) -> None:
+        """Hear all that was printed so far, now and not when our thread gets to it."""
+        with self._reading:
+            while self._waiting_bytes():
+                self._read()
+
+    def _listen(self, died: Callable[[], None]) -> None:
+        poll = select.poll()
+        poll.register(self._output, select.POLLIN)
+        over = False
+        while not over:
+            poll.poll()
+            with self._reading:
+                if self._waiting_bytes():
+                    self._read()
+                # Something to read and nothing there: the end, unless somebody else has just caught up.
+                elif poll.poll(0):
+                    over = True
+                    os.close(self._output)
+                    self._output = -1
+        if self._part:
+            self._heard(self._part.decode(errors="replace"))
         self._read_all.set()
         died()
+
+    def _waiting_bytes(self) -> int:
+        if self._output < 0:
+            return 0
+        count = array.array("i", [0])
+        fcntl.ioctl(self._output, termios.FIONREAD, count)
+        return count[0]
+
+    def _read(self) -> None:
+        *lines, self._part = (self._part + os.read(self._output, 65536)).split(b"\n")
+        for line in lines:
+            self._heard(line.decode(errors="replace").rstrip("\r"))
 
 
 def flash_tool(image: Path, *arguments: str) -> str:

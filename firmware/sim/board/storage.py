@@ -106,17 +106,25 @@ class Rtc:
         return str(self._ahead_ms - ticks_at_zero)
 
 
-@dataclass
 class RtcMemory:
-    """2048 bytes that outlive everything but the power."""
+    """2048 bytes that outlive everything but the power.
 
-    data: bytes = b""
+    They lie, after their length, in a file that the firmware's side reads and writes itself: sent as text they would take some
+    of its heap, and on the chip they take none.
+    """
 
-    def verb(self, words: list[str]) -> str:
-        if not words:
-            return self.data.hex()
-        self.data = b"" if words[0] == "-" else bytes.fromhex(words[0])
-        return ""
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.data = b""
+
+    @property
+    def data(self) -> bytes:
+        content = self.file.read_bytes()
+        return content[2 : 2 + int.from_bytes(content[:2], "big")]
+
+    @data.setter
+    def data(self, data: bytes) -> None:
+        self.file.write_bytes(len(data).to_bytes(2, "big") + data)
 
 
 @dataclass

@@ -42,7 +42,6 @@ def of(board: Board, settle_ms: int, patience_ms: int) -> dict[str, Verb]:
         "ended": _silent(lambda words: life.halt(" ".join(words))),
         "cut": _silent(lambda _: life.power_cut(0)),
         "rtc": board.rtc.verb,
-        "memory": board.rtc_memory.verb,
         "nvs": board.nvs.verb,
         "partition": board.partitions.verb,
         "flash": board.flash.count,

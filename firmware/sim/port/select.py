@@ -41,6 +41,8 @@ class poll:
 
     def ipoll(self, timeout=-1, flags=0):
         """List of (object, events); may be empty before `timeout` ms (not for ever) are over when an interrupt was run."""
+        if timeout == 0 and _wire.just_listened():
+            return ()
         end = _wire.now() + timeout if timeout > 0 else timeout
         wait = 0
         while True:
@@ -68,6 +70,8 @@ class poll:
                 continue
             wait = _wire.unsettled()
             if wait <= 0:
+                if _wire.leap(left):
+                    return ready
                 wait = _wire.jump(left)
             if left > 0:
                 wait = min(wait, left)

@@ -117,10 +117,9 @@ def wrote(answered=True, last=False):
 
 def heard(shaking_hands=False):
     """Something came in; more may follow at once, or while TLS shakes hands a little later."""
-    global _quiet_at, _horizon, _last
+    global _quiet_at, _horizon
     _quiet_at = 0 if _last else real_ms() + (_patience if shaking_hands else _settle)
     _horizon = 0
-    _last = False
 
 
 def unsettled():
@@ -128,13 +127,26 @@ def unsettled():
     return _quiet_at - real_ms()
 
 
+def leap(ms):
+    """Jump without asking, if that is allowed; nothing has happened then."""
+    global off
+    if ms < 0 or now() + ms > _horizon:
+        return False
+    off += ms
+    return True
+
+
+def just_listened():
+    """Whether we looked in this very millisecond; tasks that are ready need not look again."""
+    return real_ms() == _listened
+
+
 def jump(ms):
     """Let up to `ms` of virtual time go by (-1: any); 0, or real ms to wait before asking again."""
     global off, _horizon
     if ms < 0:
         ms = 1 << 40
-    if now() + ms <= _horizon:
-        off += ms
+    if leap(ms):
         return 0
     off, _horizon, hold = [int(word) for word in ask("advance %d" % ms).split()]
     return hold
