@@ -32,6 +32,7 @@ _BUTTONS = ("sos", "cancel")
 _DETECTORS = ("smoke", "gas", "leak")
 _CALM_MS = 5000
 _IDLE_MS = 10_000  # looks at inputs that no interrupt told of
+_BOUNCE_MS = 100  # a press so soon after a release is none
 _PRESSED_TOO_LONG_MS = 60_000
 
 PINS = dict.fromkeys(INPUTS, "pin")
@@ -39,7 +40,7 @@ PINS.update({"lamp": "pin", "buzzer": "pin", "i2c": "i2c", "radar": "uart"})
 
 DEFAULTS = {
     "press_ms": 60,
-    "sos_eager": False,
+    "sos_eager": True,
     "motion_every_s": 30,
     "motion_stuck_s": 1800,
     "held_stuck_s": 86_400,
@@ -50,8 +51,10 @@ DEFAULTS = {
     "active": {},
 }
 CHECKS = {
-    "press_ms": settings.whole(20, 2000),  # a shorter touch of the button is none
-    "sos_eager": settings.flag(),  # any edge is a press; only with a filter at the pin
+    "press_ms": settings.whole(20, 2000),  # a shorter touch of a button without a filter is none
+    # Any edge is a press, for the filter at the pin lets nothing shorter through: while the chip is busy (a TLS handshake, an
+    # erase) the interrupt comes late and finds the button released. Without the filter: false, and such a press is lost.
+    "sos_eager": settings.flag(),
     "motion_every_s": settings.whole(1, 3600),
     "motion_stuck_s": settings.whole(60, 86_400),
     "held_stuck_s": settings.whole(3600, 604_800),
@@ -86,6 +89,7 @@ class Home:
         self._contacts = [self._contact(board, wire) for wire in INPUTS if board.has(wire)]
         self._sensors = {c.name: self._sensor(c.name) for c in self._contacts if c.name not in _BUTTONS + _DETECTORS}
         self._detectors = {}  # wire -> what was last told
+        self._released: int | None = None  # ticks at which the SOS button was let go
         self._long = Trouble("sos button")
         self.radar = self._radar(board) if board.has("radar") else None
         self._climate = self._sht31(board) if board.has("i2c") else None
@@ -108,8 +112,7 @@ class Home:
     def _changed(self, contact) -> None:
         wire, active, at = contact.name, contact.state, contact.changed_ticks
         if wire == "sos":
-            if active:
-                self.call.press(at)
+            self._sos(active, at)
         elif wire == "cancel":
             if active:
                 self.prewarning.cancel(at)
@@ -118,6 +121,12 @@ class Home:
         else:
             self._sensors[wire].change(active, at)
             self._report(ticks.now())
+
+    def _sos(self, active: bool, at: int) -> None:
+        if not active:
+            self._released = at
+        elif self._released is None or ticks.since(self._released, at) > _BOUNCE_MS:
+            self.call.press(at)
 
     def _detector(self, wire: str, active: bool, at: int) -> None:
         # At the start a contact at rest is told as well: an alarm that ended while we were off has to end at the gateway too.

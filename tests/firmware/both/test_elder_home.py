@@ -113,7 +113,12 @@ def test_a_press_is_in_flash_before_the_second_beep():
 
 
 def test_a_bouncing_button_is_one_press_and_its_time_is_that_of_the_first_edge():
-    with Home(sos=1) as home:
+    for eager in (True, False):
+        bounce(eager)
+
+
+def bounce(eager):
+    with Home({"sos_eager": eager}, sos=1) as home:
         pin = home.board.pins["sos"]
         for level in (0, 1, 0, 1, 0):
             pin.goes(level)
@@ -129,8 +134,29 @@ def test_a_bouncing_button_is_one_press_and_its_time_is_that_of_the_first_edge()
         assert 1_780_000_000_000 - unix_ms == 500_000 - up_ms
 
 
-def test_a_touch_that_is_too_short_is_no_press():
-    with Home({"press_ms": 100}, sos=1) as home:
+def test_a_button_held_for_long_is_not_pressed_again_by_the_bounce_of_its_release():
+    with Home(sos=1) as home:
+        home.goes("sos", 0)
+        home.pass_ms(10_000)
+        for level in (1, 0, 1, 0, 1):
+            home.board.pins["sos"].goes(level)
+            home.pass_ms(10)
+        home.pass_ms(5000)
+        assert len(home.events()) == 1
+
+
+def test_a_press_that_came_and_went_while_the_chip_was_blocked_is_a_press():
+    with Home(sos=1) as home:
+        pin = home.board.pins["sos"]
+        home.time.at += 1500  # pressed and released meanwhile: both interrupts come now, and find the button at rest
+        pin.handler(pin)
+        pin.handler(pin)
+        home.pass_ms(2000)
+        assert home.events() == [{"sos": True}]
+
+
+def test_without_a_filter_at_the_pin_a_touch_that_is_too_short_is_no_press():
+    with Home({"press_ms": 100, "sos_eager": False}, sos=1) as home:
         home.press("sos", 40)
         assert home.events() == [] and not home.home.call.open
 
