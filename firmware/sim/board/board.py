@@ -102,7 +102,6 @@ class Board:
         self.start_unix_ms = start_unix_ms if start_unix_ms is not None else now_ms - (WEEK_MS if virtual else 0)
 
         self.time = VirtualTime(virtual, lease_ms)
-        self.time.catch_up = lambda: self.life.process.catch_up() if self.life.process else None
         self.interrupts = Interrupts(self.time)
         self.pins = Pins(
             lambda pin: self.interrupts.raise_(f"p{pin}"), [self._pin_changed, lambda *_: self.interrupts.raise_("c")]
@@ -124,6 +123,7 @@ class Board:
         self.partitions = Partitions(folder)
         self.flash = FlashImage(folder / "flash.img")
         self.life = Life(self.time, self._launch, self._forget, self._power_lost, self.rtc.slept, boot_ms if virtual else 0)
+        self.time.catch_up = lambda: self.life.process.catch_up() if self.life.process else None
         self._line = Line(self.time, self.life, verbs.of(self, settle_ms, patience_ms), self._opened)
 
         self.flash.make(blocks)
