@@ -213,3 +213,12 @@ asyncio.run(main())
     assert said(board, "missing") == []
     assert [reset.cause for reset in board.resets] == ["PWRON"]
     assert time.monotonic() - began < 110
+
+
+def test_every_line_is_heard_in_its_order_also_while_time_flies(make: Make) -> None:
+    board = make("import time\nfor n in range(5000):\n    print('n', n)\n    time.sleep_ms(1 + n % 7)")
+    done(board)
+    assert [line.text for line in board.lines] == [f"n {n}" for n in range(5000)]
+    times = [line.at_ms for line in board.lines]
+    assert times == sorted(times)
+    assert times[-1] - times[0] >= 4999 * 3

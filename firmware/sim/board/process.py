@@ -102,8 +102,8 @@ class Process:
             with self._reading:
                 if self._waiting_bytes():
                     self._read()
-                # Something to read and nothing there: the end, unless somebody else has just caught up.
-                elif poll.poll(0):
+                # The end has POLLHUP only; what has come since we looked has POLLIN as well.
+                elif any(event & select.POLLHUP and not event & select.POLLIN for _, event in poll.poll(0)):
                     over = True
                     os.close(self._output)
                     self._output = -1
