@@ -180,6 +180,20 @@ def test_with_the_radio_away_for_a_day_everything_comes_later_with_its_own_time(
     assert losses(bench) == 0 and tries <= 20
 
 
+def test_with_the_gateway_away_for_three_days_everything_comes_later_with_its_own_time(bench: Bench) -> None:
+    bench.board.start()
+    bench.board.run_for(HOUR_MS)
+    bench.gateway.kill()
+    bench.board.run_for(3 * DAY_MS, real_s=280)
+    bench.gateway.start()
+    bench.board.run_for(5 * HOUR_MS, real_s=120)
+    eventually(lambda: bench.has("ph", 77 * 4), what="three days of readings")
+    assert_every_quarter(sorted(bench.facts()["ph"])[1:])
+    assert losses(bench) == 0
+    totals = bench.gateway.state()["totals"]
+    assert totals.get("messages_dead", 0) == 0
+
+
 def test_a_circuit_that_hangs_costs_its_own_value_only(bench: Bench) -> None:
     bench.board.start()
     bench.board.run_for(HOUR_MS)
