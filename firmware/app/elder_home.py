@@ -125,7 +125,8 @@ class Home:
     def _sos(self, active: bool, at: int) -> None:
         if not active:
             self._released = at
-        elif self._released is None or ticks.since(self._released, at) > _BOUNCE_MS:
+            self._long.set()
+        elif not ticks.within(self._released, at, _BOUNCE_MS):
             self.call.press(at)
 
     def _detector(self, wire: str, active: bool, at: int) -> None:
@@ -197,7 +198,12 @@ class Home:
     def _pressed_too_long(self) -> list:
         """A button nobody lets go is no button any more: `sos` without a value says so, again at each cadence."""
         button = next((c for c in self._contacts if c.name == "sos"), None)
-        stuck = button is not None and button.state and self._ago_ms(button.changed_ticks) > _PRESSED_TOO_LONG_MS
+        # Once stuck it is so until it is let go: after six days the ticks would say that it was pressed just now.
+        stuck = (
+            button is not None
+            and button.state
+            and (self._long.now or self._ago_ms(button.changed_ticks) > _PRESSED_TOO_LONG_MS)
+        )
         self._long.set("pressed for more than a minute; stuck, or its cable has a short circuit" if stuck else "")
         return [("sos", None)] if stuck else []
 

@@ -66,7 +66,7 @@ class Call:
         """The button is pressed since `at`; called from the task that watches the contacts."""
         self._lamp.hold(1)
         self._buzzer.play(_BEEP)
-        if self._pressed is not None and ticks.since(self._pressed, at) < _AGAIN_MS:
+        if ticks.within(self._pressed, at, _AGAIN_MS):
             self._show()
             return
         self._pressed = at

@@ -15,7 +15,7 @@ class Motion:
         self._every_ms = every_ms
         self._stuck_ms = stuck_ms
         self._count = 0  # since the last report
-        self._told: int | None = None  # ticks of the last report
+        self._told: int | None = None  # ticks of the last report, None when that is `every_ms` ago
         self._began = self._ended = 0  # ticks of the last movement
         self._state: bool | None = None
         self._told_state: bool | None = None
@@ -40,10 +40,11 @@ class Motion:
         if self._state and not self._stuck and ticks.since(self._began, now) > self._stuck_ms:
             self._stuck = True
             return self._report(now, [(self.name, None)])
-        quiet = self._told is None or ticks.since(self._told, now) >= self._every_ms
+        if not ticks.within(self._told, now, self._every_ms):
+            self._told = None
         if self._stuck or not (self._count or self._state != self._told_state):
             return []
-        if not quiet:
+        if self._told is not None:
             return []
         items = []
         if self._count:
@@ -66,13 +67,14 @@ class Held:
         self.name = name
         self._stuck_ms = stuck_ms
         self._state: bool | None = None
-        self._since = 0
+        self._looked = 0  # ticks of the last look, or of the change after it
+        self._held_ms = 0  # added up, for it may be longer than ticks can tell
         self._waiting = []  # (state, ticks)
         self._stuck = False
 
     def change(self, active: bool, at: int) -> None:
         """It changed at `at`."""
-        self._state, self._since, self._stuck = active, at, False
+        self._state, self._looked, self._held_ms, self._stuck = active, at, 0, False
         self._waiting = self._waiting[-7:] + [(active, at)]
 
     def value(self):
@@ -83,9 +85,12 @@ class Held:
         """Items to report now."""
         waiting, self._waiting = self._waiting, []
         items = [_at(self.name, state, at, now) for state, at in waiting]
-        if self._state and self._stuck_ms and not self._stuck and ticks.since(self._since, now) > self._stuck_ms:
-            self._stuck = True
-            items.append((self.name, None))
+        if self._state and self._stuck_ms and not self._stuck:
+            self._held_ms += ticks.since(self._looked, now)
+            self._looked = now
+            if self._held_ms > self._stuck_ms:
+                self._stuck = True
+                items.append((self.name, None))
         return items
 
 

@@ -50,7 +50,7 @@ class Prewarning:
     def cancel(self, at: int) -> None:
         """The cancel button is pressed since `at`. Told also when nobody asked: it is a sign of life."""
         self._buzzer.play(_ANSWERED)
-        if self._cancelled is None or ticks.since(self._cancelled, at) >= _AGAIN_MS:
+        if not ticks.within(self._cancelled, at, _AGAIN_MS):
             self._urgent.put([("cancel", True)], self._device.stamp_at(at))
             self._cancelled = at
         self._end()

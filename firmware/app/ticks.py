@@ -1,4 +1,7 @@
-"""Milliseconds that only tell distances: they wrap after twelve days, and two of them may be compared over six."""
+"""Milliseconds that only tell distances: they wrap after twelve days, and two of them may be compared over six.
+
+What may lie further back is asked with `within`: `since` would call it later, as a negative distance.
+"""
 
 import time
 
@@ -11,6 +14,11 @@ def now() -> int:
 def since(then: int, moment: int) -> int:
     """Milliseconds from `then` to `moment`; negative when `then` is later."""
     return time.ticks_diff(moment, then)
+
+
+def within(then: int | None, moment: int, ms: int) -> bool:
+    """Whether `moment` is less than `ms` after `then`, which may be of long ago; None is never."""
+    return then is not None and 0 <= since(then, moment) < ms
 
 
 def after(then: int, ms: int) -> int:

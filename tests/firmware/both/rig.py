@@ -9,6 +9,20 @@ from fakes import Pin
 from scaffold import folder
 
 
+class Wrapping:
+    """Stands for `time` in `app.ticks`: the ticks of an ESP32, which wrap at 2**30 ms."""
+
+    ticks_ms = staticmethod(time.ticks_ms)
+
+    @staticmethod
+    def ticks_diff(moment, then):
+        return (moment - then + (1 << 29)) % (1 << 30) - (1 << 29)
+
+    @staticmethod
+    def ticks_add(then, ms):
+        return (then + ms) % (1 << 30)
+
+
 class Moved:
     """All modules that ask `app.ticks` get this time, moved by hand."""
 
@@ -17,11 +31,13 @@ class Moved:
         self._modules = modules
 
     def __enter__(self):
+        ticks.time = Wrapping
         for module in self._modules:
             module.ticks = self
         return self
 
     def __exit__(self, *_):
+        ticks.time = time
         for module in self._modules:
             module.ticks = ticks
 
@@ -29,6 +45,7 @@ class Moved:
         return self.at
 
     since = staticmethod(ticks.since)
+    within = staticmethod(ticks.within)
     after = staticmethod(ticks.after)
 
 

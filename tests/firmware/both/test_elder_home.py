@@ -7,6 +7,7 @@ from rig import Board, Moved, device
 from scaffold import raises
 
 EVENT, DATA = 0, 2
+DAY_MS = 86_400_000
 
 
 class Home:
@@ -171,6 +172,18 @@ def test_presses_within_three_seconds_are_one_and_later_ones_are_told_again():
         assert len(home.events()) == 2
 
 
+def test_a_press_is_told_however_long_ago_the_one_before_was():
+    with Home(sos=1, cancel=1) as home:
+        for days in (7, 10, 7, 13, 40):  # ticks of more than 6.2 days ago are later ones, by their distance
+            told = len(home.events())
+            home.time.at += days * DAY_MS
+            home.beeps()
+            home.press("sos")
+            home.press("cancel")
+            assert home.events()[told:] == [{"sos": True}, {"cancel": True}], days
+            assert home.beeps()
+
+
 def test_the_elder_sees_and_hears_pressed_received_and_answered():
     with Home(sos=1) as home:
         home.press("sos")
@@ -280,6 +293,9 @@ def test_a_button_nobody_lets_go_is_one_press_and_then_a_fault_that_shows():
         assert "sos" not in home.record()
         home.pass_ms(50_000, 100)
         assert home.events() == [{"sos": True}]
+        assert home.record()["sos"] is None
+        home.time.at += 7 * DAY_MS
+        home.pass_ms(1000)
         assert home.record()["sos"] is None
         home.goes("sos", 1)
         assert "sos" not in home.record()
@@ -409,6 +425,17 @@ def test_the_first_movement_is_told_at_once_and_the_next_ones_together_with_thei
         assert last[0]["t"] < last[1]["t"] < 0
 
 
+def test_a_movement_after_a_week_of_none_is_told_at_once():
+    with Home(pir=0) as home:
+        home.goes("pir", 1)
+        home.goes("pir", 0)
+        home.pass_ms(40_000, 100)
+        before = len(home.outbox.records)
+        home.time.at += 8 * DAY_MS
+        home.goes("pir", 1)
+        assert home.outbox.sent(DATA)[before:] == [{"motion": True, "movements": 1}]
+
+
 def test_a_home_full_of_movement_does_not_flood_and_counts_right():
     with Home({"motion_every_s": 30}, pir=0) as home:
         before = len(home.outbox.records)
@@ -442,6 +469,15 @@ def test_a_bed_that_is_held_too_long_is_a_broken_pad():
         assert home.told("bed") == [False, True, None]
         home.goes("bed", 1)
         assert home.told("bed")[-1] is False
+
+
+def test_a_pad_may_be_held_for_as_long_as_the_settings_allow():
+    with Home({"held_stuck_s": 604_800}, chair=1) as home:
+        home.goes("chair", 0)
+        home.pass_ms(604_000_000, 500_000)
+        assert home.told("chair") == [False, True]
+        home.pass_ms(1_000_000, 500_000)
+        assert home.told("chair") == [False, True, None]
 
 
 REPORT = bytes.fromhex("f4f3f2f10d0002aa02510000005c3b00005500f8f7f6f5")  # someone still, as in the maker's manual
