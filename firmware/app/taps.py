@@ -7,6 +7,8 @@ Pure: told which cards each poll found, it says what to do. While the reader is 
 _MISSES = 2
 _REMEMBERED = 32  # cards recorded lately; who is forgotten early is at worst recorded twice, which the gateway folds
 
+_RANDOM = "random "  # begins the keys of cards that nothing tells apart
+
 
 class Visit:
     """A card on the reader, from its first sighting until it is taken away.
@@ -88,6 +90,8 @@ class Taps:
     def recorded(self, visit, now_ms: int) -> None:
         """Its event is in flash."""
         visit.settled = True
+        if visit.key.startswith(_RANDOM):
+            return  # the next such card is perhaps another courier's: its tap must not be taken for this one's double
         # The time runs from the recording: a card that is held again and again is recorded again in the end.
         self._recorded = [entry for entry in self._recorded if entry[0] != visit.key][1 - _REMEMBERED :]
         self._recorded.append((visit.key, now_ms))
@@ -105,7 +109,7 @@ def keys(targets: list) -> list:
     for target in targets:
         if target.is_random:
             number += 1
-            found.append("random %d/%d" % (number, count))
+            found.append("%s%d/%d" % (_RANDOM, number, count))
         else:
             found.append(target.uid.hex())
     return found

@@ -148,6 +148,15 @@ def target(uid, number=1):
     return Target(number, 0x20, bytes.fromhex(uid))
 
 
+def test_a_card_with_a_random_uid_is_no_double_of_another_courier_s():
+    reader = taps()
+    (key,) = keys([target("08123456")])
+    assert tap(reader, key, 0) == "recorded"
+    assert tap(reader, key, 250) is None
+    away(reader)
+    assert tap(reader, key, 5000) == "recorded"
+
+
 def test_cards_with_random_uids_are_told_apart_by_their_number():
     assert keys([target("08123456")]) == keys([target("08abcdef")])
     assert keys([target("04a2b3c4d5e680"), target("08123456", 2)]) == ["04a2b3c4d5e680", "random 1/1"]
