@@ -44,9 +44,10 @@ class Device:
         self.busy = []  # functions: True while a reset would cut something short
         self.good = lambda: None  # this boot has proved itself; filled in by `main`
         self.uploaded = lambda: None  # a sleeper calls it after each try to upload; filled in by `main`
+        self.on_trial = lambda: False  # the firmware waits for its first receipt: no sleep before; filled in by `main`
         self.on_reset = []  # functions called with the reason right before a wanted reset
         self._machine = machine
-        self._waiting = {}  # seq of an event of this boot -> callback
+        self._waiting = {}  # (boot, seq) of an event -> callback
         self._resetting = False
 
     @property
@@ -79,14 +80,14 @@ class Device:
         ago_ms = max(0, ticks.since(at, ticks.now()))
         return max(0, up_ms - ago_ms), unix_ms - ago_ms if unix_ms else 0, clk, err_ms
 
-    def when_receipted(self, seq: int, callback) -> None:
-        """Call `callback(rejected)` once the gateway's receipt of this boot's event `seq` is here. Not kept over a reset."""
-        self._waiting[seq] = callback
+    def when_receipted(self, boot: int, seq: int, callback) -> None:
+        """Call `callback(rejected)` once the gateway's receipt of this event is here. Not kept over a reset."""
+        self._waiting[boot, seq] = callback
 
     def receipted(self, freed) -> None:
         """The link: these events, (boot, seq, rejected), are receipted."""
         for boot, seq, rejected in freed:
-            callback = self._waiting.pop(seq, None) if boot == self.outbox.boot else None
+            callback = self._waiting.pop((boot, seq), None)
             if callback is not None:
                 callback(rejected)
 
@@ -116,9 +117,13 @@ class Device:
         self.reset(reason)
 
     def reset(self, reason: str) -> None:
-        """Reset now; what waits in memory goes to flash first. Does not return."""
-        log("warning", "reset: " + reason)
-        for tell in self.on_reset:
-            tell(reason)
-        self.outbox.flush()
-        self._machine.reset()
+        """Reset now; what waits in memory goes to flash first, if it can. Does not return."""
+        try:
+            log("warning", "reset: " + reason)
+            for act in self.on_reset + [lambda reason: self.outbox.flush()]:
+                try:
+                    act(reason)
+                except Exception as error:  # no memory, no room: often just what the reset is for
+                    log("error", "reset: %s: %s" % (type(error).__name__, error))
+        finally:
+            self._machine.reset()

@@ -47,6 +47,7 @@ class Call:
         self._path = path
         self._warn_ms = warn_ms
         self._events = []  # [boot, seq] of its presses
+        self._promised = True  # the last of them is in flash
         self._pressed: int | None = None  # ticks of the last press that was told
         self._warned = self._began = ticks.now()
         self.state = "closed"
@@ -93,23 +94,32 @@ class Call:
         if not self.open:
             self._events = []
         self.state = "pressed"
+        self._promised = False
         self._warned = self._began = ticks.now()
         # From here on nothing may come between the press and the flash.
-        self._urgent.put([("sos", True)], stamp, self._saved)
+        self._urgent.put([("sos", True)], stamp, self._taken, self._saved)
 
-    def _saved(self, seq: int) -> None:
-        self._buzzer.play(_SAVED)
-        self._show()
-        self._device.when_receipted(seq, lambda rejected: self._receipted(seq, rejected))
-        self._events = (self._events + [[self._device.outbox.boot, seq]])[-_MOST_EVENTS:]
+    def _saved(self) -> None:
+        self._promised = True
+        if self.state == "pressed":  # else the gateway was quicker
+            self._buzzer.play(_SAVED)
+            self._show()
+
+    def _taken(self, seq: int) -> None:
+        boot = self._device.outbox.boot
+        self._await(boot, seq)
+        self._events = (self._events + [[boot, seq]])[-_MOST_EVENTS:]
         self._keep()
 
-    def _receipted(self, seq: int, rejected: bool) -> None:
+    def _await(self, boot: int, seq: int) -> None:
+        self._device.when_receipted(boot, seq, lambda rejected: self._receipted(boot, seq, rejected))
+
+    def _receipted(self, boot: int, seq: int, rejected: bool) -> None:
         if rejected:
             # It can never be accepted as it was; a new one, with a number of its own, can.
             log("error", "SOS %d was refused by the gateway; sent anew" % seq)
             self._tell(self._device.clock.stamp())
-        elif self.state == "pressed" and [self._device.outbox.boot, seq] == self._events[-1]:
+        elif self.state == "pressed" and [[boot, seq]] == self._events[-1:]:
             self._enter("received")
 
     def _enter(self, state: str) -> None:
@@ -122,8 +132,10 @@ class Call:
         self._keep()
 
     def _show(self) -> None:
-        if self.state in ("accepted", "closed"):
-            self._lamp.hold(1 if self.state == "accepted" else 0)
+        if self.state == "closed":
+            self._lamp.hold(0)
+        elif self.state == "accepted" or (self.state == "pressed" and not self._promised):
+            self._lamp.hold(1)
         else:
             self._lamp.play(_FAST if self.state == "pressed" else _SLOW, repeat=True)
 
@@ -138,6 +150,13 @@ class Call:
             state, events = json.loads(files.read(self._path) or b'["closed",[]]')
         except (ValueError, TypeError):
             return
-        if state in STATES and isinstance(events, list):
+        if (
+            state in STATES
+            and isinstance(events, list)
+            and all(isinstance(event, list) and len(event) == 2 for event in events)
+        ):
             self.state, self._events = state, events
+            if state == "pressed":
+                for boot, seq in events:
+                    self._await(boot, seq)
             self._show()

@@ -127,10 +127,11 @@ class Outbox:
             lowest[boot] = min(seq, lowest.get(boot, seq))
         return [(boot, lowest[boot]) for boot in boots[1 - _BOOTS :]] + [(self.boot, lowest.get(self.boot, self._stage.next))]
 
-    def flush(self) -> None:
-        """What is staged goes to flash: before an orderly reset, or when the battery runs low."""
+    def flush(self) -> bool:
+        """What is staged goes to flash: before an orderly reset, or when the battery runs low. False: some of it did not."""
         self._flush()
         self._stage.save()
+        return not self._stage.count
 
     def depth(self) -> tuple:
         """How many (events, declarations, readings) are held."""
@@ -170,8 +171,8 @@ class Outbox:
         newest = self._shelf.segments.newest(DATA, boot)
         safe = max(newest[LAST] if newest else 0, self._book.safe if self._book.whose == boot else 0)
         known = self._shelf.held(boot, safe + 1, past.next)
-        for lane in (EVENT, DATA):
-            left = [r for r in past.records() if r[0] == lane and r[1] > safe and not any(a <= r[1] <= b for a, b in known)]
+        waiting = [r for r in past.records() if r[1] > safe and not any(a <= r[1] <= b for a, b in known)]
+        for lane, left in [(EVENT, [r]) for r in waiting if r[0] == EVENT] + [(DATA, [r for r in waiting if r[0] == DATA])]:
             if self._shelf.store(lane, boot, left):
                 self.counters["carried"] += len(left)
                 continue
@@ -211,11 +212,13 @@ class Outbox:
         if not stage.count or not self._shelf.declare_the_rest():
             return False
         # One after the other: unpacked all at once they would take ten times the room of the stage.
-        for lane in (EVENT, DATA):
-            if not self._shelf.store(lane, self.boot, (staged for staged in stage.records() if staged[0] == lane)):
+        for seq in [staged[1] for staged in stage.records() if staged[0] == EVENT]:
+            if not self._shelf.store(EVENT, self.boot, (staged for staged in stage.records() if staged[1] == seq)):
                 return False
-            if lane == DATA or any(staged[0] == EVENT for staged in stage.records()):
-                stage.replace(staged for staged in stage.records() if staged[0] > lane)
+            stage.replace(staged for staged in stage.records() if staged[1] != seq)
+        if not self._shelf.store(DATA, self.boot, (staged for staged in stage.records() if staged[0] == DATA)):
+            return False
+        stage.replace(())
         self._book.settled(stage.next - 1)
         return True
 

@@ -85,10 +85,13 @@ class Shelf:
                 return False
 
     def store(self, lane: int, boot: int, records) -> bool:
-        """Records that have their seqs, in one file with the newest of that boot if both fit one block; False as above."""
+        """Readings that have their seqs, in one file with the newest of that boot if both fit one block; False as above.
+
+        An event comes alone and stays alone: later ones may be on flash, and a file that spans them would be taken for theirs.
+        """
         packed, first, last, count = record.pack_all(records)
         while count:
-            before = self.segments.newest(lane, boot)
+            before = self.segments.newest(lane, boot) if lane == DATA else None
             if before is not None and before[SIZE] + len(packed) > BLOCK:
                 before = None
             data = self.read(before) if before else b""
@@ -109,7 +112,8 @@ class Shelf:
 
     def gather(self) -> None:
         """Single events into one file, when they are many or take many blocks."""
-        events = [entry for entry in self.segments.of(EVENT) if entry[BOOT] == self.stage.boot]
+        # By their seqs: one that the flash refused at first has a younger file than those after it.
+        events = sorted([entry for entry in self.segments.of(EVENT) if entry[BOOT] == self.stage.boot], key=_first)
         loose = [entry for entry in events if entry[COUNT] == 1]
         if len(loose) < _LOOSE and sum([cost(entry[SIZE]) for entry in loose]) < _LOOSE_BLOCKS * BLOCK:
             return
@@ -241,6 +245,10 @@ class Shelf:
             self._number += 1
             stage.next += 1
         self._counters["declared"] += how_many
+
+
+def _first(entry) -> int:
+    return entry[FIRST]
 
 
 def _fields(name: str):

@@ -65,13 +65,14 @@ class Clock:
 
 
 class Outbox:
-    """Keeps (lane, seq, stamp, records); `broken` makes `put` raise."""
+    """Keeps (lane, seq, stamp, records); `broken` makes `put` raise, and `on_flash` is whether the flash takes anything."""
 
     boot = 7
 
     def __init__(self):
         self.records = []
         self.broken = None
+        self.on_flash = True
         self.flushed = 0
 
     def put(self, lane, stamp, body):
@@ -85,6 +86,7 @@ class Outbox:
 
     def flush(self):
         self.flushed += 1
+        return self.on_flash
 
     def sent(self, lane):
         """What was put into a lane: [{name: value}, ...]."""

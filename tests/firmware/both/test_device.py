@@ -36,10 +36,10 @@ def test_a_moment_before_now_keeps_its_own_time():
     assert made.stamp_at(pressed)[1] == 0
 
 
-def test_a_receipt_is_told_once_and_only_for_this_boot():
+def test_a_receipt_is_told_once_and_only_for_its_boot():
     made = device("toy", {})
     told = []
-    made.when_receipted(5, told.append)
+    made.when_receipted(7, 5, told.append)
     made.receipted([(6, 5, False)])
     assert told == []
     made.receipted([(7, 5, True), (7, 5, False), (7, 6, False)])
@@ -58,6 +58,23 @@ def test_a_reset_saves_what_is_in_memory_and_tells_why():
     made.on_reset.append(reasons.append)
     made.reset("settings")
     assert reasons == ["settings"] and made.outbox.flushed == 1 and made._machine.done == ["reset"]
+
+
+def test_a_reset_comes_also_when_nothing_can_be_saved_any_more():
+    made = device("toy", {})
+    done = []
+
+    def broken(reason):
+        raise OSError(28)
+
+    def flush():
+        done.append("flush")
+        raise MemoryError
+
+    made.on_reset += [broken, done.append]
+    made.outbox.flush = flush
+    made.reset("gave up")
+    assert done == ["gave up", "flush"] and made._machine.done == ["reset"]
 
 
 def test_a_wanted_reset_comes_once_and_waits_for_what_must_not_be_cut_short():

@@ -252,6 +252,50 @@ def test_flash_that_refuses_is_tried_again_and_nothing_is_promised_until_it_took
         assert home.outbox.records[0][2][0] < 500_000  # still the time of the press
 
 
+def test_a_press_in_rtc_memory_alone_is_sent_but_not_promised():
+    with Home(sos=1) as home:
+        home.outbox.on_flash = False
+        home.press("sos")
+        home.pass_ms(2000)
+        home.press("sos")  # belongs to the first
+        home.pass_ms(5000)
+        assert home.events() == [{"sos": True}] and home.beeps() == 2  # one for each press
+        assert home.lamp(2000) == 100
+        home.outbox.on_flash = True
+        home.pass_ms(2000)
+        assert home.events() == [{"sos": True}] and home.beeps() == 2
+        assert 40 <= home.lamp(2000) <= 60
+        home.device.receipted([(7, 1, False)])
+        assert home.home.call.state == "received"
+
+
+def test_a_receipt_of_a_press_counts_though_the_flash_never_took_it():
+    with Home(sos=1) as home:
+        home.outbox.on_flash = False
+        home.press("sos")
+        home.device.receipted([(7, 1, False)])
+        home.pass_ms(2000)
+        assert home.home.call.state == "received" and home.beeps() == 3
+        home.outbox.on_flash = True
+        home.pass_ms(5000)
+        assert home.home.call.state == "received" and home.beeps() == 0 and not home.home.urgent.waiting
+
+
+def test_the_receipt_of_a_press_before_a_power_cut_is_seen_and_heard():
+    with Home(sos=1) as home:
+        home.press("sos")
+        home.pass_ms(1000)
+        home.device._waiting.clear()
+        home.outbox.boot = 8
+        home.start()
+        home.beeps()
+        home.device.receipted([(8, 1, False)])
+        assert home.home.call.state == "pressed"
+        home.device.receipted([(7, 1, False)])
+        home.pass_ms(1000)
+        assert home.home.call.state == "received" and home.beeps() == 2
+
+
 def test_a_refused_sos_is_sent_anew():
     with Home(sos=1) as home:
         home.press("sos")
@@ -280,7 +324,7 @@ def test_a_torn_memory_of_the_call_is_no_call():
             file.write(b"torn")
         home.start()
         assert not home.home.call.open
-        for nonsense in (b"[]", b"5", b'["pressed"]', b'["x",[]]', b'["pressed",7]'):
+        for nonsense in (b"[]", b"5", b'["pressed"]', b'["x",[]]', b'["pressed",7]', b'["pressed",[7]]'):
             files.write(home.device.root + "/call", nonsense)
             home.start()
             assert not home.home.call.open

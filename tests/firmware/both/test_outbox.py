@@ -457,6 +457,32 @@ def test_a_flash_that_fails_stops_nothing_and_what_is_lost_is_declared_when_it_i
     assert sorted(lost + [seq for _, _, seq in waiting]) == list(range(1, other + 1))
 
 
+def test_an_event_the_flash_refused_and_later_ones_it_took_are_held_once_each():
+    board = Board()
+    write = files.write
+
+    def broken(*_):
+        raise OSError(5)
+
+    files.write = broken
+    try:
+        refused = board.sos()
+        assert not board.box.flush()
+    finally:
+        files.write = write
+    taken = [board.sos() for _ in range(3)]
+    assert board.box.flush()
+    assert sorted(seqs(board.waiting(), EVENT)) == [refused] + taken
+    assert board.box.depth() == (4, 0, 0)
+    taken += [board.sos() for _ in range(20)]  # enough to be gathered
+    assert sorted(seqs(board.waiting(), EVENT)) == [refused] + taken
+    assert board.box.receipt(17, 0, [refused, taken[2]], []) == [(17, refused, False), (17, taken[2], False)]
+    board.power_cut()
+    left = [seq for seq in taken if seq != taken[2]]
+    held = [seq for _, boot, seq in board.waiting() if boot == 17]
+    assert [seq for seq in left if seq not in held] == [] and len(held) == len(set(held))
+
+
 def test_many_events_are_gathered_into_few_files_and_still_freed_one_by_one():
     board = Board()
     taken = [board.sos() for _ in range(60)]
