@@ -185,7 +185,9 @@ class Runtime:
         device.commands["identify"] = self._identify
         device.busy.append(lambda: self.updater.busy)
         device.uploaded = self._uploaded
+        device.on_trial = lambda: self.updater.on_trial
         self.updater.told = self.link.announce
+        self.updater.ready = self.wifi.connected
         device.health = Health(device, self._cause(), self._firmware(), self.battery, self.wifi.rssi, device.outbox.continued)
 
     # --- what it says of itself ---

@@ -20,6 +20,7 @@ _LONGEST_WAIT_S = 3600
 # Without a receipt for so long a new version is started again, which counts, and after five starts it goes.
 _TRIAL_MS = 3600000
 _PULSE_S = 20
+_LOOK_MS = 200  # a sleeper's network is there for little longer than a second
 
 
 class Updater:
@@ -32,6 +33,7 @@ class Updater:
         partitions: `esp32.Partition`, or None where there are none.
     Attributes:
         told: called without arguments when `outcome` has changed.
+        ready: function -> whether there is a network; without one no try is begun, nor counted.
         busy: a try goes on.
     """
 
@@ -43,6 +45,7 @@ class Updater:
         self.root = root
         self._partitions = partitions
         self.told = lambda: None
+        self.ready = lambda: True
         self.keys = release.KEYS if keys is None else keys
         self._slots = slots.Slots(root, nvs, self._running_label())
         self._wanted = asyncio.Event()
@@ -112,6 +115,9 @@ class Updater:
             self._watch_trial()
             if not await self._is_wanted():
                 continue
+            if not self.ready():
+                await asyncio.sleep_ms(_LOOK_MS)
+                continue
             self._wanted.clear()
             if await self.attempt(beat):
                 wait_s = _FIRST_WAIT_S
@@ -132,6 +138,11 @@ class Updater:
             return True
         tries = slots.number(self._nvs, "update_tries") + 1
         slots.store(self._nvs, "update_tries", tries)
+        if tries > _TRIES:
+            # The last one ended in a reset, or in an error that nobody thought of.
+            self._tell("given up: %d tries did not come to an end" % _TRIES)
+            self._forget(request)
+            return True
         self.busy = True
         try:
             # Loaded only now: what checks and installs takes memory that is needed otherwise every day.

@@ -74,8 +74,13 @@ def _level(metres, air, height_m, current) -> tuple:
         name, fit = "height-%.3f" % height_m, [height_m]
     if metres is None or fit[0] <= 0:
         return ("water_level", None)
-    metres = metres * water.speed_of_sound(air) / water.speed_of_sound(None)  # the driver took 15 degrees
+    metres = distance(metres, air)
     return ("water_level", _rounded(fit[0] - metres, 3), {"raw": _rounded(metres, 3), "cal": name})
+
+
+def distance(metres: float, air: float | None) -> float:
+    """What the ranger measured, with the speed of sound at the air's temperature: the driver took 15 degrees."""
+    return metres * water.speed_of_sound(air) / water.speed_of_sound(None)
 
 
 def _air(values) -> tuple:

@@ -18,6 +18,7 @@ SLEEPS = True  # the link does not run beside this app, it is used in windows
 _DOZE_MS = 30  # shorter waits are not worth a light sleep
 _LONGEST_DOZE_MS = 5000
 _TEMPERATURE_KEPT_S = 3600
+_PROVE_TIMES, _PROVE_EVERY_S = 15, 60
 _LOW_BATTERY_TIMES = 4  # so much rarer are readings while there is too little for the radio
 
 
@@ -74,6 +75,7 @@ class Probe:
             # Rounded up: a reading belongs to the quarter that has begun.
             self.state.due_s = (self._device.clock.uptime_ms() + self._next_ms() + 999) // 1000
         await self._send(beat)
+        await self._prove(beat)
         while self._requests:
             await self._calibrate(self._requests.pop(0), beat)
             await self._send(beat)
@@ -219,6 +221,19 @@ class Probe:
             self.account.radio(connected_ms - began_ms, ended_ms - connected_ms, device.settings["broker"]["tls"])
             self._radio_ms += ended_ms - began_ms
 
+    async def _prove(self, beat) -> None:
+        """After an update: try again for its first receipt before we sleep; to the boot loader a waking is a failed start."""
+        if self._device.outbox.continued or self.state.died:
+            return
+        for _ in range(_PROVE_TIMES):
+            if not self._device.on_trial() or self._device.resetting or not self.state.tried_s:  # 0: too little for the radio
+                return
+            for _ in range(_PROVE_EVERY_S):
+                beat()
+                await asyncio.sleep(1)
+            self.state.tried_s = 0
+            await self._send(beat)
+
     async def _idle(self, beat) -> None:
         """What must not be cut short (an update, a wanted reset) has its time before we sleep."""
         for _ in range(900):
@@ -291,10 +306,14 @@ class Probe:
         self.state.tried_s = 0  # the report is worth a radio window of its own
 
     async def _probe_and_thermometer(self, what: str, beat) -> tuple:
-        roles = [what] + ["thermometer"] * ("thermometer" in self._suite.roles)
+        besides = ("thermometer", "air") if what == "water_level" else ("thermometer",)
+        roles = [what] + [role for role in besides if role in self._suite.roles]
         runs = await self._collected([self._suite.sensor(role) for role in roles], beat)
         celsius = runs["thermometer"].values[0] if "thermometer" in runs else 25.0
-        return runs[what].values[-1], celsius
+        raw = runs[what].values[-1]
+        if raw is not None and "air" in runs:
+            raw = probe_values.distance(raw, runs["air"].values[0])  # as in every reading
+        return raw, celsius
 
     # --- little things
 

@@ -187,4 +187,8 @@ def noted(nvs, key: str) -> str:
         size = nvs.get_blob(key, buffer)
     except OSError:
         return ""
-    return bytes(buffer[:size]).decode()
+    while True:
+        try:
+            return bytes(buffer[:size]).decode()
+        except UnicodeError:
+            size -= 1  # `note` may have cut a character in two

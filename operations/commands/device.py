@@ -158,7 +158,8 @@ def revoke(site: Site, device: Name, settings: SettingsFile = None) -> None:
     file = broker_folder(found) / "passwords"
     if file.exists():
         with mosquitto.locked(file):
-            mosquitto.remove_users(file, [f"{site}/{device}", enrolment.user(site, device)])
+            mosquitto.remove_users(file, [f"{site}/{device}"])
+        enrolment.BrokerUsers(found).used(site, device)  # an open code, too: what was handed in with it may still be on its way
     out.print(f"[green]已作废 revoked[/green] {site}/{device}")
     _reload(found, f"take {site}/{device} out of your broker's password file")
 

@@ -19,6 +19,7 @@ from edge_gateway import commands
 from edge_gateway import settings as settings_module
 from edge_gateway.errors import Misconfigured, Rejected
 from operations import enrolment, mosquitto
+from operations.commands.device import revoke
 from tests.firmware.test_set_up_and_update import Site, site  # noqa: F401
 from tests.servers import eventually
 
@@ -248,6 +249,16 @@ def test_a_second_code_ends_the_first_and_what_was_taken_is_known_after_a_restar
     assert codes.waiting() == {("s", "d")}
     codes.used("s", "d")
     assert codes.waiting() == set()
+
+
+def test_with_a_device_its_open_code_is_revoked_too(users: tuple[enrolment.BrokerUsers, list[float]], tmp_path: Path) -> None:
+    codes, _ = users
+    codes.create([("s", "d")])
+    revoke("s", "d", tmp_path / "kanhu.toml")
+    # What was handed in before may still lie with the broker.
+    with pytest.raises(Rejected, match="used or is too old"):
+        codes.take("s", "d", "a" * 40)
+    assert (tmp_path / "mosquitto/passwords").read_text() == ""
 
 
 def test_a_device_nobody_registered_and_a_broker_of_somebody_else_get_no_code(

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app import ota, slots
+from app import ota, slots, update
 from httpd import Httpd
 from ota_rig import GOOD, Rig
 from releases import FILES, digest
@@ -106,6 +106,51 @@ def test_twenty_interrupted_tries_are_given_up():
         assert not rig.done
     assert rig.update(cut=10, again=True).startswith("given up: download: cut off") and rig.done
     assert not slots.exists(rig.root + "/update.json")
+
+
+def test_tries_that_never_come_to_an_end_are_given_up_too():
+    rig = Rig()
+    slots.replace(rig.root + "/update.json", b'{"url":"http://127.0.0.1:1/"}')
+    tried = []
+
+    async def broken(self, request):
+        tried.append(request)
+        raise RuntimeError("or a watchdog")
+
+    before, update.Update.attempt = update.Update.attempt, broken
+    try:
+        for _ in range(20):
+            try:
+                run(rig.updater.attempt(rig.beat))
+            except RuntimeError:
+                pass
+        assert run(rig.updater.attempt(rig.beat)) and len(tried) == 20
+    finally:
+        update.Update.attempt = before
+    assert rig.updater.outcome.startswith("given up") and not rig.updater.requested
+
+
+def test_without_a_network_no_try_is_begun_and_the_first_moment_with_one_is_used():
+    rig = Rig()
+
+    async def main():
+        httpd = await Httpd(GOOD).start()
+        rig.updater.command({"url": httpd.url})
+        there = []
+        rig.updater.ready = lambda: bool(there)
+        task = asyncio.create_task(rig.updater.run(rig.beat))
+        await asyncio.sleep(0.5)
+        assert slots.number(rig.nvs, "update_tries") == 0 and not httpd.asked
+        there.append(True)
+        for _ in range(200):
+            if rig.resets:
+                break
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await httpd.stop()
+
+    run(main())
+    assert rig.resets == ["update"]
 
 
 def test_flash_that_reads_back_differently_is_fetched_again():

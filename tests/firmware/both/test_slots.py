@@ -49,6 +49,13 @@ def test_five_starts_without_a_receipt_bring_the_old_version_back_and_say_so():
     assert slots.noted(nvs, "update") == "fell back from 1.1.0: no receipt in 5 starts"
 
 
+def test_a_text_that_was_cut_within_a_character_can_still_be_read():
+    nvs = Nvs()
+    for before in range(4):
+        slots.note(nvs, "reset", "x" * before + "家" * 100)
+        assert slots.noted(nvs, "reset") == "x" * before + "家" * ((200 - before) // 3)
+
+
 def test_a_receipt_keeps_the_new_version_for_good():
     root, nvs = device(a="1.0.0", b="1.1.0")
     slots.Slots(root, nvs).try_out("b")
