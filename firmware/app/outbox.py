@@ -232,7 +232,10 @@ class Outbox:
             kept.remove(staged)
         if not self._stage.replace(kept):
             log("error", "the stage did not shrink")
-            self._stage.begin(self.boot)
+            for staged in kept:
+                self.counters["dropped"] += 1
+                self._shelf.declare(self.boot, staged[1], staged[1])
+            self._stage.replace(())
 
     # Giving out
 

@@ -457,6 +457,35 @@ def test_a_flash_that_fails_stops_nothing_and_what_is_lost_is_declared_when_it_i
     assert sorted(lost + [seq for _, _, seq in waiting]) == list(range(1, other + 1))
 
 
+def test_a_stage_that_cannot_shrink_is_declared_whole_and_its_numbers_are_not_used_again():
+    board = Board(stage=400)
+    board.read(3)
+    write, stage = files.write, board.box._stage
+    replace = stage.replace
+    refusals = [1]
+
+    def broken(*_):
+        raise OSError(5)
+
+    def full(records):
+        if refusals:
+            refusals.pop()
+            return False
+        return replace(records)
+
+    files.write, stage.replace = broken, full
+    try:
+        numbers = board.read(20)
+    finally:
+        files.write = write
+    assert not refusals
+    board.box.flush()
+    lost = [seq for boot, first, last, _ in board.declared() for seq in range(first, last + 1)]
+    held = [seq for _, _, seq in board.waiting()]
+    assert len(set(numbers)) == 20 and min(numbers) > 3
+    assert sorted(lost + held) == list(range(1, max(held) + 1))
+
+
 def test_an_event_the_flash_refused_and_later_ones_it_took_are_held_once_each():
     board = Board()
     write = files.write
