@@ -46,7 +46,7 @@ class Timekeeper:
             beat()
             try:
                 unix_ms, err_ms = await ntp.query(host, _TIMEOUT_MS)
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, MemoryError) as error:
                 log("info", "time: %s" % error)
                 continue
             self._clock.set(unix_ms, "ntp", err_ms)

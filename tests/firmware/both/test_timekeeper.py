@@ -1,5 +1,7 @@
 """When time servers are asked: at once, every few hours, and ever more seldom where nobody answers."""
 
+import asyncio
+
 from app import ntp
 from app.timekeeper import Timekeeper
 from scaffold import run
@@ -85,6 +87,26 @@ def test_a_clock_in_doubt_is_asked_for_at_once():
     assert not keeper.due()
     keeper.doubt()
     assert keeper.due()
+
+
+def test_a_full_heap_while_asking_is_no_answer_and_not_the_last_question():
+    clock = Clock()
+    keeper = Timekeeper(["a"], clock)
+
+    async def query(host, timeout_ms, port=123):
+        raise MemoryError
+
+    async def tended():
+        keeper.tend()
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    real, ntp.query = ntp.query, query
+    try:
+        run(tended())
+    finally:
+        ntp.query = real
+    assert keeper._task is None and not keeper.due()
 
 
 def test_without_servers_nobody_is_asked():
