@@ -31,9 +31,8 @@ def run(root: str = "") -> None:
         safe = start(root, nvs, woke, _partition(esp32))
         asked = is_asked(nvs, machine.reset_cause() == machine.PWRON_RESET) or not slots.exists(root + "/settings.json")
         asked = asked or slots.exists(root + "/enrol.json")  # an enrolment that the power cut short
-        alone = slots.number(nvs, ALONE) == 1
-        if alone:
-            slots.store(nvs, ALONE, 2)
+        # Once: what cannot be noted would be done at every start.
+        alone = slots.number(nvs, ALONE) == 1 and slots.store(nvs, ALONE, 2)
         # The app has its own; every kilobyte counts.
         del slots, sys.modules["slots"]
         _hand_over(root, safe, alone, asked)

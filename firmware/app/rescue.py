@@ -5,19 +5,25 @@ import binascii
 from app import files, slots
 from app.log import log
 
-# NVS keys have at most 15 characters; together some kilobytes of its 16.
+# NVS keys have at most 15 characters. The most important first.
 _KEPT = (("settings.json", "r_settings"), ("ca.pem", "r_ca"), ("cert.pem", "r_cert"), ("key.pem", "r_key"))
 _LARGEST = 3500  # bytes a file; beyond it stays only in flash
+# All of them: of 16 KiB a page of four is always free, and a file that changes is there twice for a moment. What boot counts
+# and the outbox marks must always find room.
+_ALL = 6000
 
 
 def keep(root: str, nvs) -> None:
     """Copy what has changed since the last time."""
+    room = _ALL
     for name, key in _KEPT:
         try:
             size, crc = _look(root + "/" + name)
+            fits = size <= min(_LARGEST, room)
+            room -= size if fits else 0
             if crc == _crc(nvs, key):
                 continue
-            if size > _LARGEST:
+            if not fits:
                 log("warning", "%s is too large to be kept twice" % name)
                 continue
             with open(root + "/" + name, "rb") as file:

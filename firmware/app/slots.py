@@ -167,17 +167,28 @@ def number(nvs, key: str, default: int = 0) -> int:
         return default
 
 
-def store(nvs, key: str, value: int) -> None:
-    """Write a number to NVS, unless it is there already: each write wears the flash."""
-    if number(nvs, key, ~value) != value:
+def store(nvs, key: str, value: int) -> bool:
+    """Write a number to NVS, unless it is there already: each write wears the flash. False: NVS takes nothing more.
+
+    Nobody may fail for that: a device whose NVS is full has to start, and an SOS button works without it.
+    """
+    if number(nvs, key, ~value) == value:
+        return True
+    try:
         nvs.set_i32(key, value)
         nvs.commit()
+    except OSError:
+        return False
+    return True
 
 
 def note(nvs, key: str, text: str) -> None:
-    """Keep a text of at most 200 bytes."""
-    nvs.set_blob(key, text.encode()[:200])
-    nvs.commit()
+    """Keep a text of at most 200 bytes, if NVS has room for it."""
+    try:
+        nvs.set_blob(key, text.encode()[:200])
+        nvs.commit()
+    except OSError:
+        pass
 
 
 def noted(nvs, key: str) -> str:

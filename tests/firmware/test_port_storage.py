@@ -47,6 +47,24 @@ except OSError:
     assert said(board, "other") == ["empty"]
 
 
+def test_nvs_is_full_when_three_of_its_four_pages_are(make: Make) -> None:
+    board = make("""
+from esp32 import NVS
+nvs = NVS("kanhu")
+count = 0
+try:
+    while True:
+        nvs.set_blob("k%d" % count, bytes(3500))
+        nvs.commit()
+        count += 1
+except OSError as error:
+    print("full:", count, error.errno)
+print("done: yes")
+""")
+    done(board)
+    assert said(board, "full") == ["3 -4357"]
+
+
 def test_nvs_counts_what_it_costs_the_flash(make: Make) -> None:
     board = make("""
 from esp32 import NVS

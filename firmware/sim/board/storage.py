@@ -11,10 +11,20 @@ from firmware.sim.board.virtual_time import VirtualTime
 
 _NOT_FOUND: Final = -0x1102
 _KEY_TOO_LONG: Final = -0x1109
+_NO_SPACE: Final = -0x1105
 _OTA_VALIDATE_FAILED: Final = -0x1503
 _NOT_SUPPORTED: Final = -261
 _PAGE_ENTRIES: Final = 126
+_PAGES: Final = 3  # of the partition's four, one is always free
 _IMAGE_MAGIC: Final = 0xE9
+
+
+def _entries(item: tuple[str, str | None]) -> int:
+    """How many entries of 32 bytes a value takes; its name says whether it is a number or a blob of so many hex digits."""
+    name, value = item
+    if value is None:
+        return 0
+    return 1 if name.split("/")[1] == "i" else 2 + (len(value) // 2 + 31) // 32
 
 
 class Nvs:
@@ -54,8 +64,11 @@ class Nvs:
             return value
         if what == "set":
             value = words[4] if len(words) > 4 else ""
+            # The old value stays until the new one is written.
+            if sum(map(_entries, (self._kept | self._new).items())) + _entries((name, value)) > _PAGES * _PAGE_ENTRIES:
+                raise BusError(_NO_SPACE)
             self._new[name] = value
-            self.entries += 1 if words[2] == "i" else 2 + (len(value) // 2 + 31) // 32
+            self.entries += _entries((name, value))
             return ""
         names = [f"{space}/{kind}/{key}" for kind in "ib"]
         held = [n for n in names if self._new.get(n, self._kept.get(n)) is not None]

@@ -105,3 +105,28 @@ def test_a_file_too_large_for_nvs_stays_only_in_flash():
     slots.replace(before + "/ca.pem", b"x" * 5000)
     rescue.keep(before, nvs)
     assert rescue.restore(folder(), nvs) == []
+
+
+def test_what_is_kept_twice_leaves_room_for_what_boot_counts():
+    nvs, before = Nvs(), folder()
+    for name, size in (("settings.json", 2000), ("ca.pem", 3400), ("cert.pem", 3400), ("key.pem", 500)):
+        slots.replace(before + "/" + name, b"x" * size)
+    rescue.keep(before, nvs)
+    assert sorted(rescue.restore(folder(), nvs)) == ["ca.pem", "key.pem", "settings.json"]
+    slots.replace(before + "/ca.pem", b"y" * 3400)
+    rescue.keep(before, nvs)
+    assert sum(len(value) for value in nvs.kept.values() if isinstance(value, bytes)) <= 6000
+
+
+class FullNvs(Nvs):
+    def commit(self):
+        raise OSError(-0x1105)  # ESP_ERR_NVS_NOT_ENOUGH_SPACE
+
+
+def test_a_device_whose_nvs_is_full_starts_all_the_same():
+    nvs = FullNvs()
+    root = flash()
+    assert [started(root, nvs) for _ in range(3)] == [(False, "a")] * 3
+    slots.note(nvs, "reset", "why")
+    assert not slots.store(nvs, "anything", 1) and slots.noted(nvs, "nothing") == ""
+    safe_mode.good(root, nvs)
