@@ -83,8 +83,11 @@ class Configuration:
             self.told()
         else:
             self._refused, self._trial, self._starts = None, (version, values), 0
-            self._save()
-            self.apply("settings version %d" % version)
+            if self._save():
+                self.apply("settings version %d" % version)
+            else:
+                self._refuse(version, "the flash cannot be written")
+                self.told()
 
     def connected(self) -> None:
         """The gateway's broker is reached with the settings in use: they are good."""
@@ -141,5 +144,11 @@ class Configuration:
         except (ValueError, TypeError, IndexError, KeyError):
             log("error", "%s is none of ours; the device's own settings are used" % self._path)
 
-    def _save(self) -> None:
-        files.write(self._path, json.dumps([self._good, self._trial, self._refused, self._starts]).encode())
+    def _save(self) -> bool:
+        """False: the flash cannot be written. Nobody may fail for that: the device runs on with what it has."""
+        try:
+            files.write(self._path, json.dumps([self._good, self._trial, self._refused, self._starts]).encode())
+        except OSError as error:
+            log("error", "%s: %s" % (self._path, error))
+            return False
+        return True

@@ -24,9 +24,16 @@ class Shelf:
     """
 
     def __init__(self, root: str, capacity: int, counters: dict, receipts, stage) -> None:
-        files.makedirs(root)
-        files.sweep(root)
-        names = [(fields, size) for fields, size in [(_fields(name), size) for name, size in files.listing(root)] if fields]
+        self._flash = Trouble("flash")
+        listing = []
+        try:
+            files.makedirs(root)
+            files.sweep(root)
+            listing = files.listing(root)
+        except OSError as error:
+            # A start that fails helps nobody: without flash an SOS still goes by RTC memory and the network.
+            self._flash.set(str(error))
+        names = [(fields, size) for fields, size in [(_fields(name), size) for name, size in listing] if fields]
         self.segments = Segments(root, names, (EVENT, DATA))
         self.losses = Losses(root, names)
         self.stage = stage
@@ -37,7 +44,6 @@ class Shelf:
         self._partly = {}  # number of a file of which some is receipted -> (how many are left, lowest of them)
         self._undeclared = []  # (boot, first, last) while the flash cannot be written
         self._full = Trouble("outbox")
-        self._flash = Trouble("flash")
 
     def left(self, entry) -> tuple:
         """(how many, lowest seq) of a file's records that are not receipted."""

@@ -171,3 +171,22 @@ def test_a_damaged_file_leaves_the_devices_own_settings():
 
 def test_wrong_settings_of_its_own_are_for_a_person():
     raises(settings.Misconfigured, Configuration, folder() + "/settings", {"site": "x"}, Toy)
+
+
+def test_a_flash_that_cannot_be_written_refuses_new_settings_and_stops_no_start():
+    device = Device()
+    device.now.offered(8, {"toy": {"press_ms": 300}})
+
+    def broken(*_):
+        raise OSError(30)
+
+    write, files.write = files.write, broken
+    try:
+        device.start()
+        assert device.press_ms() == 300 and device.now.on_trial
+        device.now.offered(9, {"toy": {"press_ms": 400}})
+        assert device.now.status()["config_error"] == "version 9: the flash cannot be written"
+        assert device.resets == ["settings version 8"]
+        device.now.connected()
+    finally:
+        files.write = write

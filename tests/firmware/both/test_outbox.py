@@ -457,6 +457,24 @@ def test_a_flash_that_fails_stops_nothing_and_what_is_lost_is_declared_when_it_i
     assert sorted(lost + [seq for _, _, seq in waiting]) == list(range(1, other + 1))
 
 
+def test_a_flash_that_fails_at_the_start_leaves_an_outbox_in_rtc_memory():
+    def broken(*_):
+        raise OSError(5)
+
+    makedirs, files.makedirs = files.makedirs, broken
+    try:
+        board = Board(stage=400)
+    finally:
+        files.makedirs = makedirs
+    sos = board.sos()
+    assert not board.box.on_flash
+    assert seqs(board.waiting(), EVENT) == [sos]
+    files.makedirs(board.root)  # the flash is well again
+    later = board.sos()
+    assert board.box.on_flash
+    assert sorted(seqs(board.waiting(), EVENT)) == [sos, later]
+
+
 def test_a_stage_that_cannot_shrink_is_declared_whole_and_its_numbers_are_not_used_again():
     board = Board(stage=400)
     board.read(3)
