@@ -1,6 +1,8 @@
 """The courier's reader as real firmware on a simulated board, before a real mosquitto and a real gateway."""
 
+import itertools
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -269,6 +271,32 @@ def test_carried_the_chip_sleeps_between_two_looks_and_the_tap_is_as_quick(make:
     bench = make(mode="carried")
     assert bench.tap(card(1))[0] < 1000
     assert [exchange.command[0] for exchange in bench.chip.log[-4:]].count(0x16) == 2
+
+
+@pytest.mark.slow
+def test_days_of_taps_need_no_more_memory_at_their_end_than_at_their_beginning(make: Callable[..., Bench]) -> None:
+    """`KANHU_DAYS=7` lives a week; by default it is two hours."""
+    bench, days = make(), float(os.environ.get("KANHU_DAYS", "0.085"))
+    numbers = itertools.count()
+
+    def come() -> None:
+        """A courier every ten minutes."""
+        bench.chip.field.put(card(next(numbers)))
+        bench.board.after(1500, bench.chip.field.clear)
+        bench.board.after(600_000, come)
+
+    with bench.board.time.lock:
+        come()
+    bench.board.run_for(int(days * 86_400_000), real_s=3000)
+    values = Embedded(bench.gateway.readings_file).facts()
+    free = [
+        value for (_, _, name, time_ns), value in sorted(values.items(), key=lambda fact: fact[0][3]) if name == "memory_free"
+    ]
+    print(f"{len(bench.lit[GREEN])} taps; free memory every quarter of an hour: {free}")
+    assert len(free) >= 90 * days and len(bench.board.resets) == 1 and len(bench.lit[GREEN]) >= 140 * days
+    # The ring of the last log lines fills in the first five hours; then nothing grows.
+    assert min(free) > free[0] - 6000, free
+    assert days < 0.3 or min(free) == min(free[len(free) // 2 :]) > free[len(free) // 2] - 500, free
 
 
 def test_the_document_shows_settings_that_are_right() -> None:

@@ -1,5 +1,6 @@
 """The river probe as real firmware on a simulated board, before a real mosquitto and a real gateway, in virtual time."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -192,6 +193,24 @@ def test_with_the_gateway_away_for_three_days_everything_comes_later_with_its_ow
     assert losses(bench) == 0
     totals = bench.gateway.state()["totals"]
     assert totals.get("messages_dead", 0) == 0
+
+
+def test_days_need_no_more_memory_at_their_end_than_at_their_beginning(
+    tmp_path: Path, mosquitto: Mosquitto, micropython: str, source: Path
+) -> None:
+    """`KANHU_DAYS=7` lives a week; by default it is one day. Each wake begins with an empty heap, flash and NVS do not."""
+    days = float(os.environ.get("KANHU_DAYS", "1"))
+    with closing(Bench(tmp_path, mosquitto, source, health_s=6 * 3600)) as bench:
+        bench.board.start()
+        bench.board.run_for(int(days * DAY_MS), real_s=1700)
+        free = [int(value or 0) for _, value in sorted(bench.facts()["memory_free"].items())]  # type: ignore[arg-type]
+        print("free memory every six hours:", free)
+        # A wake after a missed window has more to send than one after a good one.
+        assert len(free) >= 4 * days - 1 and min(free[-4:]) > min(free[:4]) - 4000, free
+        assert len(bench.board.nvs._kept) < 40
+        files = bench.board.flash.files()
+        print("files on flash:", sorted(files))
+        assert any("settings.json" in name for name in files) and len(files) < 8, files
 
 
 def test_a_circuit_that_hangs_costs_its_own_value_only(bench: Bench) -> None:
