@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from firmware.sim.board import Board
+from firmware.sim.board import Board, rom
 from firmware.sim.board.nfc import aes
 from firmware.sim.board.nfc.faults import Fault
 from firmware.sim.board.nfc.on_board import attach
@@ -26,8 +26,6 @@ from tests.spine import GatewayProcess
 GREEN, RED, BUZZER, RESET = 25, 26, 27, 4
 REGISTRY = '[sites.s1]\n[[devices]]\nsite = "s1"\nid = "d1"\nplace = "p1"\nmodel = "rider_reader"\ncadence_s = 3600.0\n'
 KEY = bytes(16)
-# More than a device has, for here the code is compiled on the heap; there it is frozen into the image.
-HEAP = "200wK"
 
 
 def card(number: int) -> Ntag424:
@@ -69,7 +67,7 @@ class Bench:
                 },
                 "rider_reader": section,
             },
-            heap=HEAP,
+            source=rom.image(),
         )
         self.chip = attach(self.board, 1, RESET)
         self.lit: dict[int, list[int]] = {GREEN: [], RED: [], BUZZER: []}  # pin -> board ms at which it went on
