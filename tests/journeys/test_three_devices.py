@@ -34,7 +34,6 @@ pytestmark = [pytest.mark.timeout(400), pytest.mark.slow]
 HOME, READER, PROBE = "home", "reader", "probe"
 SOS, LAMP, BUZZER, PIR = 32, 4, 13, 27
 GREEN, RED, READER_BUZZER, RESET = 25, 26, 27, 4
-HEAP = str(2 * 112 * 1024 + 60 * 1024)
 BUSY_S = 60
 Identity = tuple[str, int, int]  # device, boot, seq
 Fact = tuple[str, str, int]  # device, name, microseconds
@@ -144,7 +143,7 @@ class Town:
             "pins": pins,
             **more,
         }
-        return Board(folder / name, model, settings, source=rom.image(), heap=HEAP, mode="real")
+        return Board(folder / name, model, settings, source=rom.image(), mode="real")
 
     def _reader_pin(self, pin: int, level: int) -> None:
         if pin == GREEN and level:
