@@ -201,6 +201,8 @@ def _plugs(parts: Sequence[Any], option: str) -> Sequence[str]:
         lines.append(f"kill the gateway:   kill -9 {pid}   (comes back by itself; nothing is missing)")
     if pid := pids.get("mosquitto"):
         lines.append(f"freeze the broker:  kill -STOP {pid}; sleep 30; kill -CONT {pid}   or kill it: kill -9 {pid}")
+    if pid := pids.get("firmware-home-1"):
+        lines.append(f"cut a device's power: kill -9 {pid}   (what is in its flash comes when it is back)")
     lines.append(f"look closer:        {program()} status{option}   also: alerts, dead-letters list, doctor")
     lines.append(f"take the data out:  {program()} export readings.csv{option}")
     return lines

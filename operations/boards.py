@@ -76,7 +76,7 @@ def children(boards: Sequence[Board], installation: Installation, folder: Path) 
         name = ["--model", board.model, "--site", SITE, "--device", board.device]
         argv = [sys.executable, "-m", "firmware.sim.board", *name, "--broker", broker, "--folder", str(folder / board.device)]
         secret = {"KANHU_DEVICE_PASSWORD": installation.passwords[board.user], "PYTHONPATH": str(_PROJECT)}
-        found.append(Child(board.device, [*argv, "--quick"], secret))
+        found.append(Child(f"{KIND}-{board.device}", [*argv, "--quick"], secret))
     return found
 
 
