@@ -97,7 +97,8 @@ class Mosquitto:
         ends = time.monotonic() + READY_S
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                for port in {self.port, self.plain_port}:
+                    socket.create_connection(("127.0.0.1", port), 1).close()
                 return
             except OSError:
                 if self._process.poll() is not None or time.monotonic() > ends:

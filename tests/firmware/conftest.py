@@ -58,3 +58,14 @@ def upy(micropython: str) -> Run:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def pseudo_terminals() -> None:
+    """Some containers have no /dev/pts: then a skip, in CI a failure."""
+    try:
+        for end in os.openpty():
+            os.close(end)
+    except OSError as error:
+        message = f"no pseudo-terminals here ({error}): mount devpts at /dev/pts"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(message)

@@ -16,6 +16,8 @@ from firmware.sim.board.nfc.sun import Mode, Reading
 from firmware.sim.board.nfc.type2 import Kind, MifareClassic, Ntag21x
 from firmware.sim.board.nfc.type4 import Ntag424
 
+pytestmark = pytest.mark.usefixtures("pseudo_terminals")
+
 UID = bytes.fromhex("04A2B3C4D5E680")
 KEY = bytes(16)
 TEXT = b"\xd1\x01\x0c\x55\x04tap.example"  # NDEF: https://tap.example

@@ -19,6 +19,8 @@ from firmware.sim.board.nfc.type2 import Kind, MifareClassic, Ntag21x
 from firmware.sim.board.nfc.type4 import Ntag424, Secrets
 from tests.firmware.conftest import FIRMWARE
 
+pytestmark = pytest.mark.usefixtures("pseudo_terminals")
+
 UID = bytes.fromhex("04A2B3C4D5E680")
 KEY = bytes(range(16))
 

@@ -182,7 +182,7 @@ asyncio.run(main())
     assert said(board, "silent") == ["5"]
 
 
-def test_a_serial_port_may_be_a_pty_whose_other_end_answers_in_real_time(make: Make) -> None:
+def test_a_serial_port_may_be_a_pty_whose_other_end_answers_in_real_time(make: Make, pseudo_terminals: None) -> None:
     ours, theirs = pty.openpty()
     tty.setraw(theirs)
 

@@ -43,7 +43,7 @@ class Site:
             stdout=(folder / "up.log").open("w"),
             stderr=subprocess.STDOUT,
         )
-        eventually(lambda: [part.state for part in running(folder / "var") or []] == ["ready", "ready"], 20, "kanhu up")
+        eventually(lambda: [part.state for part in running(folder / "var") or []] == ["ready", "ready"], 60, "kanhu up")
         self.port = load(self.settings).broker.port
 
     def kanhu(self, *arguments: str) -> str:

@@ -18,7 +18,6 @@ import kanhu
 from edge_gateway.errors import Misconfigured, Unavailable
 from operations.firmware import build, provision, serial
 from operations.firmware.serial import Port
-from tests.firmware.conftest import micropython  # noqa: F401
 from tests.firmware.raw_repl import RawRepl
 
 SETTINGS = {
@@ -31,14 +30,14 @@ SETTINGS = {
 
 
 @pytest.fixture
-def device(micropython: str, tmp_path: Path) -> Iterator[RawRepl]:  # noqa: F811
+def device(micropython: str, pseudo_terminals: None, tmp_path: Path) -> Iterator[RawRepl]:
     found = RawRepl(micropython, tmp_path)
     yield found
     found.close()
 
 
 @pytest.fixture
-def mute() -> Iterator[str]:
+def mute(pseudo_terminals: None) -> Iterator[str]:
     """A port on which nobody answers."""
     master, slave = pty.openpty()
     tty.setraw(slave)
@@ -147,7 +146,7 @@ def test_a_device_that_does_not_answer_is_one_clear_line(mute: str) -> None:
         serial.run(serial.execute(mute, "print(1)"), "asking", 4)
 
 
-def test_monitor_shows_what_the_device_prints_and_sends_nothing() -> None:
+def test_monitor_shows_what_the_device_prints_and_sends_nothing(pseudo_terminals: None) -> None:
     master, slave = pty.openpty()
     tty.setraw(slave)
     lines = serial.listen(os.ttyname(slave))
