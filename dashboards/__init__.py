@@ -1,0 +1,1 @@
+"""What people look at: the console, and Grafana as code."""
