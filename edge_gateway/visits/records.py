@@ -1,7 +1,7 @@
 """The words of a visit: tap, card, plan, slot, visit, correction. Plain records that every part of visits passes on.
 
-All times are integer nanoseconds since 1970 UTC; a `date` is the local date of the site, `2026-11-21`. Persons, cards and places
-are pseudonyms; who is behind them is in the sealed map only. Structs are array-like: fields are only added at the end.
+All times are integer nanoseconds since 1970 UTC; a `date` is the local date of the site, `2026-11-21`. Persons, cards and
+places are pseudonyms; who is behind them is in the sealed map only. Structs are array-like: fields are only added at the end.
 """
 
 from enum import StrEnum
