@@ -80,6 +80,34 @@ class Alerts(_Section):
     notify_timeout_s: float = Field(default=10.0, ge=1)
 
 
+class Console(_Section):
+    """The staff's pages in a browser, a process of its own beside the gateway.
+
+    Attributes:
+        public_url: what people type, `https://visits.example.org`; "" where they use this machine's address.
+        tls_in_front: a program on this machine ends TLS and hands requests on (its X-Forwarded-For and -Proto are believed).
+        desk_readers: `site/device` of readers at a desk, where two taps show a courier his own record and are no visit.
+        phone_site: site of taps that a phone without a personal link sends; "" the only site of the registry.
+    """
+
+    enabled: bool = True  # `kanhu up` starts it
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=1, le=65535)
+    public_url: str = Field(default="", pattern=r"^(https?://[^/\s?#@]+)?/?$")
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_in_front: bool = False
+    idle_min: float = Field(default=30.0, gt=0, le=720)
+    longest_h: float = Field(default=12.0, gt=0, le=24)
+    desk_readers: list[str] = []
+    phone_site: str = ""
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach it by https alone."""
+        return self.tls_certificate is not None or self.tls_in_front or self.public_url.startswith("https:")
+
+
 class Settings(BaseSettings):
     """All settings of the gateway and of the programs beside it."""
 
@@ -91,6 +119,7 @@ class Settings(BaseSettings):
     gateway: Gateway = Gateway()
     influx: Influx = Influx()
     alerts: Alerts = Alerts()
+    console: Console = Console()
 
     @field_validator("data_dir", "registry", mode="after")
     @classmethod
@@ -106,6 +135,11 @@ class Settings(BaseSettings):
     def readings_file(self) -> Path:
         """The embedded database of readings."""
         return self.data_dir / "readings.db"
+
+    @property
+    def console_file(self) -> Path:
+        """The console's own SQLite file: who may log in, who is logged in, who did what."""
+        return self.data_dir / "console.db"
 
     @property
     def command_socket(self) -> Path:
