@@ -70,6 +70,7 @@ _UNIT_NAMES: Final = {
     "cm": "cm",
     "mm": "mm",
     "ms": "ms",
+    "kg": "kg",
 }
 
 _HOUR: Final = 3600.0
@@ -125,6 +126,7 @@ _ALL: Final = (
     _number("restarts", "count", "health", 0.0, None, _DAY, "任务重启次数", "tasks started again since boot"),
     _number("reconnects", "count", "health", 0.0, None, _DAY, "重新连接次数", "connections made since boot"),
     _number("reader_resets", "count", "health", 0.0, None, _DAY, "读卡器复位次数", "resets of the card reader since boot"),
+    _number("scale_faults", "count", "health", 0.0, None, _DAY, "称重故障次数", "faults of the scale since boot"),
     _number("wake_charge", "C", "health", 0.0, None, _DAY, "每次唤醒电荷", "charge used by one wake"),
     _text("reset_cause", "health", "重启原因", "cause of the last reset"),
     _text("firmware", "health", "固件", "firmware version and hash"),
@@ -137,6 +139,7 @@ _ALL: Final = (
     _state("leak", "event", 0.0, "漏水", "water leak"),
     _text("tap", "event", "打卡", "tap"),
     _text("proof", "event", "打卡证据", "proof of a tap"),
+    _number("mass", "g", "event", 0.0, 50_000.0, 0.0, "重量", "mass on the scale beside a card reader", kg=1000.0),
     # the gateway about itself (written by the gateway, device `gateway`)
     _number("messages_stored", "count", "gateway", 0.0, None, 180.0, "已保存消息", "messages stored"),
     _number("messages_duplicate", "count", "gateway", 0.0, None, 180.0, "重复消息", "duplicate messages"),
@@ -144,6 +147,7 @@ _ALL: Final = (
     _number("messages_dead", "count", "gateway", 0.0, None, 180.0, "无法识别的消息", "dead letters"),
     _number("outbox_entries", "count", "gateway", 0.0, None, 180.0, "待发送", "entries in the outbox"),
     _number("outbox_age", "s", "gateway", 0.0, None, 180.0, "最早待发送", "age of the oldest entry in the outbox"),
+    _number("taps_queued", "count", "gateway", 0.0, None, 180.0, "待核对打卡", "taps that wait for the ledger of visits"),
     _number("alerts_open", "count", "gateway", 0.0, None, 180.0, "未处理告警", "open alerts"),
     _number("disk_free", "B", "gateway", 0.0, None, 180.0, "剩余磁盘", "free disk space"),
     _number("broker_dropped", "count", "gateway", 0.0, None, 180.0, "代理丢弃的消息", "messages the broker dropped"),

@@ -16,9 +16,7 @@ class Grade(StrEnum):
     """How good the proof of a tap is, best first."""
 
     STRONG = "strong"  # the card was there at that time: live authentication, or a one-time code at a fixed reader
-    MEDIUM = (
-        "medium"  # a one-time code of a tag that others can reach (wall tag, phone), or counter and signature
-    )
+    MEDIUM = "medium"  # a one-time code of a tag that others can reach (wall tag, phone), or counter and signature
     WEAK = "weak"  # a number anybody can copy
     NONE = "none"  # nothing that holds
 
@@ -383,7 +381,12 @@ class Visit(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Served(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A meal that was weighed at the counter: `holder` took it (a courier, or the elder himself)."""
+    """A meal that was weighed at the counter: `holder` took it (a courier, or the elder himself).
+
+    Attributes:
+        place: of the counter.  date: local, of `time_ns`.
+        mass_g: None: the card was held there, and the scale gave no weight; nobody knows whether it was a meal.
+    """
 
     tap: str
     site: str
@@ -392,7 +395,7 @@ class Served(msgspec.Struct, frozen=True, array_like=True, gc=False):
     role: CardRole
     date: str
     time_ns: int
-    mass_g: float
+    mass_g: float | None
     calibration: str
     grade: Grade
     reviewing: bool = False
