@@ -23,8 +23,6 @@ CHECKS = {
     "tries": settings.whole(1, 10),
 }
 
-# Of several cards on the reader the light of the one that needs attention wins.
-_RANKS = ("already", "recorded", "fault", "unreadable")
 _AT_ONCE_MS = 20
 _FIRST_WAIT_MS = 200
 _LONGEST_WAIT_MS = 10_000
@@ -37,14 +35,17 @@ def build(device, board) -> list:
 
 
 class Reader:
-    """Polls the chip, and turns what lies on it into events and lights."""
+    """Polls the chip, and turns what lies on it into events and lights. A counter is one with a scale (app.meal_counter)."""
+
+    # Of several cards on the reader the light of the one that needs attention wins.
+    RANKS: tuple[str, ...] = ("already", "recorded", "fault", "unreadable")
 
     def __init__(self, device, board) -> None:
         section = device.section
         self._device = device
         self._poll_ms = section["poll_ms"]
         # Carried it runs from a battery: the whole chip sleeps between two polls, not only its antenna.
-        self._deep = section["mode"] == "carried"
+        self._deep = section.get("mode") == "carried"
         self._taps = Taps(section["fold_s"] * 1000, section["tries"])
         self._chip = PN532(board.uart("pn532", BAUD, rxbuf=512), board.pin("pn532_reset", out=True, value=1))
         pins = [board.pin(name, out=True) if board.has(name) else None for name in ("green", "red", "buzzer")]
@@ -119,7 +120,7 @@ class Reader:
         await self._chip.rest(self._deep)
 
     async def _deal_with(self, visit, target) -> None:
-        if self._taps.is_double(visit, self._now()):
+        if self._is_double(visit):
             visit.settled = True
             self._show("already")
             return
@@ -133,13 +134,16 @@ class Reader:
         if grade != cards.UID or visit.sightings > 1:
             self._record(visit, text, grade)
 
+    def _is_double(self, visit) -> bool:
+        return self._taps.is_double(visit, self._now())
+
     def _record(self, visit, text: str, grade: str) -> None:
         self._device.event([("tap", text), ("proof", grade)], visit.first)
         self._taps.recorded(visit, self._now())
         self._show("recorded" if self._device.outbox.on_flash else "fault")
 
     def _show(self, meaning: str) -> None:
-        rank = _RANKS.index(meaning)
+        rank = self.RANKS.index(meaning)
         if rank >= self._rank:
             self._rank = rank
             self.indicator.show(meaning)
