@@ -17,6 +17,7 @@ from edge_gateway.pipeline import Pipeline
 from edge_gateway.receipts import Receipts
 from edge_gateway.store import Store
 from edge_gateway.transaction import Commit, Lane
+from edge_gateway.visits import codec
 from edge_gateway.work import Work
 
 log = logging.getLogger(__name__)
@@ -199,6 +200,7 @@ class Committer:
         for lane, entries in ((Lane.EVENT, work.events), (Lane.DATA, work.data)):
             if entries:
                 commit.rows.append((int(lane), len(entries), self._clock_ns(), events.pack(entries)))
+        commit.taps = [(codec.is_late(tap), codec.pack_tap(tap)) for tap in work.taps]
         pack = state.pack
         commit.devices = [(site, device, pack(known)) for (site, device), known in work.touched.items()]
         return commit

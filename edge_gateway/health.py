@@ -67,6 +67,7 @@ class Health(Collector):
             **{f"messages_{outcome}": float(totals.get(f"messages_{outcome}", 0)) for outcome in _OUTCOMES},
             "outbox_entries": float(backlog.entries),
             "outbox_age": age_s,
+            "taps_queued": float(g.store.taps_queued),
             "alerts_open": float(g.desk.open_count()),
             "disk_free": float(g.ballast.free()),
             "broker_dropped": float(g.broker_dropped),

@@ -16,7 +16,7 @@ from edge_gateway.catalog import EVENTS
 from edge_gateway.decoders.senml import decode, identity, plain
 from edge_gateway.decoders.status import decode_status
 from edge_gateway.errors import Rejected
-from edge_gateway.events import Entry, Event, Loss, Reading, Readings, StatusChange, TimeQuality, columns, split_name
+from edge_gateway.events import Entry, Event, Loss, Reading, Readings, StatusChange, TimeQuality, Values, columns, split_name
 from edge_gateway.message import Instant, Message
 from edge_gateway.registry import Registry
 from edge_gateway.sequence import Boot, Verdict
@@ -25,6 +25,7 @@ from edge_gateway.state import DeviceState
 from edge_gateway.topics import Up
 from edge_gateway.transaction import DeadLetter, Held
 from edge_gateway.validate import validate
+from edge_gateway.visits.records import Tap
 from edge_gateway.work import Key, Outcome, Receipt, Work
 
 # Looked up once: Python 3.11 calls a function for each member of an enum.
@@ -194,13 +195,21 @@ class Pipeline:
         for instant in message.instants:
             time_ns, quality = clock.measured_at(instant, trusted, boot, current, received_ns, self.limits)
             shape, values = instant.shape, instant.values
+            happened = is_event or _is_event(shape)
+            tapped = happened and _has_tap(shape)
+            if tapped:
+                # What a card showed stays in the queue of taps: no database, no screen and no device state sees it.
+                values = _hidden(shape, values, message)
             if (time_ns in recent.instants or time_ns in recent.crowded) and not (
                 again and recent.holds(time_ns, shape, values)
             ):
                 time_ns, quality = recent.apart(time_ns, quality, shape)
-            if is_event or _is_event(shape):
+            if happened:
                 rung = self._bells.rang(topic, payload)
                 readings = _event_in(instant, is_event)
+                if tapped:
+                    self._queue_tap(speaker, message, time_ns, quality, received_ns, readings)
+                    readings = [_reference(reading, message) if is_tap(reading.name) else reading for reading in readings]
                 self._append_event(speaker, message, time_ns, quality, received_ns, readings, rung)
             else:
                 data.append(
@@ -261,6 +270,32 @@ class Pipeline:
         self._owe(known, known.boot(message.boot)[0]).events.append(message.seq)
         if not rung:
             self._judge(event)
+
+    def _queue_tap(
+        self, speaker: Speaker, message: Message, time_ns: int, quality: int, received_ns: int, readings: list[Reading]
+    ) -> None:
+        """Hand what the card showed to whoever judges visits; it is saved with what the receipt promises."""
+        known = speaker.state
+        by_name = {split_name(reading.name)[0]: reading for reading in reversed(readings)}
+        mass, proof = by_name.get("mass"), by_name.get("proof")
+        self.work.taps.append(
+            Tap(
+                known.site,
+                known.device,
+                speaker.place,
+                message.boot,
+                message.seq,
+                time_ns,
+                received_ns,
+                message.clock,
+                quality,
+                message.error_s,
+                proof.value if proof is not None and isinstance(proof.value, str) else "",
+                text if isinstance(text := by_name["tap"].value, str) else "",
+                mass.value if mass is not None and isinstance(mass.value, float) else None,
+                mass.calibration if mass is not None else None,
+            )
+        )
 
     def _ring(self, speaker: Speaker, topic: str, payload: bytes, received_ns: int) -> None:
         """An SOS that cannot be taken in still reaches a person: the rules are asked about what can be read of it, once."""
@@ -405,9 +440,30 @@ class Pipeline:
 
 @lru_cache(maxsize=4096)
 def _is_event(shape: str) -> bool:
-    """Whether readings that came in the lane of readings are an event: an SOS also behind other values is still an SOS."""
+    """Whether readings that came in the lane of readings are an event: an SOS or a tap also behind others is still one."""
     names = [name for name, _ in columns(shape)]
-    return names[0] in EVENTS or any(split_name(name)[0] == "sos" for name in names)
+    return names[0] in EVENTS or any(split_name(name)[0] in ("sos", "tap") for name in names)
+
+
+def is_tap(name: str) -> bool:
+    """Whether a reading of this name holds what a card showed."""
+    return split_name(name)[0] == "tap"
+
+
+@lru_cache(maxsize=4096)
+def _has_tap(shape: str) -> bool:
+    return any(is_tap(name) for name, _ in columns(shape))
+
+
+def _hidden(shape: str, values: Values, message: Message) -> Values:
+    """The values with `<boot>-<seq>` in the place of what a card showed; a missing one stays missing."""
+    reference = f"{message.boot}-{message.seq}"
+    pairs = zip(columns(shape), values, strict=True)
+    return tuple([reference if is_tap(name) and value is not None else value for (name, _), value in pairs])
+
+
+def _reference(reading: Reading, message: Message) -> Reading:
+    return Reading(reading.name, None if reading.value is None else f"{message.boot}-{message.seq}", reading.flag)
 
 
 def _event_in(instant: Instant, is_event: bool) -> list[Reading]:

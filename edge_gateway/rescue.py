@@ -11,9 +11,9 @@ _HIGHEST: Final = (1 << 63) - 1
 _AT_ONCE: Final = 2000
 # So many failures in a row, and there is nothing more: a page holds fewer rows, a whole file that is unreadable fails for ever.
 _GIVE_UP: Final = 5000
-_NUMBERED: Final = ("outbox", "dead_letter", "held")
+_NUMBERED: Final = ("outbox", "dead_letter", "held", "tap")
 _NAMED: Final = {"device": "site, device", "alert": "id", "counter": "name"}
-_ENTRIES: Final = "SELECT coalesce(sum(entries), 0) FROM size WHERE what IN ('event', 'data')"
+_ENTRIES: Final = "SELECT coalesce(sum(entries), 0) FROM size WHERE what IN ('event', 'data', 'tap')"
 Row = Sequence[Any]
 
 
@@ -54,9 +54,9 @@ def _measure(db: sqlite3.Connection) -> None:
             " coalesce(sum(length(body)), 0) FROM outbox WHERE lane = ?) WHERE what = ?",
             (lane, what),
         )
-    for table, what in (("held", "held"), ("dead_letter", "dead")):
+    for table, what, content in (("held", "held", "payload"), ("dead_letter", "dead", "payload"), ("tap", "tap", "body")):
         db.execute(
-            "UPDATE size SET (rows, entries, bytes) = (SELECT count(*), count(*), coalesce(sum(length(payload)), 0)"
+            f"UPDATE size SET (rows, entries, bytes) = (SELECT count(*), count(*), coalesce(sum(length({content})), 0)"
             f" FROM {table}) WHERE what = ?",
             (what,),
         )

@@ -108,6 +108,21 @@ class Console(_Section):
         return self.tls_certificate is not None or self.tls_in_front or self.public_url.startswith("https:")
 
 
+class Visits(_Section):
+    """How taps become visits; distances of time as the judge of taps and the calendar of visits use them."""
+
+    enabled: bool = True
+    key_file: Path | None = None
+    fold_s: float = Field(default=120.0, ge=0, le=3600)
+    travel_s: float = Field(default=60.0, ge=0, le=3600)
+    counter_gap: int = Field(default=50, ge=1)
+    burst_taps: int = Field(default=6, ge=2)
+    burst_s: float = Field(default=180.0, ge=1)
+    same_s: float = Field(default=10.0, ge=0, le=600)
+    batch: int = Field(default=50, ge=1, le=1000)
+    alert_days: float = Field(default=2.0, gt=0, le=60)
+
+
 class Settings(BaseSettings):
     """All settings of the gateway and of the programs beside it."""
 
@@ -119,6 +134,7 @@ class Settings(BaseSettings):
     gateway: Gateway = Gateway()
     influx: Influx = Influx()
     alerts: Alerts = Alerts()
+    visits: Visits = Visits()
     console: Console = Console()
 
     @field_validator("data_dir", "registry", mode="after")
@@ -140,6 +156,16 @@ class Settings(BaseSettings):
     def console_file(self) -> Path:
         """The console's own SQLite file: who may log in, who is logged in, who did what."""
         return self.data_dir / "console.db"
+
+    @property
+    def visits_file(self) -> Path:
+        """The ledger of visits."""
+        return self.data_dir / "visits.db"
+
+    @property
+    def visits_key_file(self) -> Path:
+        """The key of what is sealed in the ledger: numbers and keys of cards, names."""
+        return self.visits.key_file or self.data_dir / "secrets" / "visits.key"
 
     @property
     def command_socket(self) -> Path:

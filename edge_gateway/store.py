@@ -1,4 +1,4 @@
-"""The gateway's own SQLite file: device states, alerts, outbox, dead letters and held messages in one transaction.
+"""The gateway's own SQLite file: device states, alerts, outbox, dead letters, held messages and taps in one transaction.
 
 One connection writes and checkpoints, from one thread (SQLite before 3.51.3 can lose commits otherwise). Others read with
 `store_file.read_only`. A commit means "on disk": WAL with synchronous=FULL.
@@ -19,12 +19,13 @@ from isal.isal_zlib import crc32
 from edge_gateway.errors import Unavailable
 from edge_gateway.rescue import rescue
 from edge_gateway.store_file import Damaged, connect, damaged, lock, renew, settle, unread_commits
-from edge_gateway.transaction import Backlog, Commit, DeadLetter, Held, Lane, OutboxRow
+from edge_gateway.transaction import Backlog, Commit, DeadLetter, Held, Lane, OutboxRow, TapRow
 
 log = logging.getLogger(__name__)
 
 MAX_PAYLOAD: Final = 65_536
 _LANES: Final = ("event", "data")  # by Lane
+_SIZES: Final = (*_LANES, "held", "dead", "tap")
 # Held messages and dead letters, each: so much of the disk anybody who can reach the broker may fill.
 _SIDE_BYTES: Final = 100 << 20
 
@@ -53,7 +54,7 @@ class Change:
     """What one transaction adds to the counters and sizes; counts only when it is on disk."""
 
     counters: dict[str, int] = field(default_factory=dict)
-    sizes: dict[str, Size] = field(default_factory=lambda: {what: Size() for what in ("event", "data", "held", "dead")})
+    sizes: dict[str, Size] = field(default_factory=lambda: {what: Size() for what in _SIZES})
 
     def count(self, name: str, n: int = 1) -> None:
         """Add to a counter."""
@@ -215,6 +216,12 @@ class Store:
                 " ON CONFLICT DO UPDATE SET open = excluded.open, crc = excluded.crc, body = excluded.body",
                 [(id_, open_, ns, crc32(body), body) for id_, open_, ns, body in work.alerts],
             )
+        if work.taps:
+            db.executemany(
+                "INSERT INTO tap (late, crc, body) VALUES (?, ?, ?)", [(late, crc32(body), body) for late, body in work.taps]
+            )
+            for _, body in work.taps:
+                change.sizes["tap"].add(1, 1, len(body))
         if work.unheld:
             for row_id in work.unheld:
                 self._delete("held", "payload", row_id, "held", change)
@@ -323,6 +330,31 @@ class Store:
             self._bury(dead, change)
             for name, n in (counters or {}).items():
                 change.count(name, n)
+
+    def taps(self, limit: int) -> list[TapRow]:
+        """Taps that wait for the ledger: those that came when they were made first, then what readers had kept; oldest first.
+
+        Raises:
+            Unavailable: the file cannot be read now.
+        """
+        try:
+            rows = self._db.execute("SELECT id, crc, body FROM tap ORDER BY late, id LIMIT ?", (limit,)).fetchall()
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        return [TapRow(*row) for row in rows]
+
+    def forget_taps(self, ids: Sequence[int], counters: dict[str, int] | None = None) -> None:
+        """Delete taps the ledger holds now; one that is gone is passed over. Raises as `commit`."""
+        with self._transaction() as change:
+            for row_id in ids:
+                self._delete("tap", "body", row_id, "tap", change)
+            for name, n in (counters or {}).items():
+                change.count(name, n)
+
+    @property
+    def taps_queued(self) -> int:
+        """How many taps wait for the ledger; any thread may ask."""
+        return self._sizes["tap"].rows
 
     def delete_dead(self, ids: Sequence[int]) -> int:
         """Remove dead letters a person retried or threw away; how many there were. Raises as `commit`."""

@@ -9,8 +9,16 @@ from typing import IO, Final, Literal
 
 from edge_gateway.errors import Misconfigured, Unavailable
 
-SCHEMA_VERSION: Final = 1
-_SCHEMA: Final = """
+SCHEMA_VERSION: Final = 2
+# What this program can read of a file that no newer gateway has opened yet: version 1 lacks the queue of taps only.
+READABLE: Final = (1, 2)
+_TAPS: Final = """
+CREATE TABLE tap (id INTEGER PRIMARY KEY AUTOINCREMENT, late INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX tap_order ON tap (late, id);
+INSERT INTO size VALUES ('tap', 0, 0, 0);
+"""
+_SCHEMA: Final = (
+    """
 CREATE TABLE device (site TEXT, device TEXT, crc INTEGER NOT NULL, body BLOB NOT NULL,
                      PRIMARY KEY (site, device)) WITHOUT ROWID;
 CREATE TABLE alert (id TEXT PRIMARY KEY, open INTEGER NOT NULL, raised_ns INTEGER NOT NULL, crc INTEGER NOT NULL,
@@ -33,7 +41,9 @@ CREATE TABLE size (what TEXT PRIMARY KEY, rows INTEGER NOT NULL, entries INTEGER
                    bytes INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO size VALUES ('event', 0, 0, 0), ('data', 0, 0, 0), ('held', 0, 0, 0), ('dead', 0, 0, 0);
 """
-TABLES: Final = ("device", "alert", "outbox", "dead_letter", "held", "counter", "size")
+    + _TAPS
+)
+TABLES: Final = ("device", "alert", "outbox", "dead_letter", "held", "tap", "counter", "size")
 # Above the file a checkpoint leaves behind, or the log would ask for the next one at once.
 WAL_LIMIT: Final = 4 << 20
 _WAL_HEAD: Final = 32
@@ -104,6 +114,8 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
         db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    elif version == 1:
+        db.executescript(f"BEGIN IMMEDIATE; {_TAPS} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
     elif version != SCHEMA_VERSION:
         raise Misconfigured(
             f"{path} has schema {version}, this program knows {SCHEMA_VERSION}", "run the version that wrote it"

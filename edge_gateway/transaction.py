@@ -64,6 +64,20 @@ class OutboxRow:
         return crc32(self.body) == self.crc
 
 
+@dataclass(frozen=True, slots=True)
+class TapRow:
+    """A tap that waits to be judged; `body` is the msgpack of `visits.records.Tap`."""
+
+    id: int
+    crc: int
+    body: bytes
+
+    @property
+    def intact(self) -> bool:
+        """Whether the bytes are those that were written."""
+        return crc32(self.body) == self.crc
+
+
 @dataclass(slots=True)
 class Commit:
     """Everything one transaction saves, already encoded."""
@@ -74,6 +88,7 @@ class Commit:
     dead: list[DeadLetter] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
     unheld: list[int] = field(default_factory=list)  # ids of held messages that were taken now
+    taps: list[tuple[bool, bytes]] = field(default_factory=list)  # it came long after it was made; packed `Tap`
     undead: list[int] = field(default_factory=list)  # ids of dead letters that a person retried and that were taken now
     counters: dict[str, int] = field(default_factory=dict)  # name -> increment
 

@@ -18,7 +18,7 @@ from edge_gateway.errors import Misconfigured, Rejected, Unavailable
 from edge_gateway.registry import Device, Registry
 from edge_gateway.sequence import Boot
 from edge_gateway.state import Counters, Latest
-from edge_gateway.store_file import SCHEMA_VERSION, read_only
+from edge_gateway.store_file import READABLE, SCHEMA_VERSION, read_only
 from edge_gateway.transaction import Backlog
 
 OUTCOMES = ("stored", "duplicate", "held", "dead")
@@ -255,7 +255,7 @@ def _look(store: Path) -> Iterator[sqlite3.Connection]:
     try:
         db.execute("BEGIN")
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version != SCHEMA_VERSION:
+        if version not in READABLE:
             raise Misconfigured(
                 f"{store} has schema {version}, this program knows {SCHEMA_VERSION}", "use the version that wrote it"
             )

@@ -6,6 +6,7 @@ from enum import Enum
 from edge_gateway.events import Entry
 from edge_gateway.state import DeviceState
 from edge_gateway.transaction import DeadLetter, Held
+from edge_gateway.visits.records import Tap
 
 Key = tuple[str, str]
 
@@ -39,6 +40,7 @@ class Work:
     held: list[Held] = field(default_factory=list)
     unheld: list[int] = field(default_factory=list)
     undead: list[int] = field(default_factory=list)
+    taps: list[Tap] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)
     receipts: dict[tuple[str, str, int], Receipt] = field(default_factory=dict)
 

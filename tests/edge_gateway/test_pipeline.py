@@ -315,3 +315,59 @@ def test_an_sos_behind_other_values_is_an_event_however_its_name_is_written(pipe
         assert pipeline.take(DATA, payload, NOW) is Outcome.STORED
     assert [entry.kind for entry in pipeline.work.events if isinstance(entry, Event)] == ["sos", "sos", "sos.bath"]
     assert not pipeline.work.data
+
+
+# Taps
+
+
+def tap(seq: int, text: str, *more: dict[str, Any], **head: Any) -> bytes:
+    return pack(seq, {"n": "tap", "vs": text}, {"n": "proof", "vs": "uid"}, *more, **head)
+
+
+def test_a_tap_waits_for_its_judge_and_only_its_number_travels_on(pipeline: Pipeline) -> None:
+    assert pipeline.take(EVENT, tap(7, "04a1b2c3d4e5f6", {"n": "battery_level", "v": 80}), NOW + 5) is Outcome.STORED
+    work = pipeline.take_work()
+    (queued,) = work.taps
+    assert (queued.id, queued.place, queued.text, queued.proof) == ("wutong/home-1/1/7", "w3-201", "04a1b2c3d4e5f6", "uid")
+    assert (queued.time_ns, queued.received_ns, queued.clock) == (NOW, NOW + 5, "ntp")
+    (event,) = work.events
+    assert isinstance(event, Event)
+    assert [(r.name, r.value) for r in event.values] == [("tap", "1-7"), ("proof", "uid"), ("battery_level", 80.0)]
+    assert work.receipts["wutong", "home-1", 1].events == [7]
+    kept = [events.pack(work.events), *(state.pack(known) for known in work.touched.values())]
+    assert not [body for body in kept if b"04a1b2c3d4e5f6" in body]
+    assert work.touched["wutong", "home-1"].latest["tap"].value == "1-7"
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        pytest.param([{"n": "battery_level", "v": 80}, {"n": "tap", "vs": "04a1b2c3d4e5f6"}], id="behind-a-reading"),
+        pytest.param([{"n": "tap.left", "vs": "04a1b2c3d4e5f6"}], id="with-a-channel"),
+        pytest.param([{"n": "sos", "vb": True}, {"n": "tap", "vs": "04a1b2c3d4e5f6"}], id="beside-an-sos"),
+    ],
+)
+@pytest.mark.parametrize("topic", [DATA, EVENT])
+def test_a_tap_is_hidden_wherever_it_stands_in_a_message(pipeline: Pipeline, topic: str, records: list[dict[str, Any]]) -> None:
+    outcome = pipeline.take(topic, pack(1, *records), NOW)
+    work = pipeline.take_work()
+    assert [queued.text for queued in work.taps] == (["04a1b2c3d4e5f6"] if outcome is Outcome.STORED else [])
+    assert b"04a1b2c3d4e5f6" not in events.pack([*work.events, *work.data])
+    assert not [known for known in work.touched.values() if b"04a1b2c3d4e5f6" in state.pack(known)]
+
+
+def test_a_tap_without_words_is_queued_all_the_same(pipeline: Pipeline) -> None:
+    pipeline.take(EVENT, pack(1, {"n": "tap", "v": None}), NOW)
+    (queued,) = pipeline.work.taps
+    assert (queued.text, queued.proof) == ("", "")
+    (event,) = pipeline.work.events
+    assert isinstance(event, Event) and event.values[0].value is None
+
+
+def test_a_tap_that_comes_again_is_queued_once_and_a_retried_letter_keeps_its_identity(pipeline: Pipeline) -> None:
+    pipeline.take(EVENT, tap(1, "04aa"), NOW)
+    assert pipeline.take(EVENT, tap(1, "04aa"), NOW + 1) is Outcome.DUPLICATE
+    assert len(pipeline.work.taps) == 1
+    pipeline.take(EVENT, tap(1, "04aa"), NOW + 1, retry=True)
+    assert {queued.id for queued in pipeline.work.taps} == {"wutong/home-1/1/1"}
+    assert {e.time_ns for e in pipeline.work.events if isinstance(e, Event)} == {NOW}

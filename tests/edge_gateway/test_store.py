@@ -18,9 +18,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from edge_gateway import disk
+from edge_gateway import disk, view
 from edge_gateway.disk import Ballast
 from edge_gateway.errors import Misconfigured, Unavailable
+from edge_gateway.registry import Registry
 from edge_gateway.store import Store, StoreFull
 from edge_gateway.store_file import read_only
 from edge_gateway.transaction import Backlog, Commit, DeadLetter, Held, Lane, OutboxRow
@@ -798,3 +799,89 @@ def test_alerts_closed_long_ago_are_forgotten_and_open_ones_never(tmp_path: Path
     with closing(read_only(tmp_path / "gateway.db")) as db:
         assert [row[0] for row in db.execute("SELECT id FROM alert ORDER BY id")] == ["new-closed", "old-open"]
     store.close()
+
+
+# The queue of taps
+
+
+def test_taps_wait_in_the_order_of_their_urgency_and_are_forgotten_one_by_one(path: Path) -> None:
+    with closing(Store(path)) as store:
+        store.commit(Commit(taps=[(True, b"kept"), (False, b"fresh"), (True, b"kept too"), (False, b"fresh too")]))
+    with closing(Store(path)) as store:
+        waiting = store.taps(3)
+        assert [(tap.body, tap.intact) for tap in waiting] == [(b"fresh", True), (b"fresh too", True), (b"kept", True)]
+        assert store.taps_queued == 4
+        store.forget_taps([tap.id for tap in waiting] + [waiting[0].id], {"taps_judged": 3})
+        assert [tap.body for tap in store.taps(10)] == [b"kept too"]
+        assert (store.taps_queued, store.totals["taps_judged"]) == (1, 3)
+
+
+def test_a_commit_that_fails_leaves_no_tap_behind(store: Store) -> None:
+    with pytest.raises((Unavailable, OverflowError)):
+        store.commit(Commit(taps=[(False, b"tap")], counters={"x": 1 << 70}))
+    assert (store.taps(10), store.taps_queued) == ([], 0)
+
+
+# What version 1 wrote, as it stood in its source.
+_VERSION_1 = """
+CREATE TABLE device (site TEXT, device TEXT, crc INTEGER NOT NULL, body BLOB NOT NULL,
+                     PRIMARY KEY (site, device)) WITHOUT ROWID;
+CREATE TABLE alert (id TEXT PRIMARY KEY, open INTEGER NOT NULL, raised_ns INTEGER NOT NULL, crc INTEGER NOT NULL,
+                    body BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX alert_open ON alert (open, raised_ns);
+CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, lane INTEGER NOT NULL, entries INTEGER NOT NULL,
+                     received_ns INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX outbox_lane ON outbox (lane, id);
+CREATE TABLE dead_letter (id INTEGER PRIMARY KEY AUTOINCREMENT, first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL,
+                          times INTEGER NOT NULL, stage TEXT NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
+                          topic TEXT NOT NULL, site TEXT NOT NULL, device TEXT NOT NULL, boot INTEGER, seq INTEGER,
+                          crc INTEGER NOT NULL, rank INTEGER NOT NULL, payload BLOB NOT NULL);
+CREATE INDEX dead_letter_same ON dead_letter (crc, stage, reason, topic);
+CREATE INDEX dead_letter_rank ON dead_letter (rank);
+CREATE TABLE held (id INTEGER PRIMARY KEY AUTOINCREMENT, received_ns INTEGER NOT NULL, topic TEXT NOT NULL, site TEXT NOT NULL,
+                   device TEXT NOT NULL, crc INTEGER NOT NULL, payload BLOB NOT NULL);
+CREATE INDEX held_same ON held (crc, topic);
+CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE size (what TEXT PRIMARY KEY, rows INTEGER NOT NULL, entries INTEGER NOT NULL,
+                   bytes INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO size VALUES ('event', 0, 0, 0), ('data', 0, 0, 0), ('held', 0, 0, 0), ('dead', 0, 0, 0);
+INSERT INTO outbox (lane, entries, received_ns, crc, body) VALUES (1, 3, 1780000000000000000, 907060870, 'hello');
+UPDATE size SET rows = 1, entries = 3, bytes = 5 WHERE what = 'data';
+INSERT INTO device VALUES ('wutong', 'home-1', 907060870, x'68656c6c6f');
+INSERT INTO counter VALUES ('messages_received', 6);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_file_of_version_1_is_read_by_screens_at_once_and_gets_its_queue_when_a_gateway_opens_it(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.executescript(_VERSION_1)
+        db.execute("PRAGMA journal_mode = wal")
+    assert view.snapshot(path, Registry()).totals == {"messages_received": 6}
+    for round_ in (1, 2):
+        with closing(Store(path)) as store:
+            assert store.devices() == [("wutong", "home-1", b"hello")]
+            assert (store.backlog.entries, store.totals["messages_received"]) == (3, 6)
+            store.commit(Commit(taps=[(False, b"tap")]))
+            assert store.taps_queued == round_
+    assert ask(path, "PRAGMA user_version") == [(2,)]
+    assert view.snapshot(path, Registry()).total("received") == 6
+
+
+def test_a_damaged_file_keeps_the_taps_that_can_be_read_and_counts_the_others(path: Path) -> None:
+    with closing(Store(path)) as store:
+        for n in range(200):
+            store.commit(Commit(taps=[(n % 2 == 0, bytes([n]) * 2000)]))
+        store.checkpoint()
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 2 // 4096 * 4096)
+        file.write(os.urandom(4096 * 8))
+    with closing(Store(path)) as store:
+        with suppress(Unavailable):
+            store.taps(1000)
+        store.repair()
+        kept = [tap for tap in store.taps(1000) if tap.intact]
+        assert 100 < len(kept) < 200
+        assert store.totals["damaged_files"] == 1
+        assert store.totals["entries_lost_damage"] == 200 - store.taps_queued

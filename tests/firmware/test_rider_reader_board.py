@@ -6,12 +6,15 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from edge_gateway.store_file import read_only
+from edge_gateway.visits import codec
 from firmware.sim.board import Board, rom
 from firmware.sim.board.nfc import aes
 from firmware.sim.board.nfc.faults import Fault
@@ -46,7 +49,8 @@ class Bench:
     """A reader on a board, its gateway, and a courier who holds cards to it."""
 
     def __init__(self, folder: Path, broker: Mosquitto, **section: object) -> None:
-        settings = {"broker": broker.settings().model_dump(mode="json", exclude_none=True)}
+        # Without the ledger what the cards showed stays in the queue, where it can be compared.
+        settings = {"broker": broker.settings().model_dump(mode="json", exclude_none=True), "visits": {"enabled": False}}
         self.gateway = GatewayProcess(folder / "gateway", settings, REGISTRY)
         self.gateway.start()
         self.board = Board(
@@ -95,9 +99,14 @@ class Bench:
         self.board.wait_for(lambda: len(self.lit[GREEN]) >= lights, within_ms, what=f"green light {lights}")
 
     def taps(self) -> dict[int, str]:
-        """What the gateway's database holds: time in ns -> text."""
+        """What the gateway's queue holds of the taps that are in its database: time in ns -> text."""
         facts = Embedded(self.gateway.readings_file).facts()
-        return {time_ns: str(value) for (_, _, name, time_ns), value in facts.items() if name == "tap"}
+        told = {time_ns: str(value) for (_, _, name, time_ns), value in facts.items() if name == "tap"}
+        with closing(read_only(self.gateway.store_file)) as db:
+            queued = [codec.unpack_tap(body) for (body,) in db.execute("SELECT body FROM tap")]
+        texts = {f"{tap.boot}-{tap.seq}": tap.text for tap in queued}
+        assert len(texts) == len(queued)
+        return {time_ns: texts[reference] for time_ns, reference in told.items()}
 
     def arrived(self, at_least: int) -> Counter[int]:
         """How often each card is at the gateway, once so many taps are there and time was given for more."""

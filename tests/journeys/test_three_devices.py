@@ -82,6 +82,8 @@ class Witness:
             for record in records:
                 if record["n"] != "lost":
                     value = next((record[key] for key in ("v", "vb", "vs") if key in record), None)
+                    if record["n"] == "tap":  # what a card showed stays in the gateway
+                        value = f"{boot}-{seq}"
                     at_us = round((records[0]["bt"] + record.get("t", 0)) * 1e6)
                     found[device, record["n"], at_us] = float(value) if isinstance(value, bool | int) else value
         return found
