@@ -8,7 +8,7 @@ from enum import Enum
 
 from firmware.sim.board.nfc import aes, lrp
 
-_BOTH_MIRRORED_7 = 0xC7  # UID and counter are there, the UID has 7 bytes
+_UID_7, _COUNTER = 0x87, 0x40  # in the tag byte: a UID of 7 bytes is there; the counter is there
 
 
 class Mode(Enum):
@@ -21,7 +21,7 @@ class Reading:
     """One reading of one card.
 
     counter: SDMReadCtr, 24 bits.
-    padding: the random bytes; AES mode 5 (the tail of the PICC data), LRP mode 8 (PICCRand) and then those 5.
+    padding: the random bytes; AES mode 5 (the tail of the PICC data; 12 without UID), LRP mode 8 (PICCRand) and then those.
     """
 
     uid: bytes
@@ -34,8 +34,9 @@ class Reading:
 
 
 def picc_data(mode: Mode, meta_key: bytes, reading: Reading) -> bytes:
-    """16 bytes in AES mode, 24 in LRP mode."""
-    plain = bytes([_BOTH_MIRRORED_7]) + reading.uid + reading.counter_bytes + reading.padding[-5:]
+    """16 bytes in AES mode, 24 in LRP mode. A reading without UID is of a card that does not mirror it."""
+    plain = bytes([(_UID_7 if reading.uid else 0) | _COUNTER]) + reading.uid + reading.counter_bytes
+    plain += reading.padding[-(aes.BLOCK - len(plain)) :]
     if mode is Mode.AES:
         return aes.cbc(meta_key, plain)
     rand = reading.padding[:8]
