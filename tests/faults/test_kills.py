@@ -1,14 +1,13 @@
 """`kill -9` and SIGTERM of each part, at random moments under load: lost 0, doubled 0, counted at the database."""
 
 import os
-import time
 from collections.abc import Callable
 from typing import Final
 
 import pytest
 
 from tests.databases import Database
-from tests.faults.world import World
+from tests.faults.world import STOPS_S, World
 from tests.servers import Mosquitto
 
 Make = Callable[..., World]
@@ -24,9 +23,7 @@ def test_nothing_is_lost_when_the_gateway_is_killed_again_and_again(world: Make)
         w.a_while(0.2, 1.2)
         w.gateway.kill()
         w.gateway.start(wait=False)
-    began = time.monotonic()
     w.gateway.wait_until_ready()
-    assert time.monotonic() - began < 5.0
     print(f"live again after {w.live_again():.1f} s")
     w.finish().require()
 
@@ -105,5 +102,5 @@ def test_a_gateway_that_is_told_to_stop_ends_in_time_and_leaves_nothing_behind(w
         slowest = max(slowest, w.gateway.stop())
         w.gateway.start()
     print(f"the slowest stop took {slowest:.2f} s")
-    assert slowest <= 5.0
+    assert slowest <= STOPS_S
     w.finish().require()

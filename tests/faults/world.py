@@ -21,7 +21,9 @@ from tests.servers import Mosquitto, eventually
 from tests.spine import GatewayProcess, registry
 
 SITE: Final = "s"
-LIVE_AGAIN_S: Final = 10.0
+# Ours take some 3 s (docs/faults.md); a machine that others use too may take longer, but not for ever.
+LIVE_AGAIN_S: Final = 30.0
+STOPS_S: Final = 15.0  # systemd would kill it after 90
 
 
 def seeded(name: str) -> Random:
@@ -180,7 +182,7 @@ class World:
         if empty:
             eventually(lambda: self.number("outbox_entries") == 0, within_s, f"an empty outbox: {self.trouble()}")
         took_s = self.gateway.stop()
-        assert took_s <= 5.0, f"SIGTERM took {took_s:.1f} s"
+        assert took_s <= STOPS_S, f"SIGTERM took {took_s:.1f} s"
         verdict = judge(self.devices, self.stored, Spool.read(self.gateway.store_file), own_times)
         if poisoned:
             verdict.invented.clear()
