@@ -14,6 +14,7 @@ from app.sensors.bme280 import Bme280
 from app.sensors.ds18b20 import Ds18b20
 from app.sensors.ezo import EzoDo, EzoEc, EzoPh
 from app.sensors.gnss import Gnss
+from app.sensors.hx711 import Hx711
 from app.sensors.jsn_sr04t import JsnSr04t
 from app.sensors.ld2410 import Ld2410, settings
 from app.sensors.modbus import Line, Sonde
@@ -21,7 +22,7 @@ from app.sensors.schedule import Run, collect
 from app.sensors.sht31 import Sht31
 
 from firmware.sim.board.buses import I2CChip, Nack, OneWireDevice, UartDevice
-from firmware.sim.board.chips import ads1115, bme280, ds18b20, ezo, gnss, jsn_sr04t, ld2410, modbus, sht31
+from firmware.sim.board.chips import ads1115, bme280, ds18b20, ezo, gnss, hx711, jsn_sr04t, ld2410, modbus, sht31
 from tests.firmware.conftest import FIRMWARE, ROOT
 
 UNIX_MS = 1_790_000_000_400
@@ -250,6 +251,76 @@ def test_ld2410_reports_and_settings() -> None:
     seen = asyncio.run(look())
     assert seen[0] is False and seen[-1] is True and None not in seen
     assert chip.settings == {0: 4, 1: 4, 2: 30} and radar.bad_frames == 0
+
+
+class LoadCell:
+    """A chip with its two wires; each level of SCK lasts `pulse_us`."""
+
+    def __init__(self, world: World, load: Callable[[int], float], pulse_us: int = 3, **more: Any) -> None:
+        self.level, self.us, self.pulse_us = 1, 0, pulse_us
+        self.world = world
+        self.chip = hx711.Hx711(lambda: world.ms * 1000 + self.us, world.after, load, **more)
+        self.chip.connect(self.drive)
+
+    def drive(self, level: int) -> None:
+        self.level = level
+
+    def clocked(self, level: int) -> None:
+        self.us += self.pulse_us
+        self.chip.clock(level)
+
+    def driver(self, **more: Any) -> Hx711:
+        self.us = 0
+        sck = type("Sck", (), {"value": lambda _, level: self.clocked(level)})()
+        dout = type("Dout", (), {"value": lambda _: self.level})()
+        return Hx711(sck, dout, lambda: 0, lambda before: None, **more)
+
+
+@pytest.mark.parametrize("grams", [-150.0, 0.0, 512.5, 9900.0])
+def test_hx711_weighs_what_lies_on_it(grams: float) -> None:
+    cell = LoadCell(World(), lambda ms: grams, noise=20)
+    run = cell.world.measured(cell.driver(average=5))["hx711"]
+    assert run.values[0] == pytest.approx(81_000 + 430 * grams, abs=60)
+    assert cell.chip.trains == [25] * 5
+
+
+def test_hx711_with_another_gain_is_settled_before_its_value_counts() -> None:
+    for gain, pulses in ((64, 27), (32, 26)):
+        cell = LoadCell(World(), lambda ms: 1000.0, noise=0)
+        run = cell.world.measured(cell.driver(gain=gain))["hx711"]
+        assert run.values[0] == round(511_000 * gain / 128)
+        assert cell.chip.trains == [pulses] * 2
+
+
+def test_hx711_whose_pulses_are_too_long_begins_anew_and_never_gives_a_value() -> None:
+    cell = LoadCell(World(), lambda ms: 100.0, pulse_us=61)
+    run = cell.world.measured(cell.driver())["hx711"]
+    assert run.values == (None,) or run.values[0] & 0xFFF == 0xFFF
+    assert cell.chip.starts > 3 and not cell.chip.trains
+
+
+def test_hx711_one_train_that_was_interrupted_is_dropped_by_the_median() -> None:
+    cell = LoadCell(World(), lambda ms: 100.0, noise=0)
+    cell.chip.faults.add(hx711.Fault.LATE_TRAIN)
+    run = cell.world.measured(cell.driver(average=5))["hx711"]
+    assert run.values == (124_000,)
+    assert not cell.chip.faults
+
+
+@pytest.mark.parametrize("fault", [hx711.Fault.DEAD, hx711.Fault.SHORT, hx711.Fault.BROKEN_CELL])
+def test_hx711_with_a_fault_has_no_value_and_is_well_again_without_it(fault: hx711.Fault) -> None:
+    cell = LoadCell(World(), lambda ms: 10.0, noise=0)
+    driver = cell.driver(stays_on=True)
+    cell.chip.faults.add(fault)
+    assert cell.world.measured(driver)["hx711"].values == (None,)
+    cell.chip.faults.clear()
+    assert cell.world.measured(driver)["hx711"].values == (85_300,)
+
+
+def test_hx711_overloaded_has_no_value() -> None:
+    cell = LoadCell(World(), lambda ms: 30_000.0)
+    run = cell.world.measured(cell.driver())["hx711"]
+    assert run.values == (None,) and "overload" in run.error
 
 
 def test_every_driver_is_in_the_table_of_drivers() -> None:
