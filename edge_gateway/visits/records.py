@@ -97,6 +97,7 @@ class Tap(msgspec.Struct, frozen=True, array_like=True, gc=False):
         text: what the card gave (docs/contract.md). Local to the gateway: it may hold a card's number.
         mass_g: grams on the scale beside the reader.  calibration: its id.
         lat, lon, accuracy_m: where a phone said it was, once, at check-in.
+        courier: whom the phone's personal link or the registry's entry of a carried reader names; "" for a fixed reader.
     """
 
     site: str
@@ -116,6 +117,7 @@ class Tap(msgspec.Struct, frozen=True, array_like=True, gc=False):
     lat: float | None = None
     lon: float | None = None
     accuracy_m: float | None = None
+    courier: str = ""
 
     @property
     def id(self) -> str:
@@ -225,7 +227,14 @@ class JudgedTap(msgspec.Struct, frozen=True, array_like=True, gc=False):
     def courier(self) -> str:
         """Who tapped; "" when nobody knows."""
         card = self.evidence.card
-        return card.holder if card is not None and card.role in (CardRole.COURIER, CardRole.STAFF) else ""
+        return card.holder if card is not None and card.role in (CardRole.COURIER, CardRole.STAFF) else self.tap.courier
+
+    @property
+    def place(self) -> str:
+        """Where it was: the reader's place, else that of the tag at the door; "" when nobody knows."""
+        card = self.evidence.card
+        at_a_tag = not self.tap.place and card is not None and card.role is CardRole.PLACE
+        return card.holder if card is not None and at_a_tag else self.tap.place
 
 
 class Plan(msgspec.Struct, frozen=True, array_like=True, gc=False):
