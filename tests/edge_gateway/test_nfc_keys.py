@@ -20,7 +20,7 @@ def test_every_card_number_version_and_purpose_has_a_key_of_its_own() -> None:
         for key_no in range(5)
         for version in (1, 2, 255)
     }
-    metas = {keys.meta(MASTER, "wutong"), keys.meta(MASTER, "wutong", 2), keys.meta(MASTER, "wuton")}
+    metas = {keys.meta_key(MASTER, "wutong"), keys.meta_key(MASTER, "wutong", 2), keys.meta_key(MASTER, "wuton")}
     assert len(found | metas) == 2 * 2 * 5 * 3 + 3
 
 
@@ -28,7 +28,15 @@ def test_a_key_stays_what_it_is_from_one_release_to_the_next() -> None:
     # Cards in the field carry these: a change here locks everybody out.
     assert keys.derive(MASTER, keys.FILE, UID, 2, 1).hex() == "335ffa1f72107bafc70963ae6f892a80"
     assert keys.derive(MASTER, keys.APP, UID).hex() == "5dc09e20b42ee24ac6f0117b4e2bd421"
-    assert keys.meta(MASTER, "wutong").hex() == "ec3148d1c22876e6067b6553eda29fe0"
+    assert keys.meta_key(MASTER, "wutong").hex() == "ec3148d1c22876e6067b6553eda29fe0"
+
+
+def test_each_number_of_a_card_has_its_key_and_the_meta_key_is_the_sites() -> None:
+    assert keys.card_key(MASTER, UID, keys.FILE_NO, 3) == keys.derive(MASTER, keys.FILE, UID, 2, 3)
+    assert keys.card_key(MASTER, UID, keys.LIVE_NO, 1) == keys.derive(MASTER, keys.APP, UID, 3, 1)
+    assert len({keys.card_key(MASTER, UID, n, 1) for n in (0, 2, 3, 4)}) == 4
+    with pytest.raises(ValueError, match="meta_key"):
+        keys.card_key(MASTER, UID, keys.META_NO, 1)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from edge_gateway.visits.records import PHONE, Card, CardKind, CardRole, Evidenc
 from firmware.sim.board.nfc import sun as card_side
 
 MASTER = bytes(range(16))
-META = keys.meta(MASTER, "wutong")
+META = keys.meta_key(MASTER, "wutong")
 UID = bytes.fromhex("04A1B2C3D4E5F6")
 MAKER = SigningKey.generate(curve=SECP128r1)
 MAKERS = [MAKER.verifying_key.to_string("uncompressed")]
