@@ -58,4 +58,4 @@ servers-run:
 servers-demo:
 	@scripts/servers.sh mosquitto --optional micropython
 servers-test:
-	@scripts/servers.sh mosquitto --optional influxdb victoria-metrics micropython
+	@scripts/servers.sh mosquitto --optional influxdb victoria-metrics micropython chromium

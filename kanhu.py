@@ -19,7 +19,7 @@ from edge_gateway import registry
 from edge_gateway.errors import KanhuError, Misconfigured
 from edge_gateway.settings import Settings
 from operations import install, registry_file
-from operations.commands import alerts, database, dead_letters, device, firmware, look
+from operations.commands import alerts, console, database, dead_letters, device, firmware, look
 from operations.commands.common import SettingsFile, err, load, out, settings_option
 from operations.words import program
 
@@ -37,6 +37,7 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(device.app, name="device")
 app.add_typer(database.app, name="ingest")
 app.add_typer(firmware.app, name="firmware")
+app.add_typer(console.app, name="console")
 app.command()(look.status)
 app.command()(look.doctor)
 app.command()(database.export)
@@ -62,6 +63,17 @@ def gateway(settings: SettingsFile = None) -> None:
     level = os.environ.get("KANHU_LOG", "INFO").upper()
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     _serve(load(settings))
+
+
+@console.app.callback(invoke_without_command=True)
+def serve_console(context: typer.Context, settings: SettingsFile = None) -> None:
+    """Run the staff's pages, in the foreground, until Ctrl-C. `up` and `demo` start it beside the gateway."""
+    if context.invoked_subcommand is not None and settings is not None and "KANHU_SETTINGS" not in os.environ:
+        raise Misconfigured("--settings stands before the command", "put it behind: kanhu console user list --settings FILE")
+    if context.invoked_subcommand is None:
+        from dashboards.console.run import serve
+
+        serve(load(settings))
 
 
 def _serve(settings: Settings) -> None:
@@ -125,6 +137,7 @@ def up(
             f"add a device:      {program()} device add SITE ID --place PLACE --cadence 60{option}",
             f"it connects to:    this machine's port {where.broker.port}, topic kanhu/1/SITE/ID/up/data (docs/contract.md)",
             f"look:              {program()} status{option} · alerts{option} · doctor{option}",
+            *console.hint(where, "console:           "),
             f"who is told:       [[alerts.people]] in {installation.settings_file}".replace("[[", r"\[["),
             f"your data:         {where.data_dir}; take it out: {program()} export readings.csv{option}",
         )
@@ -181,7 +194,8 @@ def demo(
     )
     access = Access(port=installation.settings.broker.port, password=installation.passwords["simulator"])
     option = settings_option(installation.settings_file)
-    show = Show("demo", option, lambda found, parts: _plugs(parts, option), telephone.messages, seconds)
+    where = installation.settings
+    show = Show("demo", option, lambda found, parts: _plugs(parts, option, where), telephone.messages, seconds)
     traffic = _Village(Story(access, village, speed, seed), seconds)
     platform = Platform(installation, out, show, traffic, real, installation.settings.data_dir / "boards")
     asyncio.run(platform.run())
@@ -193,7 +207,7 @@ def demo(
     out.print(f"stopped; what was stored is in {folder} until the next demo: {program()} status{option}")
 
 
-def _plugs(parts: Sequence[Any], option: str) -> Sequence[str]:
+def _plugs(parts: Sequence[Any], option: str, settings: Settings) -> Sequence[str]:
     """What to try, with the processes as they are now."""
     pids = {part.name: part.pid for part in parts}
     lines = []
@@ -203,6 +217,7 @@ def _plugs(parts: Sequence[Any], option: str) -> Sequence[str]:
         lines.append(f"freeze the broker:  kill -STOP {pid}; sleep 30; kill -CONT {pid}   or kill it: kill -9 {pid}")
     if pid := pids.get("firmware-home-1"):
         lines.append(f"cut a device's power: kill -9 {pid}   (what is in its flash comes when it is back)")
+    lines += console.hint(settings, "console:            ")
     lines.append(f"look closer:        {program()} status{option}   also: alerts, dead-letters list, doctor")
     lines.append(f"take the data out:  {program()} export readings.csv{option}")
     return lines

@@ -19,6 +19,7 @@ FOLDER: Final = Path("var")
 DEMO_FOLDER: Final = FOLDER / "demo"
 BROKER_PORT: Final = 1883
 METRICS_PORT: Final = 9464
+CONSOLE_PORT: Final = 8080
 _HERE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 EXAMPLE_REGISTRY: Final = """\
@@ -129,6 +130,8 @@ def _write_settings(file: Path, folder: Path, port: int, gateway: Mapping[str, o
     text["registry"] = str(where / "registry.toml")
     text["broker"] = {"port": port, "password_file": str(where / "secrets" / "gateway")}
     text["gateway"] = {"metrics_port": METRICS_PORT if _is_free(METRICS_PORT) else 0, **gateway}
+    if not _is_free(CONSOLE_PORT):
+        text["console"] = {"port": _free_port()}
     if alerts:
         text["alerts"] = alerts
     else:
@@ -208,6 +211,7 @@ _DEMO_FILES: Final = (
     "*.db-*",
     "*.db.*",
     "mosquitto/*",
+    "secrets/console-first-code",
     "log/*",
     "boards/*/*",
     "kanhu.toml",

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 from rich.console import Console
 
+from dashboards.console.address import local
 from edge_gateway import commands
 from edge_gateway.errors import KanhuError, Unavailable
 from edge_gateway.settings import Settings
@@ -27,6 +28,7 @@ from operations.supervise import Child, State, Supervisor
 
 LOOK_S: Final = 0.5
 SETTLE_S: Final = 15.0  # after the last message: for the outbox to get into the database
+CONSOLE: Final = "console"
 _SHARE: Final = 20  # counting may take one part in so many of the time
 
 
@@ -133,7 +135,7 @@ class Platform:
         return self.balance.missing if self.balance is not None else 0
 
     def _ready(self) -> bool:
-        return all(part.state is State.READY for part in self._supervisor.statuses)
+        return all(part.state is State.READY for part in self._supervisor.statuses if part.name != CONSOLE)
 
     def _look(self) -> Face:
         """In this order: the devices' books, the gateway's store, the database (see `balance`)."""
@@ -191,7 +193,7 @@ class Platform:
 
 
 def children(installation: Installation) -> list[Child]:
-    """mosquitto, where it is ours, and the gateway."""
+    """mosquitto, where it is ours, the gateway, and the console unless it is switched off."""
     settings = installation.settings
     found: list[Child] = []
     if installation.broker is not None:
@@ -201,13 +203,17 @@ def children(installation: Installation) -> list[Child]:
                 "mosquitto",
                 [*program.argv, "-c", str(installation.broker)],
                 program.env,
-                lambda: _listens(settings.broker.port),
+                lambda: _listens("127.0.0.1", settings.broker.port),
             )
         )
-    argv = [sys.executable, "-m", "kanhu", "gateway", "--settings", str(installation.settings_file.absolute())]
+    command = [sys.executable, "-m", "kanhu"]
+    option = ["--settings", str(installation.settings_file.absolute())]
     # The folder of the program, not the one we were started in: `python -m` looks there first.
     env = {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
-    found.append(Child("gateway", argv, env, lambda: _connected(settings)))
+    found.append(Child("gateway", [*command, "gateway", *option], env, lambda: _connected(settings)))
+    if settings.console.enabled:
+        argv = [*command, CONSOLE, *option]
+        found.append(Child(CONSOLE, argv, env, lambda: _listens(*local(settings.console)), vital=False))
     return found
 
 
@@ -224,10 +230,10 @@ def verdict(platform: Platform) -> tuple[str, bool]:
     return line, b.missing == 0 and b.on_the_way == 0 and sent.pending == 0
 
 
-def _listens(port: int) -> bool:
-    with closing(socket.socket()) as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def _listens(host: str, port: int) -> bool:
+    with suppress(OSError), closing(socket.create_connection((host, port), 0.5)):
+        return True
+    return False
 
 
 def _connected(settings: Settings) -> bool:

@@ -40,12 +40,14 @@ class Child:
         argv: program and arguments.
         env: added to this process's environment.
         ready: whether it does its work now; called in a thread, may block for about a second.
+        vital: without it the others make no sense. Nobody waits for one that is not, and it is tried for ever.
     """
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     ready: Callable[[], bool] = lambda: True
+    vital: bool = True
 
 
 class State(StrEnum):
@@ -119,6 +121,8 @@ class Supervisor:
         try:
             for keeper in self._keepers:
                 tasks.append(asyncio.create_task(keeper.run()))
+                if not keeper.child.vital:
+                    continue
                 up = asyncio.create_task(keeper.first_ready.wait())
                 await asyncio.wait({*tasks, up}, return_when=asyncio.FIRST_COMPLETED)
                 up.cancel()
@@ -245,7 +249,7 @@ class _Keeper:
     def _died(self, code: int, lived_s: float) -> None:
         self._failures = 1 if lived_s >= HEALTHY_S else self._failures + 1
         why = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        if not self.first_ready.is_set() and self._failures >= FIRST_TRIES:
+        if self.child.vital and not self.first_ready.is_set() and self._failures >= FIRST_TRIES:
             raise Misconfigured(f"{self.child.name} does not start ({why}): {self._log.last_line}", f"see {self._log.path}")
         # Once for each cause, not once for each try.
         if self._died_at is None or why != self.status.last_exit:

@@ -10,4 +10,5 @@ there "${TELEGRAF:-}" || say "the comparison with Telegraf is left out: set TELE
 there "${MICROPYTHON:-}" || command -v micropython >/dev/null || say "the firmware's tests are left out: set MICROPYTHON to a micropython (unix port, 1.23 or newer)"
 command -v influxd >/dev/null || say "InfluxDB 1 is left out: no influxd on PATH"
 command -v victoria-metrics >/dev/null || say "VictoriaMetrics is left out: no victoria-metrics on PATH"
+command -v chromium >/dev/null || say "the console in a browser is left out: no chromium on PATH"
 [ -d "${KANHU_DATA:-$(dirname "$0")/../../shared/data}" ] || say "recorded data is left out: set KANHU_DATA to its folder"

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Find or fetch the programs this project starts: mosquitto, influxdb (1.x), victoria-metrics, micropython (unix port, 1.23 or newer).
+# Find or fetch the programs this project starts: mosquitto, influxdb (1.x), victoria-metrics, micropython (unix port, 1.23 or newer),
+# chromium (with a font that has Chinese, for the tests of the console).
 #
 #   scripts/servers.sh NAME...  [--optional NAME...]
 #
@@ -18,6 +19,9 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 say() { echo "servers: $*" >&2; }
 
 program() { case $1 in influxdb) echo influxd ;; *) echo "$1" ;; esac; }
+
+# What is installed for it: without a Chinese font a browser draws boxes.
+packages() { case $1 in chromium) echo chromium fonts-wqy-zenhei ;; *) echo "$1" ;; esac; }
 
 # What the firmware's tests stand on; 1.23 is the first with a module `vfs`.
 speaks_micropython() {
@@ -57,7 +61,9 @@ install_package() {
     if [ ! -e $policy ]; then
         printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy && ours=yes
     fi
-    DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 install --no-install-recommends "$1" >"$cache/apt.log" 2>&1 || status=$?
+    # shellcheck disable=SC2046 # several words are several packages
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 install --no-install-recommends $(packages "$1") \
+        >"$cache/apt.log" 2>&1 || status=$?
     [ -z "$ours" ] || rm -f $policy
     if [ $status -ne 0 ]; then
         tail -n 5 "$cache/apt.log" >&2
@@ -145,7 +151,8 @@ unpack() {
     fi
     rm -f "$workshop"/archives/*.deb
     say "downloading $1 and what it stands on (once)"
-    if ! private_apt -y --download-only install "$1" >"$workshop/log" 2>&1; then
+    # shellcheck disable=SC2046
+    if ! private_apt -y --download-only install $(packages "$1") >"$workshop/log" 2>&1; then
         tail -n 5 "$workshop/log" >&2
         reason="the download failed"
         return 1
@@ -168,14 +175,38 @@ unpack() {
 assemble() {
     local package new=$2
     for package in "$workshop"/archives/*.deb; do
+        # Chromium starts itself again and again, so it takes the machine's own loader and C library.
+        [[ $1 = chromium && $(basename "$package") =~ ^(libc6|libc-bin|libgcc-s1|gcc-.*-base)_ ]] && continue
         dpkg-deb -x "$package" "$new" || { reason="cannot unpack $(basename "$package")"; return 1; }
         basename "$package" >>"$new/packages"
     done
+    if [ "$1" = chromium ]; then
+        write_chromium_launcher "$new"
+        return
+    fi
     # Only programs and libraries are wanted; the rest is documentation, system files and other people's programs.
     find "$new" -mindepth 1 -maxdepth 1 ! -name usr ! -name lib ! -name lib64 ! -name packages -exec rm -rf {} +
     rm -rf "$new"/usr/{share,include,games,lib/systemd,lib/locale} "$new"/usr/lib/*/{gconv,perl,perl-base,security} "$new"/lib/{systemd,udev}
     find "$new"/usr/bin "$new"/usr/sbin -type f ! -name "$(program "$1")" -delete 2>/dev/null || :
     write_launcher "$1" "$new"
+}
+
+write_chromium_launcher() {
+    local libraries
+    rm -rf "$1"/{etc,var,bin,sbin,root} "$1"/usr/share/{doc,man,locale,icons,lintian,bug}
+    [ -x "$1/usr/lib/chromium/chromium" ] || { reason="the packages hold no chromium"; return 1; }
+    libraries=$(cd "$1" && find ./lib ./usr/lib -maxdepth 3 -name '*.so.*' -printf '%h\n' 2>/dev/null | sort -u | sed "s|^\./|\$here/chromium/|" | paste -sd:)
+    cat >"$1/fonts.conf" <<'CONF'
+<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir prefix="relative">usr/share/fonts</dir><dir>/usr/share/fonts</dir><cachedir prefix="xdg">fontconfig</cachedir></fontconfig>
+CONF
+    cat >"$1/launcher" <<LAUNCHER
+#!/bin/sh
+here=\$(dirname "\$(dirname "\$(readlink -f "\$0")")")
+FONTCONFIG_FILE="\$here/chromium/fonts.conf" LD_LIBRARY_PATH="$libraries" exec "\$here/chromium/usr/lib/chromium/chromium" "\$@"
+LAUNCHER
+    chmod 755 "$1/launcher"
 }
 
 # Their words count, not their exit codes: they answer a question about themselves with various ones.
@@ -186,6 +217,7 @@ starts() {
         influxdb) words=$("$cache/bin/influxd" version 2>&1 || :) && [[ $words == "InfluxDB v1."* ]] ;;
         victoria-metrics) words=$("$cache/bin/victoria-metrics" -h 2>&1 || :) && [[ $words == *victoria-metrics* ]] ;;
         micropython) speaks_micropython "$cache/bin/micropython" ;;
+        chromium) words=$("$cache/bin/chromium" --version 2>&1 || :) && [[ $words == Chromium* ]] ;;
     esac
 }
 
@@ -230,7 +262,7 @@ optional= failed=
 for name in "$@"; do
     case $name in
         --optional) optional=yes ;;
-        mosquitto | influxdb | victoria-metrics | micropython)
+        mosquitto | influxdb | victoria-metrics | micropython | chromium)
             if ! obtain "$name"; then
                 say "$name is left out: ${reason:-unknown reason}"
                 [ -n "$optional" ] || failed="$failed $name"

@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboards.console.access import Access
+from dashboards.console.address import first_code_file
 from dashboards.console.audit import Audit
 from dashboards.console.gate import Errors, Gate
 from dashboards.console.headers import Headers
@@ -69,7 +70,7 @@ def open_console(settings: Settings, reach: Reach | None = None) -> Console:
     users = Users(store, audit)
     access = Access(store, users, audit, settings.console)
     console = Console(settings, store, audit, users, access, reach or Reach(settings, audit))
-    console.code_file = settings.data_dir / "secrets" / "console-first-code"
+    console.code_file = first_code_file(settings.data_dir)
     if users.none_yet:
         console.first_code = "-".join("".join(secrets.choice(_CODE_LETTERS) for _ in range(4)) for _ in range(3))
         _keep(console.code_file, console.first_code)
