@@ -103,6 +103,7 @@ class Board:
 
         self.time = VirtualTime(virtual, lease_ms)
         self.interrupts = Interrupts(self.time)
+        self.time.unheard = self.interrupts.unheard
         self.pins = Pins(
             lambda pin: self.interrupts.raise_(f"p{pin}"), [self._pin_changed, lambda *_: self.interrupts.raise_("c")]
         )

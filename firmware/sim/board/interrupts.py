@@ -9,6 +9,8 @@ from firmware.sim.board.virtual_time import Event, VirtualTime
 
 # As many as the chip's own queue of scheduled callbacks would hold, and then some; the rest is lost there as well.
 _MOST: Final = 64
+# Real ms in which the firmware hears its bell even on a busy machine; with interrupts switched off it does not ask at all.
+_PATIENCE: Final = 200
 
 
 class Interrupts:
@@ -19,14 +21,23 @@ class Interrupts:
         self._waiting: deque[str] = deque(maxlen=_MOST)
         self._timers: dict[int, Event] = {}
         self._bell: socket | None = None
+        self._patience = 0
 
     def raise_(self, name: str) -> None:
         if name == "c" and self._waiting and self._waiting[-1] == "c":
             return
         self._waiting.append(name)
+        self._patience = _PATIENCE
         if self._bell is not None:
             with contextlib.suppress(OSError):
                 self._bell.send(b"!")
+
+    def unheard(self) -> bool:
+        """Whether the bell has rung and may still be on its way: the time of the edge must not be over when it is heard."""
+        if not self._waiting or self._bell is None or not self._patience:
+            return False
+        self._patience -= 1
+        return True
 
     def heard_at(self, bell: socket) -> None:
         """The firmware listens here from now on."""

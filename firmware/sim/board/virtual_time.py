@@ -39,6 +39,7 @@ class VirtualTime:
         offset: what the device has jumped over so far.
         idle: nobody computes (asleep, halted, off), so the time may be moved here.
         busy: asked before each jump; while it is true (the world has work to do) no time is jumped over.
+        unheard: as `busy`, for a bell that the firmware is about to hear.
         catch_up: called before that, so that what the firmware printed is known when a goal is judged.
         ticks_at_zero: the machine's clock when the board's was 0.
     """
@@ -49,6 +50,7 @@ class VirtualTime:
         self.offset = 0
         self.idle = True
         self.busy: Callable[[], bool] = lambda: False
+        self.unheard: Callable[[], bool] = lambda: False
         self.catch_up: Callable[[], object] = lambda: None
         self._lease_ms = lease_ms
         self.ticks_at_zero = self._zero = machine_ms()
@@ -109,6 +111,8 @@ class VirtualTime:
         self._check_goal()
         if not self.virtual or self.busy():
             return self.offset, 0, 2
+        if self.unheard():
+            return self.offset, 0, 1
         now = self.now()
         upto = min(now + ms, self._next_ms(), self._limit)
         if upto > now:
