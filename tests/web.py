@@ -31,7 +31,8 @@ def ask(url: str, fields: Mapping[str, str] | None = None, headers: Mapping[str,
     try:
         body = None if fields is None else urlencode(fields)
         kind = {} if fields is None else {"Content-Type": "application/x-www-form-urlencoded"}
-        connection.request("GET" if fields is None else "POST", parts.path or "/", body, {**kind, **(headers or {})})
+        asked = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request("GET" if fields is None else "POST", asked, body, {**kind, **(headers or {})})
         answer = connection.getresponse()
         return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
     except http.client.HTTPException as error:
