@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-from edge_gateway import commands, enrolment, registry, systemd
+from edge_gateway import commands, enrolment, registry, systemd, topics
 from edge_gateway.alert_desk import AlertDesk
 from edge_gateway.broker import Incoming, Session
 from edge_gateway.clock import Limits
@@ -29,10 +29,12 @@ from edge_gateway.sink import Sink
 from edge_gateway.store import Store, StoreFull
 from edge_gateway.troubles import Troubles
 from edge_gateway.uplink import Uplink
+from edge_gateway.visits.live import Live, Outcome
 
 log = logging.getLogger(__name__)
 
 DROPPED_TOPIC: Final = "$SYS/broker/publish/messages/dropped"
+_REPLY: Final = f"/up/{topics.Up.REPLY}"
 # Requests to the database for each time the outbox is read and rows are forgotten. With one, the database waited half of the
 # time: 17,000 messages a second instead of 25,000. More cost memory.
 _REQUESTS: Final = 2
@@ -42,6 +44,7 @@ _DAMAGE: Final = frozenset(
 )
 # A disk that cannot save for longer than this is not waited for: an SOS is told all the same.
 _CRY_AFTER_S: Final = 5.0
+_LIVE_S: Final = 0.25  # between two looks for cards that do not answer
 _CODES_S: Final = 30.0  # between two looks for enrolment codes that are too old
 
 
@@ -76,12 +79,21 @@ class Gateway:
         self.events = Session(
             settings.broker,
             "kanhu-gateway-events",
-            ["kanhu/1/+/+/up/event", "kanhu/1/+/+/up/status", DROPPED_TOPIC, *([enrolment.TOPIC] if keeper else [])],
+            [
+                "kanhu/1/+/+/up/event",
+                "kanhu/1/+/+/up/status",
+                topics.up("+", "+", topics.Up.REPLY),
+                DROPPED_TOPIC,
+                *([enrolment.TOPIC] if keeper else []),
+            ],
             self._on_events,
             self._on_broker,
         )
         self.data = Session(settings.broker, "kanhu-gateway-data", ["kanhu/1/+/+/up/data"], self._on_data, self._on_data_broker)
         self.enrolment = Enrolment(keeper, self.events.publish) if keeper else None
+        # Answers of cards, which lie on a reader this moment; who wants to know how it ended puts a function here.
+        self.live_ended: Callable[[Outcome], None] = lambda outcome: None
+        self.live = Live(self.events.publish, lambda outcome: self.live_ended(outcome))
         self.receipts = Receipts(self.events.publish)
         self.feedback = Feedback(self.events.publish)
         self.committer = Committer(
@@ -132,6 +144,7 @@ class Gateway:
                     self._every(1.0 / self.settings.gateway.receipts_per_s, self.receipts.send_due),
                     self._every(1.0, self.housekeeping.tick),
                     self._every(1.0, self.feedback.tick),
+                    self._every(_LIVE_S, self.live.tick),
                     self._every(_CODES_S, self._tidy_enrolments),
                     # By itself: nothing that hangs or fails in the other may keep an SOS from its next round.
                     self._every(1.0, lambda: self.desk.tick(self.pipeline.states)),
@@ -181,17 +194,22 @@ class Gateway:
     def _on_events(self, messages: list[Incoming], generation: int) -> None:
         system = [m for m in messages if m.topic.startswith("$SYS/")]
         strangers = [m for m in messages if m.topic.startswith(enrolment.PREFIX)]
-        if system or strangers:
+        replies = [m for m in messages if m.topic.endswith(_REPLY)]
+        if system or strangers or replies:
             messages = [m for m in messages if not m.topic.startswith(("$SYS/", enrolment.PREFIX))]
+            messages = [m for m in messages if not m.topic.endswith(_REPLY)]
         if system:
             self._broker_said(system)
+        for reply in replies:
+            site, device = reply.topic.split("/")[2:4]
+            self.live.received(site, device, bytes(reply.payload))
         if self.enrolment is not None:
             self.enrolment.received(strangers)
             self.enrolment.heard(messages)
         if messages:
             self.committer.received(self.events, messages, generation, urgent=True)
             self._greet(messages)
-        if acks := [m.packet_id for m in (*system, *strangers) if m.packet_id is not None]:
+        if acks := [m.packet_id for m in (*system, *strangers, *replies) if m.packet_id is not None]:
             self.events.acknowledge(acks, generation)
 
     def _on_data(self, messages: list[Incoming], generation: int) -> None:

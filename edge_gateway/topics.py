@@ -18,6 +18,7 @@ class Up(StrEnum):
     DATA = "data"
     EVENT = "event"
     STATUS = "status"
+    REPLY = "reply"  # to a command; not kept anywhere, no receipt
 
 
 class Down(StrEnum):

@@ -13,8 +13,8 @@ META: Final = "meta"  # decrypts who a card is: one for a site, because the card
 FILE: Final = "file"  # of a card: proves a reading
 APP: Final = "app"  # of a card: live authentication, and changing the card
 
-# The card's five keys. 0 changes the card and never leaves the person; the gateway has 2 and 3 of each card and the site's 1, so
-# that nobody can rewrite a card with what lies in the gateway. 4 is spare.
+# The card's five keys. 0 changes the card and never leaves the person; the gateway has 2 and 3 of each card and the site's 1,
+# so that nobody can rewrite a card with what lies in the gateway. 4 is spare.
 MASTER_NO: Final = 0
 META_NO: Final = 1
 FILE_NO: Final = 2

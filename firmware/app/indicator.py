@@ -2,6 +2,7 @@
 
 recorded     已记录     green 1 s, one beep: the tap is in flash. Not that it is verified: that is the gateway's.
 already      已记录过   green flickers, one short beep: this card was recorded a moment ago, nothing was added
+reported     已记录, 此卡已挂失  green 1 s and red 3 s, a short and a long beep: recorded, but reported lost: tell the staff
 unreadable   请再刷一次 red, two beeps: hold it again
 fault        设备故障   red 3 s, one long beep: read, but this reader could not save it to flash
 (down)                  red blinks every two seconds: no card can be read
@@ -15,6 +16,7 @@ from app import signals
 _PATTERNS = {
     "recorded": ((1000,), (), (120,)),
     "already": ((80, 80, 80, 80, 80, 80, 80), (), (40,)),
+    "reported": ((1000,), (3000,), (120, 120, 600)),
     "unreadable": ((), (800,), (100, 100, 100)),
     "fault": ((), (3000,), (900,)),
 }

@@ -95,6 +95,7 @@ class Link:
         self._in_a_row = 0
         self._last_well_ms = 0
         self._tls = None
+        self._connected = None  # the client, while it can be used
 
     def poke(self) -> None:
         """There is something new in the outbox. May be called from an interrupt."""
@@ -105,6 +106,16 @@ class Link:
         """The birth has something new to tell."""
         self._birth_due = True
         self._wake.set()
+
+    async def say(self, channel: str, payload: bytes) -> bool:
+        """Tell what is worth nothing later: kept nowhere, lost without a connection. Whether it went out."""
+        if self._connected is None:
+            return False
+        try:
+            await self._connected.publish(self._up + channel, payload, 0)
+        except mqtt.Failed:  # the session ends with the same word
+            return False
+        return True
 
     async def run(self, beat=lambda: None) -> None:
         """Stay connected and send what there is, for ever.
@@ -170,12 +181,14 @@ class Link:
             await self._write_birth(client)
             beat()
             await client.subscribe([self._down + name for name in ("receipt", "config", "command")])
+            self._connected = client
             self._came_online()
             await self._pump(client, beat, ended, idle_ms)
             self.online = False
         finally:
             self.counters["drops"] += int(self.online)
             self.online = False
+            self._connected = None
             self._time.stop()
             await client.close()
             self.counters["oversize"] += client.oversize

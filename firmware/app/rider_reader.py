@@ -7,11 +7,13 @@ no key and refuses nobody: what a tap is worth is decided at the gateway. Its ti
 import asyncio
 
 from app import settings
+from app.carry import Carry
 from app.indicator import Indicator
 from app.log import Trouble
+from app.reported import Reported
 from app.sensors import cards
 from app.sensors.pn532 import BAUD, PN532, CardError, Silent, Target
-from app.taps import Taps, keys
+from app.taps import Taps, is_number, keys
 
 PINS = {"pn532": "uart", "pn532_reset": "pin", "green": "pin", "red": "pin", "buzzer": "pin"}
 DEFAULTS = {"mode": "home", "poll_ms": 250, "fold_s": 30, "tries": 3}
@@ -26,7 +28,8 @@ CHECKS = {
 _AT_ONCE_MS = 20
 _FIRST_WAIT_MS = 200
 _LONGEST_WAIT_MS = 10_000
-_HOLD_MS = 3000
+_HOLD_MS = 1500  # after an APDU the card is kept for the next one; nobody else is seen meanwhile
+_CARRIED_MS = 1000  # a card that answers late is told by how late it is
 
 
 def build(device, board) -> list:
@@ -38,7 +41,7 @@ class Reader:
     """Polls the chip, and turns what lies on it into events and lights. A counter is one with a scale (app.meal_counter)."""
 
     # Of several cards on the reader the light of the one that needs attention wins.
-    RANKS: tuple[str, ...] = ("already", "recorded", "fault", "unreadable")
+    RANKS: tuple[str, ...] = ("already", "recorded", "reported", "fault", "unreadable")
 
     def __init__(self, device, board) -> None:
         section = device.section
@@ -56,6 +59,10 @@ class Reader:
         self._lock = asyncio.Lock()
         self._held: Target | None = None  # the card an authentication goes on with
         self._held_until = 0
+        self.carry = Carry(device, self.exchange, self.release, self._now)
+        self.reported = Reported(device.root + "/revoked")
+        device.commands["revoked"] = self.reported.command
+        device.repeatable.add("revoked")
         device.health.more.append(lambda: [("reader_resets", self._chip.resets)])
         # Between the reading of a card and its event in flash nothing may reset us.
         device.busy.append(lambda: self._taps.waiting)
@@ -89,24 +96,38 @@ class Reader:
         self.indicator.down(False)
         return _AT_ONCE_MS if self._taps.waiting else self._poll_ms
 
-    async def exchange(self, apdu: bytes) -> bytes:
-        """Carry one APDU to the card on the reader, for who holds its keys; the polling stands still for some seconds.
+    async def exchange(self, apdu: bytes, key: str) -> tuple:
+        """Carry one APDU to a card on the reader, for who holds its keys; the polling stands still for a moment.
 
+        Args:
+            key: what tells the card apart (app.taps).
+        Returns:
+            its answer, and how many ms it took.
         Raises:
-            CardError: no card that takes APDUs, or it left.  Silent.
+            CardError: no such card, or it left.  Silent.
         """
         async with self._lock:
             try:
                 if self._held is None:
-                    found = [target for target in await self._chip.poll() if target.speaks_apdu]
-                    if not found:
-                        raise CardError("no card that takes APDUs")
-                    self._held = found[0]
+                    self._held = await self._find(key)
                 self._held_until = self._now() + _HOLD_MS
-                return await self._chip.exchange(self._held, apdu, again=False)
+                began = self._now()
+                answer = await self._chip.exchange(self._held, apdu, again=False, wait_ms=_CARRIED_MS)
+                return answer, self._now() - began
             except OSError:
                 self._held = None
                 raise
+
+    def release(self) -> None:
+        """The card that `exchange` keeps is not needed any longer."""
+        self._held = None
+
+    async def _find(self, key: str) -> Target:
+        targets = await self._chip.poll()
+        for target, name in zip(targets, keys(targets)):
+            if target.speaks_apdu and name == key:
+                return target
+        raise CardError("the card is not there")
 
     async def _look(self) -> None:
         self._rank = 0
@@ -132,15 +153,24 @@ class Reader:
             return
         # A bare UID is believed when it was seen twice: a misread one is nobody's.
         if grade != cards.UID or visit.sightings > 1:
-            self._record(visit, text, grade)
+            seq = self._record(visit, text, grade)
+            if grade == cards.SUN:
+                self.carry.note(seq, visit.key)
 
     def _is_double(self, visit) -> bool:
         return self._taps.is_double(visit, self._now())
 
-    def _record(self, visit, text: str, grade: str) -> None:
-        self._device.event([("tap", text), ("proof", grade)], visit.first)
+    def _record(self, visit, text: str, grade: str) -> int:
+        seq = self._device.event([("tap", text), ("proof", grade)], visit.first)
         self._taps.recorded(visit, self._now())
-        self._show("recorded" if self._device.outbox.on_flash else "fault")
+        self._show(self._meaning(visit))
+        return seq
+
+    def _meaning(self, visit) -> str:
+        """What a tap that was recorded is shown as."""
+        if not self._device.outbox.on_flash:
+            return "fault"
+        return "reported" if is_number(visit.key) and self.reported.has(bytes.fromhex(visit.key)) else "recorded"
 
     def _show(self, meaning: str) -> None:
         rank = self.RANKS.index(meaning)

@@ -97,6 +97,11 @@ class Taps:
         self._recorded.append((visit.key, now_ms))
 
 
+def is_number(key: str) -> bool:
+    """Whether a key is the card's own UID, as hexadecimal."""
+    return not key.startswith(_RANDOM)
+
+
 def keys(targets: list) -> list:
     """What tells these cards apart.
 

@@ -1,10 +1,11 @@
 """The gateway understands every golden message as `index.json` says; the firmware's tests read the same files.
 
 In `index.json` each case names a file and its topic, and one of: `message` (a reading is [name, value, flag, raw, calibration];
-of a refused record only the reason is told), `birth`, or `means` (for what goes down to the device, with all defaults).
+of a refused record only the reason is told), `birth`, `reply`, or `means` (for what goes down to the device, with all defaults).
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from edge_gateway import topics
 from edge_gateway.decoders import senml
 from edge_gateway.decoders.status import decode_status
 from edge_gateway.validate import validate
+from edge_gateway.visits.live import parse_reply
 
 FOLDER = Path(__file__).parent
 CASES: list[dict[str, Any]] = json.loads((FOLDER / "index.json").read_text(encoding="utf-8"))
@@ -26,6 +28,9 @@ def understood(topic: str, payload: bytes) -> dict[str, Any]:
     address = topics.parse(topic)
     if address.channel is topics.Up.STATUS:
         return {"birth": json.loads(msgspec.json.encode(decode_status(payload)))}
+    if address.channel is topics.Up.REPLY:
+        reply = parse_reply(payload)
+        return {"reply": {**asdict(reply), "answer": reply.answer.hex()}}
     found = validate(senml.decode(payload), address)
     message = json.loads(msgspec.json.encode(found))
     message["instants"] = [
@@ -38,7 +43,7 @@ def understood(topic: str, payload: bytes) -> dict[str, Any]:
 
 @pytest.mark.parametrize("case", UP, ids=lambda case: case["file"])
 def test_the_gateway_understands(case: dict[str, Any]) -> None:
-    expected = {key: case[key] for key in ("message", "birth") if key in case}
+    expected = {key: case[key] for key in ("message", "birth", "reply") if key in case}
     assert understood(case["topic"], (FOLDER / case["file"]).read_bytes()) == expected
 
 

@@ -106,15 +106,16 @@ class PN532:
         await self.command(_RF, _ONE_TRY)
         self._up = True
 
-    async def exchange(self, target: Target, data: bytes, again: bool = True) -> bytes:
+    async def exchange(self, target: Target, data: bytes, again: bool = True, wait_ms: int = _CARD_MS) -> bytes:
         """Send an APDU, or READ, WRITE of a Type 2 tag, and return the card's answer.
 
         Args:
             again: a lost answer of the chip is asked for a second time. False where the card would notice.
+            wait_ms: for the card.
         Raises:
             CardError, Silent
         """
-        return _checked(await self.command(_EXCHANGE, bytes((target.number,)) + data, _CARD_MS, again))
+        return _checked(await self.command(_EXCHANGE, bytes((target.number,)) + data, wait_ms, again))
 
     async def select(self, target: Target) -> None:
         """Make this card the one that `through` talks to."""

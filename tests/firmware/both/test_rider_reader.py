@@ -1,10 +1,13 @@
 """The reader's app over a scripted chip: what becomes an event, what is shown, and when."""
 
+import json
+
 from app import rider_reader
+from app.reported import digest
 from app.sensors.pn532 import CardError, Silent, Target
 from app.settings import problems, table
 from fakes import Pin
-from scaffold import run
+from scaffold import folder, run
 
 A, B = bytes.fromhex("5a1b2c3d"), bytes.fromhex("04a2b3c4d5e680")
 SUN = "picc_data=EF963FF7828658A599F3041510671E88&cmac=94EED9EE65337086"
@@ -28,7 +31,7 @@ class Chip:
             raise Silent("no ACK")
         return [Target(i + 1, 0x08 if len(uid) == 4 else 0x20, uid) for i, uid in enumerate(self.cards)]
 
-    async def exchange(self, target, apdu, again=True):
+    async def exchange(self, target, apdu, again=True, wait_ms=400):
         if self.fails:
             self.fails -= 1
             raise CardError("status 01")
@@ -45,20 +48,32 @@ class Chip:
 class Device:
     """A clock moved by hand, an outbox that is a list."""
 
-    def __init__(self, section):
+    def __init__(self, section, root=""):
         self.section = section
         self.now = 1000
         self.events = []
         self.on_flash = True
         self.more = []
         self.busy = []
-        self.clock = self.health = self.outbox = self
+        self.root = root or folder()
+        self.boot = 17
+        self.commands, self.repeatable = {}, set()
+        self.jobs = []  # coroutines that a command began
+        self.said = []
+        self.clock = self.health = self.outbox = self.supervisor = self.link = self
 
     def uptime_ms(self):
         return self.now
 
     def stamp(self):
         return (self.now, 0, "none", -1)
+
+    def once(self, name, coroutine):
+        self.jobs.append(coroutine)
+
+    async def say(self, channel, payload):
+        self.said.append((channel, json.loads(payload)))
+        return True
 
     def event(self, items, stamp):
         self.events.append((items[0][1], items[1][1], stamp[0]))
@@ -80,10 +95,10 @@ class Board:
 
 
 class Bench:
-    def __init__(self, **section):
+    def __init__(self, root="", **section):
         merged = dict(rider_reader.DEFAULTS)
         merged.update(section)
-        self.device = Device(merged)
+        self.device = Device(merged, root)
         self.board = Board()
         self.reader = rider_reader.Reader(self.device, self.board)
         self.chip = self.reader._chip = Chip()
@@ -237,23 +252,121 @@ def test_carried_the_whole_chip_sleeps_at_home_only_its_antenna():
 def test_an_authentication_stops_the_polling_and_ends_by_itself():
     bench = Bench()
     bench.polls(1, B)
-    assert run(bench.reader.exchange(b"\x90\x71")) == b"\x90\x00"
+    assert run(bench.reader.exchange(b"\x90\x71", B.hex())) == (b"\x90\x00", 0)
     rests = len(bench.chip.rests)
     bench.polls(2, B)
     assert len(bench.chip.rests) == rests
-    bench.device.now += 3000
+    bench.device.now += 1500
     bench.polls(1, B)
     assert len(bench.chip.rests) == rests + 1
 
 
-def test_an_apdu_without_a_card_for_it_is_a_card_error():
+def test_an_apdu_goes_to_the_card_that_was_meant_and_to_no_other():
     bench = Bench()
-    bench.chip.cards = [A]
-    try:
-        run(bench.reader.exchange(b"\x90\x71"))
-        raise AssertionError("no CardError")
-    except CardError:
-        pass
+    for there in ([A], [], [bytes(7)]):
+        bench.chip.cards = there
+        try:
+            run(bench.reader.exchange(b"\x90\x71", B.hex()))
+            raise AssertionError("no CardError")
+        except CardError:
+            pass
+
+
+def asked(bench, **more):
+    """What the gateway hears of a command `card` for the last tap."""
+    command = {"id": "s1/0", "name": "card", "session": "s1", "step": 0, "apdu": "90710000", "event": [17, 1]}
+    command.update(more)
+    bench.device.commands["card"](command)
+    run(bench.device.jobs.pop())
+    return bench.device.said[-1:]
+
+
+def test_the_gateways_question_goes_to_the_card_of_the_tap_and_its_answer_back():
+    bench = Bench()
+    bench.polls(1, B)
+    before = len(bench.chip.apdus)
+    assert asked(bench) == [("reply", {"session": "s1", "step": 0, "ms": 0, "answer": "9000"})]
+    assert bench.chip.apdus[before:] == [b"\x90\x71\x00\x00"]
+    rests = len(bench.chip.rests)
+    asked(bench, step=1, last=True)
+    bench.polls(1, B)  # the polling goes on at once
+    assert len(bench.chip.rests) == rests + 1
+    assert len(bench.device.events) == 1
+
+
+def test_a_question_that_comes_twice_is_asked_once():
+    bench = Bench()
+    bench.polls(1, B)
+    asked(bench)
+    before = len(bench.chip.apdus)
+    asked(bench)
+    assert len(bench.chip.apdus) == before and len(bench.device.said) == 1
+
+
+def test_a_question_that_cannot_be_carried_is_answered_with_a_word():
+    bench = Bench()
+    bench.polls(1, B)
+    bench.polls(2)
+    assert asked(bench) == [("reply", {"session": "s1", "step": 0, "error": "the card is not there"})]
+    for number, more in enumerate(
+        ({"apdu": "9"}, {"apdu": "90"}, {"apdu": "zz"}, {"apdu": 5}, {"event": [17, 2]}, {"event": [16, 1]}, {"event": 1})
+    ):
+        [(_, told)] = asked(bench, session="t%d" % number, **more)
+        assert told["error"] and told["session"] == "t%d" % number
+    bench.device.now += 10000
+    [(_, told)] = asked(bench, session="s3")
+    assert told["error"] == "no such tap any longer"
+
+
+def test_a_question_during_another_is_told_that_the_reader_is_busy():
+    bench = Bench()
+    bench.polls(1, B)
+    bench.reader.carry._busy = True
+    [(_, told)] = asked(bench)
+    assert told["error"] == "busy"
+
+
+def revoke(bench, *uids):
+    salt = bytes(range(16))
+    cards = b"".join([digest(salt, uid) for uid in uids])
+    bench.device.commands["revoked"]({"id": "r", "name": "revoked", "salt": salt.hex(), "cards": cards.hex()})
+
+
+def test_a_card_reported_lost_is_recorded_and_has_a_light_of_its_own():
+    bench = Bench()
+    revoke(bench, bytes(7), B)
+    assert len(bench.reader.reported) == 2
+    bench.polls(1, B)
+    assert bench.device.events == [(SUN, "sun", 1000)]
+    assert bench.shown == {"reported": 1}
+    assert (bench.level("green"), bench.level("red"), bench.level("buzzer")) == (1, 1, 1)
+    bench.polls(2, A)
+    assert bench.shown == {"reported": 1, "recorded": 1}
+
+
+def test_cards_reported_lost_are_known_after_a_reset_until_another_list_comes():
+    before = Bench()
+    revoke(before, B)
+    assert Bench(before.device.root).reader.reported.has(B)
+    revoke(before)
+    assert not Bench(before.device.root).reader.reported.has(B)
+
+
+def test_a_list_that_makes_no_sense_leaves_the_one_before():
+    bench = Bench()
+    revoke(bench, B)
+    for salt, found in (("00", ""), ("00" * 16, "00"), ("00" * 16, "zz"), ("00" * 16, "00" * 8 * 257)):
+        try:
+            bench.device.commands["revoked"]({"id": "r", "name": "revoked", "salt": salt, "cards": found})
+            raise AssertionError("no ValueError")
+        except ValueError:
+            pass
+    assert bench.reader.reported.has(B)
+
+
+def test_the_digest_of_a_card_is_hmac_sha256():
+    # RFC 4231, test case 2, has a key of another length; this is Python's hmac.
+    assert digest(bytes(range(16)), B).hex() == "e240edc0e52492e1"
 
 
 def test_resets_of_the_chip_are_told_with_the_devices_health():
