@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from dashboards.console.audit import Audit
+from dashboards.console.roles import Role
 from dashboards.console.store import Store
 from dashboards.console.users import LONGEST, User, Users, fits, hashed
 from edge_gateway.errors import Unavailable
@@ -18,6 +19,7 @@ from edge_gateway.settings import Console
 
 TRIES: Final = 5  # failures in a minute, for an address and for an account
 MINUTE_S: Final = 60.0
+KIOSK_DAYS: Final = 30.0
 LONGEST_WAIT_S: Final = 900.0
 _REMEMBERED: Final = 10_000  # addresses and accounts of guessers; the oldest are forgotten
 _WAITING: Final = 8  # passwords waiting to be hashed; more is a flood
@@ -89,6 +91,8 @@ class Access:
         self._store, self._users, self._audit = store, users, audit
         self._idle_ns = int(console.idle_min * 60e9)
         self._longest_ns = int(console.longest_h * 3600e9)
+        # A screen that nobody touches: it may do nothing but show the desk's page.
+        self._kiosk_ns = int(KIOSK_DAYS * 86_400e9)
         self._clock_ns = clock_ns
         self.throttle = Throttle()
         # One at a time: each takes 128 MiB and half a second of a core.
@@ -148,7 +152,7 @@ class Access:
         cookie, now = secrets.token_urlsafe(16), self._clock_ns()
         session = Session(_key(cookie), user, secrets.token_urlsafe(16), address)
         with self._store.write() as db:
-            db.execute("DELETE FROM session WHERE made_ns < ? OR seen_ns < ?", (now - self._longest_ns, now - self._idle_ns))
+            db.execute("DELETE FROM session WHERE made_ns < ?", (now - max(self._longest_ns, self._kiosk_ns),))
             db.execute("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?)", (session.key, user.id, session.csrf, now, now, address))
             self._audit.write(user.id, "logged_in", "", address, db=db)
         return cookie, session
@@ -169,12 +173,14 @@ class Access:
         now = self._clock_ns()
         user = self._users.find(id_)
         # A clock that was set back makes nobody immortal: a time in the future counts as over.
-        fresh = 0 <= now - made_ns < self._longest_ns and -_TOUCH_S * 1e9 <= now - seen_ns < self._idle_ns
+        kiosk = user is not None and user.role is Role.KIOSK
+        longest_ns, idle_ns = (self._kiosk_ns, self._kiosk_ns) if kiosk else (self._longest_ns, self._idle_ns)
+        fresh = 0 <= now - made_ns < longest_ns and -_TOUCH_S * 1e9 <= now - seen_ns < idle_ns
         if user is None or not fresh:
             with self._store.write() as db:
                 db.execute("DELETE FROM session WHERE key = ?", (key,))
             return None
-        if now - seen_ns > min(_TOUCH_S * 1e9, self._idle_ns / 10):
+        if now - seen_ns > min(_TOUCH_S * 1e9, idle_ns / 10):
             with self._store.write() as db:
                 db.execute("UPDATE session SET seen_ns = ? WHERE key = ?", (now, key))
         return Session(key, user, csrf, address)

@@ -74,6 +74,8 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "more_than_shown": ("只显示前 {count} 条，请按状态筛选。", "Only the first {count} shown; filter by state."),
     "no_site": ("您的账号还没有社区，请找管理员。", "Your account has no site yet; ask the administrator."),
     "day_number": ("{year}年{month}月{day}日 星期{weekday}", "{weekday} {day}.{month}.{year}"),
+    "show_names": ("显示姓名（会留下查看记录）", "Show names (who looked is written down)"),
+    "hide_names": ("不显示姓名", "Hide names"),
     # history
     "visit": ("一次上门", "Visit"),
     "history": ("经过", "History"),

@@ -21,6 +21,7 @@ class Role(StrEnum):
     VOLUNTEER = "volunteer"
     TECHNICIAN = "technician"
     ADMIN = "admin"
+    KIOSK = "kiosk"  # a screen at the desk, at which anybody may stand
 
 
 class Right(StrEnum):
@@ -44,6 +45,7 @@ RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
     Role.VOLUNTEER: frozenset({Right.STATIONS}),
     Role.TECHNICIAN: frozenset({Right.DEVICES}),
     Role.ADMIN: frozenset(Right) - {Right.OWN_VISITS},
+    Role.KIOSK: frozenset({Right.KIOSK}),
 }
 
 

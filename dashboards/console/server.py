@@ -105,9 +105,9 @@ def _with_nicegui(app: FastAPI, settings: Settings) -> None:
     os.environ["NICEGUI_STORAGE_PATH"] = str(settings.data_dir / "console")
     from nicegui import core, ui
 
-    from dashboards.console import staff
+    from dashboards.console.staff.pages import pages
 
-    staff.pages()
+    pages()
     # Its clicks come by WebSocket alone: for polling, a browser sends no Origin.
     core.app.config.socket_io_js_transports = ["websocket"]
     ui.run_with(app, title="看护 Kanhu", favicon=None, gzip_middleware_factory=None, tailwind=False, reconnect_timeout=30.0,
