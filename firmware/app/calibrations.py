@@ -29,10 +29,12 @@ class Calibrations:
 
     Args:
         folder: on flash.
+        ideal: what can be calibrated -> the fit before the first calibration.
     """
 
-    def __init__(self, folder: str):
+    def __init__(self, folder: str, ideal: dict = IDEAL):
         self._folder = folder
+        self._ideal = ideal
         self._current: dict = {}
         files.makedirs(folder)
         files.sweep(folder)
@@ -41,7 +43,7 @@ class Calibrations:
         """(id, fit) of the newest accepted one."""
         if what not in self._current:
             good = [made for made in self.history(what) if made["verdict"] == ACCEPTED]
-            self._current[what] = (good[-1]["id"], good[-1]["fit"]) if good else (FACTORY, IDEAL[what])
+            self._current[what] = (good[-1]["id"], good[-1]["fit"]) if good else (FACTORY, self._ideal[what])
         return self._current[what]
 
     def history(self, what: str) -> list:

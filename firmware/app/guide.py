@@ -120,8 +120,8 @@ def standards(section: dict, what: str, asked) -> list:
     }[what]
 
 
-def report(session: Session, name: str, stamp: tuple, probe: str, request: dict) -> dict:
-    """The record of a session that was not cancelled. `name`: its id."""
+def report(session, name: str, stamp: tuple, probe: str, request: dict) -> dict:
+    """The record of a session (of a probe or a scale) that was not cancelled. `name`: its id."""
     up_ms, unix_ms, clk, _ = stamp
     return {
         "id": name,
@@ -144,7 +144,7 @@ def text(made: dict) -> str:
     return json.dumps(made)[:_LONGEST_REPORT]
 
 
-def finish(session: Session, calibrations, device, probe: str, request: dict) -> None:
+def finish(session, calibrations, device, probe: str, request: dict) -> None:
     """Keep what came of a session, and tell it."""
     log("info", session.say)
     if session.state == CANCELLED:

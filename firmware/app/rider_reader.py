@@ -153,18 +153,21 @@ class Reader:
             return
         # A bare UID is believed when it was seen twice: a misread one is nobody's.
         if grade != cards.UID or visit.sightings > 1:
-            seq = self._record(visit, text, grade)
-            if grade == cards.SUN:
-                self.carry.note(seq, visit.key)
+            self._record(visit, text, grade)
 
     def _is_double(self, visit) -> bool:
         return self._taps.is_double(visit, self._now())
 
-    def _record(self, visit, text: str, grade: str) -> int:
-        seq = self._device.event([("tap", text), ("proof", grade)], visit.first)
+    def _record(self, visit, text: str, grade: str) -> None:
+        self._save([("tap", text), ("proof", grade)], visit)
         self._taps.recorded(visit, self._now())
         self._show(self._meaning(visit))
-        return seq
+
+    def _save(self, items: list, visit) -> None:
+        """The event: in flash, and the gateway may ask the card about it."""
+        seq = self._device.event(items, visit.first)
+        if items[1][1] == cards.SUN:
+            self.carry.note(seq, visit.key)
 
     def _meaning(self, visit) -> str:
         """What a tap that was recorded is shown as."""
