@@ -174,7 +174,36 @@ class AlertChange(msgspec.Struct, frozen=True, array_like=True, tag="a", gc=Fals
     reason: str
 
 
-Entry = Readings | Event | Loss | StatusChange | AlertChange
+class VisitChange(msgspec.Struct, frozen=True, array_like=True, tag="v", gc=False):
+    """A visit is new or otherwise than it was; the newest of one visit stands. Pseudonyms only.
+
+    Attributes:
+        device: `gateway`, whose word it is.
+        time_ns: when the visit was to begin; of one that was not planned, when somebody tapped.
+        visit: its id in the site.  plan: the line of the plan it comes from, "" for none.
+        state, grade: as in `visits.records`; state `gone`: there is none after all.
+        late_s: start after (positive) or before (negative) the window.
+        reasons: words of `visits.records.Reason`, separated by spaces.
+    """
+
+    site: str
+    device: str
+    place: str
+    time_ns: int
+    visit: str
+    service: str
+    plan: str
+    person: str
+    courier: str
+    state: str
+    grade: str
+    counted: bool
+    reviewing: bool
+    late_s: int
+    reasons: str = ""
+
+
+Entry = Readings | Event | Loss | StatusChange | AlertChange | VisitChange
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(list[Entry])

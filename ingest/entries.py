@@ -9,7 +9,18 @@ from typing import Any, Final
 from edge_gateway.catalog import EVENTS, QUANTITIES
 from edge_gateway.catalog import Kind as Stored
 from edge_gateway.errors import Rejected
-from edge_gateway.events import AlertChange, Entry, Event, Flag, Loss, Reading, Readings, StatusChange, TimeQuality
+from edge_gateway.events import (
+    AlertChange,
+    Entry,
+    Event,
+    Flag,
+    Loss,
+    Reading,
+    Readings,
+    StatusChange,
+    TimeQuality,
+    VisitChange,
+)
 from edge_gateway.topics import ID
 from ingest.points import MAX_TIME_NS, MIN_TIME_NS, TIME_QUALITY
 from ingest.tables import Kind, Table, parse_iso
@@ -119,9 +130,36 @@ def _single(kind: Kind, cells: "_Cells", line: int) -> Entry:
             raise Rejected("not_a_number", f"online is {online}; 1 or 0")
         boot_told = None if told is None else cells.whole("boot")
         return StatusChange(site, device, place, time_ns, online == 1.0, boot_told, cells.text("firmware"))
+    if kind is Kind.VISITS:
+        return _visit(cells, site, device, place, time_ns)
     rule, severity = cells.id("rule"), cells.id("severity")
     alert, state, by, reason = [cells.text(name) for name in ("alert", "state", "by", "reason")]
     return AlertChange(site, device, place, time_ns, alert, rule, severity, state, by, reason)
+
+
+def _visit(cells: "_Cells", site: str, device: str, place: str, time_ns: int) -> VisitChange:
+    visit, late_s = cells.text("visit"), cells.number("late_s") or 0.0
+    if not visit:
+        raise Rejected("bad_id", "visit is empty; `<plan>/<date>` or the tap's id")
+    if abs(late_s) > _LARGEST_WHOLE:
+        raise Rejected("not_a_number", f"late_s is {late_s}; seconds")
+    service, person, courier = [cells.id(name, empty=True) for name in ("kind", "person", "courier")]
+    state, grade = cells.id("state"), cells.id("grade", empty=True)
+    counted, reviewing = [cells.number(name) == 1.0 for name in ("counted", "reviewing")]
+    about = (
+        visit,
+        service,
+        cells.text("channel"),
+        person,
+        courier,
+        state,
+        grade,
+        counted,
+        reviewing,
+        int(late_s),
+        cells.text("reasons"),
+    )
+    return VisitChange(site, device, place, time_ns, *about)
 
 
 def _reading(cells: "_Cells") -> Reading:

@@ -2,10 +2,11 @@
 
 measurement
     The catalogue's group of the quantity (`climate`, `presence`, `power`, `water`, `position`, `health`, `gateway`);
-    `event` for everything an Event carries; `loss`, `status`, `alert` for what is no reading.
+    `event` for everything an Event carries; `loss`, `status`, `alert`, `visit` for what is no reading.
 tags
     `site`, `device`, `place` and `channel` (from a name such as `motion.kitchen`), the last two left out when empty; an event
-    adds `kind`; an alert adds `rule` and `severity`. Free text is never a tag.
+    adds `kind`; an alert adds `rule` and `severity`; a visit adds `kind`, its service; its `channel` is the plan's line.
+    Free text is never a tag.
 fields of a reading (readings of one instant, measurement and channel share one point)
     `<quantity>`              float; string where the catalogue says text. Cast by the catalogue, never by the value
     `<quantity>_flag`         int, always: a QARTOD flag. A missing value is this field alone, with 9
@@ -18,6 +19,8 @@ plain fields
     loss             `lost` float (how many messages), `boot`, `first`, `last` int (the range, of that boot)
     status           `online` float (1 or 0), `boot` int, `firmware` string; the last two only when told
     alert            `alert`, `state`, `by`, `reason` string
+    visit            `visit`, `state`, `grade`, `person`, `courier`, `reasons` string; `counted`, `reviewing` float (1 or 0),
+                     `late_s` float; the texts only when not empty
 time
     Integer nanoseconds since 1970 UTC, of the measurement. Same series and time: the last write wins, so a repeat is harmless.
 
@@ -35,7 +38,7 @@ import msgspec
 
 from edge_gateway.catalog import QUANTITIES, Kind
 from edge_gateway.errors import Rejected
-from edge_gateway.events import Entry, Event, Flag, Loss, Reading, Readings, StatusChange, TimeQuality, split_name
+from edge_gateway.events import Entry, Event, Flag, Loss, Reading, Readings, StatusChange, TimeQuality, VisitChange, split_name
 
 Field = tuple[str, float | int | str]
 Labels = tuple[tuple[str, str], ...]
@@ -50,6 +53,7 @@ TIME_QUALITY: Final[dict[int, str]] = {
     TimeQuality.SHIFTED: "shifted",
     TimeQuality.LATE: "late",
 }
+VISIT_TEXTS: Final = ("visit", "state", "grade", "person", "courier", "reasons")
 CLOCK_ERROR_TOLD_S: Final = 1.0  # below it the error is normal and would cost every line a field
 
 MIN_TIME_NS: Final = -(2**63) + 2  # what InfluxDB can hold
@@ -138,6 +142,16 @@ def points(entry: Entry) -> list[Point]:
         if entry.firmware:
             fields.append(("firmware", clean(entry.firmware)))
         measurement = "status"
+    elif isinstance(entry, VisitChange):
+        labels = (("kind", entry.service),) if entry.service else ()
+        fields = [
+            ("counted", 1.0 if entry.counted else 0.0),
+            ("reviewing", 1.0 if entry.reviewing else 0.0),
+            ("late_s", float(entry.late_s)),
+        ]
+        words = {name: clean(getattr(entry, name)) for name in VISIT_TEXTS}
+        fields += [(name, text) for name, text in words.items() if text]
+        return [Point("visit", entry.site, entry.device, entry.place, entry.plan, labels, fields, time_ns)]
     else:
         labels = (("rule", entry.rule), ("severity", entry.severity))
         told = ("alert", entry.alert), ("state", entry.state), ("by", entry.by), ("reason", entry.reason)

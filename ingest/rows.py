@@ -14,7 +14,7 @@ GROUPS: Final = tuple(dict.fromkeys(q.group for q in QUANTITIES.values() if q.gr
 HOURLY: Final = "_1h"
 DAILY: Final = "_1d"
 MEASUREMENTS: Final = frozenset(
-    {*GROUPS, "event", "loss", "status", "alert", *(g + HOURLY for g in GROUPS), *(g + DAILY for g in GROUPS)}
+    {*GROUPS, "event", "loss", "status", "alert", "visit", *(g + HOURLY for g in GROUPS), *(g + DAILY for g in GROUPS)}
 )
 
 

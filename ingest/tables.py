@@ -1,4 +1,4 @@
-"""What a person may take out and put back: five tables, their columns, and how a stored row becomes table rows.
+"""What a person may take out and put back: six tables, their columns, and how a stored row becomes table rows.
 
 `kanhu export` writes them and `kanhu backfill` reads them, so both say the same. One reading is one table row, so that a
 spreadsheet can filter by quantity. Times are ISO 8601 in UTC with nine decimals in CSV, nanosecond timestamps in Parquet.
@@ -28,6 +28,7 @@ class Kind(StrEnum):
     LOSSES = "losses"
     STATUSES = "statuses"
     ALERTS = "alerts"
+    VISITS = "visits"
 
 
 class Type(StrEnum):
@@ -73,9 +74,24 @@ _ALERT: Final = {
     "by": Type.TEXT,
     "reason": Type.TEXT,
 }
+_VISIT: Final = {
+    "kind": Type.ID,
+    "channel": Type.ID,
+    "visit": Type.TEXT,
+    "state": Type.ID,
+    "grade": Type.ID,
+    "person": Type.ID,
+    "courier": Type.ID,
+    "counted": Type.NUMBER,
+    "reviewing": Type.NUMBER,
+    "late_s": Type.NUMBER,
+    "reasons": Type.TEXT,
+}
 _EVENT: Final = {"kind": Type.ID, "boot": Type.WHOLE, "seq": Type.WHOLE}
 
 TABLES: Final[dict[Kind, Table]] = {
+    # Visits before events, which have a kind too.
+    Kind.VISITS: Table(Kind.VISITS, ("visit",), _WHERE | _VISIT, "visit"),
     # Events before readings: a file of events has all columns of readings too.
     Kind.EVENTS: Table(Kind.EVENTS, ("event",), _WHERE | _EVENT | _READING, "kind"),
     Kind.READINGS: Table(Kind.READINGS, GROUPS, _WHERE | _READING, "quantity"),

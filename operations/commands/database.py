@@ -96,7 +96,7 @@ def export(
     site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
     device: Annotated[str | None, typer.Option(help="Only this device (with --site).")] = None,
 ) -> None:
-    """Take readings, events, losses, statuses or alerts out as CSV or Parquet, with flags and units."""
+    """Take readings, events, losses, statuses, alerts or visits out as CSV or Parquet, with flags and units."""
     reader = open_reader(load(settings))
     try:
         with bar(f"export {file.name}") as progress:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from edge_gateway.events import AlertChange, Event, Loss, Reading, Readings, StatusChange
+from edge_gateway.events import AlertChange, Event, Loss, Reading, Readings, StatusChange, VisitChange
 
 SECOND_NS = 1_000_000_000
 
@@ -65,6 +65,13 @@ def one_of_each(time_ns: int) -> list[Readings | Event | Loss | StatusChange | A
         StatusChange("village", "home-1", "p1", time_ns, True, 18, "elder_home 1.4.0"),
         StatusChange("village", "home-2", "p2", time_ns, False, None),
         AlertChange("village", "home-1", "p1", time_ns, "sos/home-1/17/9", "sos", "red", "raised", "gateway", "按钮"),
+        VisitChange(
+            *("village", "gateway", "p1", time_ns, "meal-3/2026-11-21", "meal", "meal-3", "e-7", "k-2", "late", "strong"),
+            *(True, False, 840, "late substitute"),
+        ),
+        VisitChange(
+            "village", "gateway", "p2", time_ns, "village/door-1/17/2", "", "", "", "", "gone", "none", False, False, 0
+        ),
     ]
 
 
@@ -95,5 +102,16 @@ def rows_of_each(time_ns: int) -> dict[str, list[dict[str, object]]]:
                 **{**home, "rule": "sos", "severity": "red", "alert": "sos/home-1/17/9"},
                 **{"state": "raised", "by": "gateway", "reason": "按钮"},
             }
+        ],
+        "visit": [
+            {
+                **{**home, "device": "gateway", "kind": "meal", "channel": "meal-3", "visit": "meal-3/2026-11-21"},
+                **{"person": "e-7", "courier": "k-2", "state": "late", "grade": "strong", "counted": 1.0, "reviewing": 0.0},
+                **{"late_s": 840.0, "reasons": "late substitute"},
+            },
+            {
+                **{"site": "village", "device": "gateway", "place": "p2", "time": time_ns, "visit": "village/door-1/17/2"},
+                **{"state": "gone", "grade": "none", "counted": 0.0, "reviewing": 0.0, "late_s": 0.0},
+            },
         ],
     }

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from edge_gateway.errors import Misconfigured, Unavailable
-from edge_gateway.events import AlertChange, Entry, Event, Flag, Loss, Reading, Readings, StatusChange, TimeQuality
+from edge_gateway.events import AlertChange, Entry, Event, Flag, Loss, Reading, Readings, StatusChange, TimeQuality, VisitChange
 from edge_gateway.settings import Settings
 from edge_gateway.sink import Refusal
 from ingest import backfill as backfilling
@@ -58,6 +58,10 @@ def everything() -> list[Entry]:
     entries += [
         AlertChange(*at, T + n, f"sos/{n}", "sos", "critical", "raised", "gateway", text) for n, text in enumerate(NASTY)
     ]
+    entries += [
+        VisitChange(*at, T + n, f"m/{n}", "meal", f"m{n % 3}", "e-1", "", "late", "weak", n % 2 == 0, n % 3 == 0, -n, text)
+        for n, text in enumerate(NASTY)
+    ]
     return entries
 
 
@@ -70,7 +74,7 @@ def test_there_and_back_again_is_the_same_file(settings: Settings, empty: Settin
         rows = export(open_reader(settings), first, kind)
         done = backfill(first, target)
         assert (done.stored, done.refused) == (rows, 0)
-        assert rows == {"readings": 1800, "events": 60, "losses": 1, "statuses": 2, "alerts": 11}[kind]
+        assert rows == {"readings": 1800, "events": 60, "losses": 1, "statuses": 2, "alerts": 11, "visits": 11}[kind]
         assert export(open_reader(empty), second, kind) == rows
         assert first.read_bytes() == second.read_bytes()
 
