@@ -36,6 +36,7 @@ class Pn532:
         later: runs a function after so many milliseconds of the board's time.
 
     log: what was answered.  resets: how often the reset line went low.
+    late_ms: what each answer of a card takes longer, as when the card is far away and somebody passes the bytes on.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Pn532:
         self.faults = faults or Faults()
         self.log: list[Exchange] = []
         self.resets = 0
+        self.late_ms = 0
         self._send, self._later = send, later
         self._in_reset = False
         self._power_on()
@@ -116,7 +118,8 @@ class Pn532:
             return
         if fault is not Fault.LOSE_ACK:
             self._at(_ACK_MS, lambda: self._send(hsu.ACK))
-        self._at(_ACK_MS + _duration_ms(body), lambda: self._answer(body, fault))
+        late_ms = self.late_ms if body[1:2] == b"\x40" else 0
+        self._at(_ACK_MS + _duration_ms(body) + late_ms, lambda: self._answer(body, fault))
 
     def _answer(self, body: bytes, fault: Fault | None) -> None:
         handler = _COMMANDS.get(body[1]) if body[0] == 0xD4 and len(body) > 1 else None

@@ -115,7 +115,7 @@ class Ntag21x:
             return Nibble(NAK)
         if self._access & 0x80 and any(self._needs_password(page) for page in pages):
             return Nibble(NAK)
-        if not self._counted:
+        if not self._counted and self._access & 0x10:
             # The counter rises with the first READ or FAST_READ after the field came.
             self._counted = True
             self.counter = min(self.counter + 1, _COUNTER_MOST)
