@@ -45,6 +45,7 @@ def derive(
     zone: tzinfo,
     has_reader: bool,
     elsewhere: Sequence[Slot] = (),
+    heard_ns: int | None = None,
 ) -> list[Visit]:
     """Every slot as one visit, and one for each stop that nothing expected.
 
@@ -57,6 +58,8 @@ def derive(
         zone: of the site, for the date of what was not planned.
         has_reader: whether the place has a reader; without one nobody can have missed a visit.
         elsewhere: slots of other places of the site, to tell a wrong door from an unplanned visit.
+        heard_ns: until when every reader of the place is known to have been there. A visit that became due after it is still
+            `planned`: it is missed once the readers are heard again, or unknown once they are away. None: is not asked.
     """
     mine = [slot for slot in slots if (slot.plan.site, slot.plan.place) == (site, place)]
     match = Match(sorted(mine, key=lambda slot: (slot.opens_ns, slot.id)), stops(taps, rules))
@@ -67,7 +70,7 @@ def derive(
         if served:
             found.append(_served(slot, served, slot.id in match.guessed, rules))
         else:
-            found.append((_waiting(slot, away, now_ns, has_reader), []))
+            found.append((_waiting(slot, away, now_ns, has_reader, heard_ns), []))
     found += [_unplanned(site, place, group, elsewhere, zone, rules) for group in _groups(match.spare, rules)]
     visits = [_corrected(visit, own, corrections) for visit, own in found]
     return sorted(visits, key=lambda visit: (visit.opens_ns or visit.start_ns or 0, not visit.slot, visit.id))
@@ -111,7 +114,7 @@ def _punctual(stop: Stop, slot: Slot) -> tuple[State, int]:
     return State.EARLY, -((slot.opens_ns - stop.time_ns) // _S)
 
 
-def _waiting(slot: Slot, outages: Sequence[Outage], now_ns: int, has_reader: bool) -> Visit:
+def _waiting(slot: Slot, outages: Sequence[Outage], now_ns: int, has_reader: bool, heard_ns: int | None) -> Visit:
     """A slot without a tap. It is missed only if a tap would have been here by now."""
     plan = slot.plan
     reasons: list[Reason] = []
@@ -124,7 +127,8 @@ def _waiting(slot: Slot, outages: Sequence[Outage], now_ns: int, has_reader: boo
     else:
         in_order = sorted(outages, key=lambda one: (one.from_ns, one.device, one.cause))
         reasons = [Reason(one.cause) for one in in_order if _hides(one, slot)]
-        state = State.UNKNOWN if reasons else State.MISSED
+        silent = heard_ns is not None and heard_ns < slot.due_ns
+        state = State.UNKNOWN if reasons else State.PLANNED if silent else State.MISSED
     return Visit(
         id=slot.id,
         site=plan.site,

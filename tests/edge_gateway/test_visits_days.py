@@ -151,7 +151,12 @@ def test_a_tap_of_a_reader_without_time_is_counted_and_looked_at() -> None:
 
 def test_taps_without_time_that_arrive_together_are_not_one_stop() -> None:
     dinner = msgspec.structs.replace(LUNCH, id="dinner", opens_min=1020, closes_min=1080)
-    nothing = {"error_s": None, "clock": "none", "time_quality": TimeQuality.RECEIPT, "received_ns": clock("22:00")}
+    nothing: dict[str, Any] = {
+        "error_s": None,
+        "clock": "none",
+        "time_quality": TimeQuality.RECEIPT,
+        "received_ns": clock("22:00"),
+    }
     found = derive(slots(LUNCH, dinner), tapped("22:00", seq=1, **nothing), tapped("22:00", seq=2, **nothing))
     assert [(visit.slot, visit.state) for visit in found] == [
         ("lunch/2025-11-16", State.ON_TIME),
@@ -319,6 +324,16 @@ def test_nobody_missed_a_visit_that_could_not_be_seen(outage: Outage, state: Sta
     assert (visit.state, visit.reasons, visit.counted) == (state, reasons, False)
 
 
+def test_a_reader_not_heard_since_the_visit_was_due_has_missed_nothing_yet() -> None:
+    expected, now = slots(LUNCH), clock("12:31")
+    assert one(derive(expected, now=now, heard_ns=clock("12:29"))).state is State.PLANNED
+    assert one(derive(expected, now=now, heard_ns=clock("12:30:30"))).state is State.MISSED
+    assert (
+        one(derive(expected, now=now, heard_ns=clock("12:29"), outages=[gone("reader_offline", "12:29", None)])).state
+        is State.UNKNOWN
+    )
+
+
 def test_where_no_reader_is_nobody_knows() -> None:
     assert one(derive(slots(LUNCH), has_reader=False)).reasons == (Reason.NO_READER,)
     assert one(derive(slots(LUNCH), has_reader=False, now=clock("12:00"))).state is State.PLANNED
@@ -440,7 +455,7 @@ clocks = st.sampled_from([("ntp", 0, 0.2)] * 5 + [("rtc", 4, 90.0), ("rtc", 0, 4
 
 @st.composite
 def tap_lists(draw: st.DrawFn, vague: bool = True) -> list[JudgedTap]:
-    found = []
+    found: list[JudgedTap] = []
     for seq in range(1, draw(st.integers(0, 14)) + 1):
         at = draw(moments)
         if found and draw(st.booleans()):
