@@ -19,7 +19,7 @@ from edge_gateway import registry
 from edge_gateway.errors import KanhuError, Misconfigured
 from edge_gateway.settings import Settings
 from operations import install, registry_file
-from operations.commands import alerts, console, database, dead_letters, device, firmware, look
+from operations.commands import alerts, cards, console, database, dead_letters, device, firmware, look
 from operations.commands.common import SettingsFile, err, load, out, settings_option
 from operations.words import program
 
@@ -35,6 +35,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(device.app, name="device")
+app.add_typer(cards.app, name="cards")
 app.add_typer(database.app, name="ingest")
 app.add_typer(firmware.app, name="firmware")
 app.add_typer(console.app, name="console")

@@ -64,7 +64,7 @@ def check(file: Annotated[Path, typer.Option(help="File of the master.")], passp
 @app.command()
 def enrol(
     site: SiteId,
-    role: Annotated[CardRole, typer.Option(help="Whose card it is.")],
+    role: Annotated[CardRole, typer.Option(help="Whose card it is: courier, staff, elder, place or service.")],
     holder: Annotated[str, typer.Option(help="Id of the courier, member of staff, elder, place or service.")],
     by: By,
     master: MasterFile = None,
