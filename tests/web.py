@@ -26,13 +26,18 @@ class Answer:
 
 def ask(url: str, fields: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Answer:
     """GET, or POST of a form. Raises OSError."""
+    if fields is None:
+        return send(url, None, headers)
+    return send(url, urlencode(fields).encode(), {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})})
+
+
+def send(url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+    """GET, or POST of a body. Raises OSError."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=15)
     try:
-        body = None if fields is None else urlencode(fields)
-        kind = {} if fields is None else {"Content-Type": "application/x-www-form-urlencoded"}
-        asked = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("GET" if fields is None else "POST", asked, body, {**kind, **(headers or {})})
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request("GET" if body is None else "POST", path, body, dict(headers or {}))
         answer = connection.getresponse()
         return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
     except http.client.HTTPException as error:

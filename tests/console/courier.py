@@ -1,5 +1,6 @@
 """A courier's pages on a ledger in memory and a gateway that writes down what it is asked; a browser of a phone's size."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,11 +9,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from fastapi import FastAPI
-from playwright.sync_api import Browser, BrowserContext
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
 
 from dashboards.console.courier import parts
 from dashboards.console.courier.ports import Ports
+from dashboards.console.roles import Forbidden
 from edge_gateway.errors import Rejected, Unavailable
 from edge_gateway.visits.chain import LogEntry
 from edge_gateway.visits.look import CourierLink
@@ -30,6 +33,7 @@ from edge_gateway.visits.records import (
     Tap,
     Visit,
 )
+from tests.servers import eventually
 
 ZONE = ZoneInfo("Asia/Shanghai")
 TOKEN, OTHER_TOKEN = "A" * 21 + "1", "B" * 21 + "2"
@@ -138,9 +142,11 @@ class Courier:
     now_ns: int
     desk_readers: tuple[str, ...] = ("wutong/desk-1",)
     phone_site: str = "wutong"
+    forbidden: Exception | None = None
 
     def app(self) -> FastAPI:
         app = FastAPI()
+        app.add_exception_handler(Forbidden, lambda _request, _error: Response("forbidden", 403))
         for part in parts(lambda _request: self.ports()):
             app.include_router(part.router)
         return app
@@ -152,8 +158,13 @@ class Courier:
             zone_of=lambda _site: ZONE,
             desk_readers=self.desk_readers,
             phone_site=self.phone_site,
+            kiosk=self.guard,
             now_ns=lambda: self.now_ns,
         )
+
+    def guard(self, _request: Request) -> None:
+        if self.forbidden is not None:
+            raise self.forbidden
 
 
 def courier(now: datetime = NOW) -> Courier:
@@ -169,6 +180,15 @@ def said(n: int, at_ns: int, visit_id: str, action: str, by: str, reason: str) -
     return LogEntry(n, at_ns, "correction", f"wutong|{visit_id}", by, msgspec.json.encode(body).decode(), "")
 
 
-def phone_of(browser: Browser, folder: str = "", **options: Any) -> BrowserContext:
-    """A small phone."""
-    return browser.new_context(viewport={"width": 360, "height": 740}, device_scale_factor=2, locale="zh-CN", **options)
+@contextmanager
+def serving_at(app: FastAPI, port: int) -> Iterator[None]:
+    """The application at this very port of 127.0.0.1: a browser keeps things by address and port."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=2))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        eventually(lambda: server.started, 60, "the web server")
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(30)

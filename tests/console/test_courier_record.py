@@ -93,7 +93,7 @@ def test_every_link_that_does_not_work_gets_the_same_answer(there: Courier, site
 
 def test_pages_are_kept_nowhere_and_load_nothing_foreign(site: str) -> None:
     headers = ask(site + ME).headers
-    assert headers["cache-control"] == "no-store" and headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-store" and headers["referrer-policy"] == "same-origin"
     assert "default-src 'none'" in headers["content-security-policy"] and "unsafe" not in headers["content-security-policy"]
     assert "set-cookie" not in headers
 

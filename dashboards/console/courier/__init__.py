@@ -1,7 +1,6 @@
 """The courier's side of the console: his own record, the phone at a tag, the screen at the desk."""
 
 from collections.abc import Callable
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
@@ -10,7 +9,6 @@ from dashboards.console.courier import answers, desk, phone, record
 from dashboards.console.courier.ports import Ports
 from dashboards.console.part import Part
 from dashboards.console.roles import Right, need
-from edge_gateway import commands
 
 __all__ = ["parts"]
 
@@ -35,13 +33,9 @@ def of_console(request: Request) -> Ports:
     console = request.state.console
     settings = console.settings
     registry = console.reach.registry()
-
-    def call(command: str, timeout_s: float = 10.0, /, **arguments: Any) -> Any:
-        return commands.call(settings.command_socket, command, timeout_s, **arguments)
-
     return Ports(
         open_ledger=console.reach.ledger,
-        call=call,
+        call=console.reach.call_for,
         zone_of=lambda site: ZoneInfo(registry.sites[site].zone if site in registry.sites else "Asia/Shanghai"),
         desk_readers=tuple(settings.console.desk_readers),
         phone_site=settings.console.phone_site or (next(iter(registry.sites)) if len(registry.sites) == 1 else ""),

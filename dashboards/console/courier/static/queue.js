@@ -135,8 +135,8 @@ const Queue = (() => {
       console.info("taps stay on this phone:", String(error)); // no network: nothing is lost
     }
   };
-  // One sender at a time, page or worker; a second one would only send the same once more.
-  const flush = () => (navigator.locks ? navigator.locks.request("kanhu-taps", { ifAvailable: true }, (lock) => lock && sendAll()) : sendAll());
+  // One sender after another, pages and worker: two at once would send the same twice.
+  const flush = () => (navigator.locks ? navigator.locks.request("kanhu-taps", sendAll) : sendAll());
 
   const left = async () => (await all()).some((tap) => tap.state === "waiting");
 
