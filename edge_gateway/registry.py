@@ -35,7 +35,7 @@ class Device:
     Attributes:
         site, id: as in its topic.
         place: id of the home, door or river point it belongs to; "" when it moves.
-        model: `elder_home`, `rider_reader`, `river_probe` or a free word.
+        model: `elder_home`, `rider_reader`, `meal_counter`, `river_probe` or a free word.
         cadence_s: its own declared interval between messages, seconds.
         silence_s: it counts as silent after so many seconds; 0: never (an event-only device without heartbeat).
         measures: names (with channel) it may send; empty: any quantity of the catalogue.

@@ -27,6 +27,7 @@ TALL: Final = 44  # lines for everything
 _KINDS: Final = {
     "elder_home": "住家 homes",
     "rider_reader": "骑手 couriers",
+    "meal_counter": "取餐台 counters",
     "river_probe": "探头 river probes",
     "firmware": "真固件 real firmware",
 }

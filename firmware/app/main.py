@@ -69,7 +69,7 @@ def app_of(document):
             return found
     except (ImportError, AttributeError):
         pass
-    raise settings.Misconfigured(["model: seen %r, expected elder_home, rider_reader or river_probe" % model])
+    raise settings.Misconfigured(["model: seen %r, expected elder_home, rider_reader, meal_counter or river_probe" % model])
 
 
 class Runtime:

@@ -11,7 +11,7 @@ _TRIES = 6
 _PAUSE_S = 10
 _AGAIN_S = 60
 _COMMON = ("site", "device", "model", "wifi", "broker", "ntp")
-_MODELS = ("elder_home", "rider_reader", "river_probe")
+_MODELS = ("elder_home", "rider_reader", "meal_counter", "river_probe")
 # No 0 O 1 I L: it is read from a label.
 _LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 

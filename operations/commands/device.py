@@ -35,7 +35,7 @@ def add(
     place: Annotated[str, typer.Option(help="Home, door or river point; leave out for one that moves.")] = "",
     cadence: Annotated[float, typer.Option(min=0.1, help="Seconds between two of its messages.")] = DEFAULT_CADENCE_S,
     silence: Annotated[float | None, typer.Option(min=0, help="Silent after so many seconds; 3 x cadence. 0: never.")] = None,
-    model: Annotated[str, typer.Option(help="elder_home, rider_reader, river_probe, or a free word.")] = "",
+    model: Annotated[str, typer.Option(help="elder_home, rider_reader, meal_counter, river_probe, or a free word.")] = "",
     measures: Annotated[str, typer.Option(help="Names it may send, separated by spaces; empty: any.")] = "",
     note: Annotated[str, typer.Option(help="For people.")] = "",
     new_site: Annotated[str | None, typer.Option(metavar="NAME", help="Make the site too, with this name.")] = None,

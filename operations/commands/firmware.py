@@ -20,7 +20,7 @@ from operations.mosquitto import write_private
 
 app = typer.Typer(help="Firmware of the devices: build, flash, set up, update.", no_args_is_help=True)
 _LONGEST_STEP_S = 300.0  # two megabytes at 115,200 baud, or sixty files
-Model = Annotated[str, typer.Argument(help="elder_home, rider_reader or river_probe.")]
+Model = Annotated[str, typer.Argument(help="elder_home, rider_reader, meal_counter or river_probe.")]
 PortName = Annotated[str | None, typer.Option(help="Serial port; without it the only one with a USB device.")]
 Keys = Annotated[Path | None, typer.Option(help="Folder with the public keys (*.pub) whose releases it will take.")]
 Image = Annotated[Path | None, typer.Option(help="MicroPython itself (.app-bin), if an update is to bring it too.")]

@@ -9,7 +9,7 @@ from typing import Final
 from edge_gateway.errors import Misconfigured
 
 APP: Final = Path(__file__).resolve().parents[2] / "firmware" / "app"
-MODELS: Final = ("elder_home", "rider_reader", "river_probe")
+MODELS: Final = ("elder_home", "rider_reader", "meal_counter", "river_probe")
 # What `boot` and a command may turn to; everything else is reached from these by imports.
 _ENTRIES: Final = ("__init__", "main", "safe_mode", "set_up", "ota", "release")
 # Beside the slots, never replaced from afar.

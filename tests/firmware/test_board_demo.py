@@ -15,7 +15,7 @@ from firmware.sim.board.world import Courier, Home, River
 from tests.firmware.conftest import ROOT
 from tests.servers import Mosquitto, eventually, paho_client
 
-FIRST = {"elder_home": "temperature", "rider_reader": "memory_free", "river_probe": "ph"}
+FIRST = {"elder_home": "temperature", "rider_reader": "memory_free", "meal_counter": "memory_free", "river_probe": "ph"}
 
 
 def settings(model: str, broker: Mosquitto) -> dict[str, Any]:

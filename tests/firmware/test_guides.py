@@ -10,7 +10,7 @@ from app import settings
 from app.main import app_of
 
 GUIDES = Path(__file__).resolve().parents[2] / "docs" / "firmware"
-MODELS = ["elder_home", "rider_reader", "river_probe"]
+MODELS = ["elder_home", "rider_reader", "meal_counter", "river_probe"]
 
 
 def guide(model: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from firmware.sim.board.board import Board
-from firmware.sim.board.chips import bme280, ds18b20, ezo, gnss, jsn_sr04t, ld2410, sht31
+from firmware.sim.board.chips import bme280, ds18b20, ezo, gnss, hx711, jsn_sr04t, ld2410, sht31
 from firmware.sim.board.nfc.on_board import attach as attach_reader
 from firmware.sim.board.nfc.type4 import Ntag424
 from firmware.sim.board.world import Courier, Home, River
@@ -16,6 +16,7 @@ ELDER_HOME: Final[dict[str, Any]] = {
 RIDER_READER: Final[dict[str, Any]] = {
     "pn532": {"id": 1, "tx": 17, "rx": 16}, "pn532_reset": 4, "green": 25, "red": 26, "buzzer": 27,
 }  # fmt: skip
+MEAL_COUNTER: Final[dict[str, Any]] = {**RIDER_READER, "scale_sck": 33, "scale_dout": 32, "tare": 13}
 RIVER_PROBE: Final[dict[str, Any]] = {
     "i2c": {"scl": 22, "sda": 21}, "onewire": 4, "level": {"id": 2, "tx": 17, "rx": 16}, "gnss": {"id": 1, "tx": 18, "rx": 19},
     "battery": {"pin": 34, "ratio": 2}, "tag": 27, "power_ph": 25, "power_dissolved_oxygen": 26, "power_conductivity": 32,
@@ -26,10 +27,14 @@ _PRESS_MS: Final = 400
 _SEEN_MS: Final = 4000
 _DOOR_OPEN_MS: Final = 6000
 _HELD_MS: Final = 800
+_MEAL_G: Final = (380, 620)
+_WEIGHED_MS: Final = 1500
+_NEXT_MEAL_MS: Final = 6000
 
 SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "elder_home": {"pins": ELDER_HOME},
     "rider_reader": {"pins": RIDER_READER},
+    "meal_counter": {"pins": MEAL_COUNTER},
     "river_probe": {
         "pins": RIVER_PROBE,
         "cadence_s": 900,
@@ -41,6 +46,7 @@ SETTINGS: Final[dict[str, dict[str, Any]]] = {
 QUICK: Final[dict[str, dict[str, Any]]] = {
     "elder_home": {"cadence_s": 20},
     "rider_reader": {"health_s": 120},
+    "meal_counter": {"health_s": 120},
     "river_probe": {"cadence_s": 15, "river_probe": {**SETTINGS["river_probe"]["river_probe"], "upload_s": 60}},
 }
 
@@ -78,6 +84,25 @@ def rider_reader(board: Board, seed: str, quick: bool = False, sos_every_s: int 
     _again_and_again(board, courier.next_ms, tap)
 
 
+def meal_counter(board: Board, seed: str, quick: bool = False, sos_every_s: int = 0) -> None:
+    """A counter, and two couriers who take one to four meals, one after the other."""
+    pins, pan = MEAL_COUNTER, hx711.Pan()
+    chip = attach_reader(board, pins["pn532"]["id"], pins["pn532_reset"])
+    hx711.attach(board, pins["scale_sck"], pins["scale_dout"], pan, seed=seed)
+    board.set_pin(pins["tare"], 1)
+    courier = Courier(seed, board.unix_ms, quick)
+    cards = [Ntag424(b"\x04" + number.to_bytes(6, "big")) for number in (1, 2)]
+
+    def meal(card: Ntag424, left: int) -> None:
+        pan.put(courier.random.uniform(*_MEAL_G), board.now_ms())
+        board.after(_WEIGHED_MS, lambda: chip.field.put(card))
+        board.after(_WEIGHED_MS + _HELD_MS, lambda: (chip.field.clear(), pan.put(0, board.now_ms())))
+        if left > 1:
+            board.after(_NEXT_MEAL_MS, lambda: meal(card, left - 1))
+
+    _again_and_again(board, courier.next_ms, lambda: meal(courier.random.choice(cards), courier.random.randint(1, 4)))
+
+
 def river_probe(board: Board, seed: str, quick: bool = False, sos_every_s: int = 0) -> None:
     """All sensors of the guide in a river."""
     river, now, pins = River(seed, board.unix_ms), board.now_ms, RIVER_PROBE
@@ -101,6 +126,7 @@ def river_probe(board: Board, seed: str, quick: bool = False, sos_every_s: int =
 MODELS: Final[dict[str, Callable[..., None]]] = {
     "elder_home": elder_home,
     "rider_reader": rider_reader,
+    "meal_counter": meal_counter,
     "river_probe": river_probe,
 }
 
