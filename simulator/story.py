@@ -131,9 +131,9 @@ class Story:
             yield model, len(devices), online, sum(b.generated for b in ledgers), sum(b.pending for b in ledgers)
 
 
-def world(homes: int, stations: int, couriers: int, seed: int, speed: float) -> Village:
+def world(homes: int, stations: int, readers: int, seed: int, speed: float) -> Village:
     """The village, and a home whose device will stop."""
-    made = village(homes, stations, couriers, seed)
+    made = village(homes, stations, readers, seed)
     names = frozenset({"temperature", "sos"})
     entry = Device(SITE, SILENT[1], SILENT[1], "elder_home", _CADENCE_S, SILENCE_S, names)
     return replace(made, residents=(*made.residents, Resident(entry, partial(_short_life, speed=speed))))

@@ -1,4 +1,4 @@
-"""The demo world: homes of old people, couriers with card readers, and a river with its probes; seeded and believable.
+"""The demo world: homes of old people, couriers and the readers they tap at, a river with its probes; seeded and believable.
 
 A plan never ends and depends only on the seed and the time it starts, so two villages with one seed live the same day. Days are
 those of Asia/Shanghai, which has had no summer time since 1991.
@@ -7,10 +7,12 @@ those of Asia/Shanghai, which has had no summer time since 1991.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from edge_gateway.registry import Device, Site
+from simulator.couriers import Courier, couriers, plan
 from simulator.device import SimulatedDevice
 from simulator.plan import Key, Planned, at_once, merge
 from simulator.registry_text import registry_text
@@ -49,6 +51,12 @@ class Village:
     residents: tuple[Resident, ...]
     sites: tuple[Site, ...]
     seed: int
+    couriers: tuple[Courier, ...] = ()
+
+    def meals(self, local_min: int) -> list[dict[str, Any]]:
+        """The plan of all couriers, as the gateway takes it; `local_min`: minute of the local day."""
+        at_min = tuple(int(meal * 60) for meal in MEALS_H)
+        return [line for courier in self.couriers for line in plan(courier, local_min, at_min)]
 
     @property
     def registry(self) -> str:
@@ -79,8 +87,8 @@ class Village:
         )
 
 
-def village(homes: int = 40, stations: int = 6, couriers: int = 5, seed: int = 1) -> Village:
-    """Homes and couriers spread over four communities, probes over two rivers; each river's first probe is a boat."""
+def village(homes: int = 40, stations: int = 6, readers: int = 5, seed: int = 1) -> Village:
+    """Homes, some with a card reader, in four communities; probes in two rivers, of which each first one is a boat."""
     residents: list[Resident] = []
     for n in range(homes):
         site = COMMUNITIES[n % len(COMMUNITIES)][0]
@@ -90,11 +98,13 @@ def village(homes: int = 40, stations: int = 6, couriers: int = 5, seed: int = 1
         )
         entry = Device(site, f"home-{number}", f"home-{number}", "elder_home", 60.0, 180.0, measures)
         residents.append(Resident(entry, home, f"{number}号"))
-    for n in range(couriers):
-        site = COMMUNITIES[n % len(COMMUNITIES)][0]
-        number = n // len(COMMUNITIES) + 1
-        entry = Device(site, f"rider-{number}", "", "rider_reader", 300.0, 900.0, frozenset({"tap", "proof", "battery_level"}))
-        residents.append(Resident(entry, rider, f"骑手{number}"))
+    rounds = tuple(_rounds(readers, seed))
+    for courier in rounds:
+        for stop, place in enumerate(courier.places):
+            door = place.removeprefix("home-")
+            measures = frozenset({"tap", "proof", "battery_level"})
+            entry = Device(courier.site, f"reader-{door}", place, "rider_reader", 300.0, 900.0, measures)
+            residents.append(Resident(entry, partial(reader, courier=courier, stop=stop), f"{door}号读卡器"))
     for n in range(stations):
         site = RIVERS[n % len(RIVERS)][0]
         number = n // len(RIVERS) + 1
@@ -107,7 +117,12 @@ def village(homes: int = 40, stations: int = 6, couriers: int = 5, seed: int = 1
         residents.append(Resident(entry, boat if moves else probe, "巡河船" if moves else f"{number}号断面"))
     used = {resident.entry.site for resident in residents}
     sites = tuple(Site(key, name) for key, name in (*COMMUNITIES, *RIVERS) if key in used)
-    return Village(tuple(residents), sites, seed)
+    return Village(tuple(residents), sites, seed, rounds)
+
+
+def _rounds(readers: int, seed: int) -> Iterator[Courier]:
+    for first, (site, _) in enumerate(COMMUNITIES):
+        yield from couriers(site, [f"home-{n + 1}" for n in range(len(range(first, readers, len(COMMUNITIES))))], seed)
 
 
 def sos(key: Key, at_s: float) -> Planned:
@@ -144,17 +159,28 @@ def home(random: Random, key: Key, start_s: float) -> Iterator[Planned]:
         minute += 1
 
 
-def rider(random: Random, key: Key, start_s: float) -> Iterator[Planned]:
-    """A heartbeat every five minutes; at meal times a tap every few minutes."""
-    battery, now_s = random.uniform(70, 100), start_s + random.uniform(0, 300)
+def reader(random: Random, key: Key, start_s: float, courier: Courier, stop: int) -> Iterator[Planned]:
+    """A heartbeat every five minutes; the courier comes a moment after the start, and at each meal."""
+    taps = _taps(random, key, start_s, courier, stop)
+    battery, now_s, next_tap = random.uniform(70, 100), start_s + random.uniform(0, 300), next(taps)
     while True:
+        while next_tap.at_s <= now_s:
+            yield next_tap
+            next_tap = next(taps)
         battery = battery - 0.15 if battery > 15 else 100.0
         yield at_once(key, now_s, Value("battery_level", round(battery, 1), "%EL"))
-        hour = hour_of(now_s)
-        if any(meal <= hour < meal + 1.2 for meal in MEALS_H) and random.random() < 0.8:
-            card, at_s = f"04{random.getrandbits(48):012x}", now_s + random.uniform(5, 280)
-            yield at_once(key, at_s, Value("tap", card), Value("proof", "uid"), event=True)
         now_s += 300
+
+
+def _taps(random: Random, key: Key, start_s: float, courier: Courier, stop: int) -> Iterator[Planned]:
+    lap, began_s = 0, start_s
+    while True:
+        at_s, text = courier.tap(stop, lap, began_s, random)
+        yield at_once(key, at_s, Value("tap", text), Value("proof", "sun"), event=True)
+        lap += 1
+        # Half an hour into the meal's window, so that nobody is early.
+        meals = (began_s + (meal * _HOUR + 1800 - (began_s + _ZONE_S)) % _DAY for meal in MEALS_H)
+        began_s = min(meal_s for meal_s in meals if meal_s > began_s + _HOUR)
 
 
 def probe(random: Random, key: Key, start_s: float) -> Iterator[Planned]:

@@ -21,7 +21,7 @@ def day(world: Village, hours: float = 24.0) -> list[Planned]:
 
 @pytest.fixture(scope="module")
 def lived() -> list[Planned]:
-    return day(village(homes=8, stations=4, couriers=3, seed=3))
+    return day(village(homes=8, stations=4, readers=3, seed=3))
 
 
 @pytest.mark.parametrize("world", [village(9, 5, 5), village(1, 0, 0), load(10, 1.0)], ids=["whole", "one home", "load"])
@@ -72,10 +72,13 @@ def test_people_sleep_at_night_and_cook_at_noon(lived: list[Planned]) -> None:
     assert 0 < moves("bathroom", 0, 5) < moves("bathroom", 6, 8)
 
 
-def test_couriers_tap_at_meal_times_only(lived: list[Planned]) -> None:
-    taps = [hour_of(planned.at_s) for planned in lived if planned.event]
-    assert len(taps) > 30
-    assert all(11 < hour < 13 or 17 < hour < 19 for hour in taps)
+def test_a_courier_comes_at_the_start_and_at_each_meal_and_no_code_comes_twice() -> None:
+    lived = day(village(homes=12, stations=0, readers=12, seed=3))
+    taps = [planned for planned in lived if planned.event]
+    assert len(taps) == 12 * 3
+    assert all(hour < 0.3 or 11.5 < hour < 12.75 or 17.5 < hour < 18.75 for hour in (hour_of(tap.at_s) for tap in taps))
+    texts = [tap.instants[0].values[0].value for tap in taps]
+    assert len(set(texts)) == len(texts)
 
 
 def test_water_is_warmest_and_richest_in_oxygen_in_the_afternoon_and_a_boat_moves(lived: list[Planned]) -> None:
