@@ -93,10 +93,14 @@ def meal_counter(board: Board, seed: str, quick: bool = False, sos_every_s: int 
     courier = Courier(seed, board.unix_ms, quick)
     cards = [Ntag424(b"\x04" + number.to_bytes(6, "big")) for number in (1, 2)]
 
+    def taken() -> None:
+        chip.field.clear()
+        pan.put(0, board.now_ms())
+
     def meal(card: Ntag424, left: int) -> None:
         pan.put(courier.random.uniform(*_MEAL_G), board.now_ms())
         board.after(_WEIGHED_MS, lambda: chip.field.put(card))
-        board.after(_WEIGHED_MS + _HELD_MS, lambda: (chip.field.clear(), pan.put(0, board.now_ms())))
+        board.after(_WEIGHED_MS + _HELD_MS, taken)
         if left > 1:
             board.after(_NEXT_MEAL_MS, lambda: meal(card, left - 1))
 
