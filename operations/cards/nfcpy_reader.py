@@ -8,6 +8,7 @@ from edge_gateway.errors import Misconfigured, Unavailable
 from operations.cards.reader import CardLost, Medium
 
 _TIMEOUT_S: Final = 0.1
+_TRIES: Final = 4
 _SPEAKS_APDU, _CLASSIC = 0x20, 0x08  # in the SAK
 
 
@@ -45,17 +46,30 @@ class NfcpyReader:
         except ImportError:
             raise Misconfigured(f"nfcpy has no driver {driver!r}", "pn532, arygon, rcs956") from None
         # Its own search takes only names that lie in /dev itself.
-        self._frontend.device = module.init(import_module("nfc.clf.transport").TTY(path))
+        line = import_module("nfc.clf.transport").TTY(path)
+        for left in reversed(range(_TRIES)):
+            try:
+                self._frontend.device = module.init(line)
+                return
+            except OSError:
+                # It gives a chip a tenth of a second to wake up, which on a busy machine is not much.
+                if not left:
+                    line.close()
+                    raise
 
     def find(self) -> "NfcpyCard | None":
         clf = self._nfc.clf
-        try:
-            target = self._frontend.sense(clf.RemoteTarget("106A"), iterations=1)
-        except clf.CommunicationError:
-            return None
-        except OSError as error:
-            raise Unavailable(f"the reader {self.name} does not answer: {error}; unplug it and plug it in again") from error
-        return None if target is None else NfcpyCard(self._nfc, self._frontend, target)
+        for left in reversed(range(_TRIES)):
+            try:
+                target = self._frontend.sense(clf.RemoteTarget("106A"), iterations=1)
+                return None if target is None else NfcpyCard(self._nfc, self._frontend, target)
+            except clf.CommunicationError:
+                return None
+            except OSError as error:
+                if not left:
+                    hint = "unplug it and plug it in again"
+                    raise Unavailable(f"the reader {self.name} does not answer: {error}; {hint}") from error
+        return None
 
     def close(self) -> None:
         self._frontend.close()
@@ -89,7 +103,8 @@ class NfcpyCard:
         except (self._nfc.clf.CommunicationError, self._nfc.tag.TagCommandError) as error:
             raise CardLost(f"the card does not answer ({error}); hold it again") from error
         except OSError as error:
-            raise Unavailable(f"the reader does not answer: {error}") from error
+            # One frame was lost between reader and computer. If it is more than that, the next `find` says so.
+            raise CardLost(f"the line to the reader was disturbed ({error}); hold the card again") from error
 
 
 def _library() -> Any:
