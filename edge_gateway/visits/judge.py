@@ -248,7 +248,12 @@ def _company(signs: _Signs, card: Card, past: Past) -> None:
     for one in around:
         apart_ns = abs(one.time_ns - mine.time_ns) + one.uncertainty_ns + mine.uncertainty_ns
         other_place = bool(one.place and mine.place) and (one.site, one.place) != (mine.site, mine.place)
-        if other_place and apart_ns < rules.travel_s * _S:
+        if not other_place or apart_ns >= rules.travel_s * _S:
+            continue
+        # Anybody can show a card's number somewhere: that says nothing against the card itself, which also has a counter.
+        if mine.counter is None:
+            signs.add(Reason.TWO_PLACES, one if one.counter is None else None)
+        elif one.counter is not None:
             signs.add(Reason.TWO_PLACES, one)
 
 

@@ -61,9 +61,9 @@ class MemoryDesk:
         self.past = MemoryPast()
         self.judged: dict[str, JudgedTap] = {}
 
-    def take(self, tap: Tap, evidence: Evidence) -> Judgement:
+    def take(self, tap: Tap, evidence: Evidence, at: tuple[float, float] | None = None) -> Judgement:
         """What became of a tap; a tap that is known already changes nothing."""
-        found = judge.judge(tap, evidence, self.past, self.rules)
+        found = judge.judge(tap, evidence, self.past, self.rules, at)
         if tap.id in self.judged:
             return found
         self.judged[tap.id] = JudgedTap(tap, evidence, found)

@@ -213,6 +213,15 @@ def test_two_taps_that_one_person_can_have_made_are_counted(where: Tap, why: str
     assert desk.take(where, sun(6)).ruling is Ruling.COUNTED, why
 
 
+def test_a_number_shown_elsewhere_puts_no_good_tap_into_review() -> None:
+    for weak_first in (True, False):
+        desk = MemoryDesk()
+        pairs = [(at_b(0), sun(None, problem=Reason.WEAKER_PROOF)), (tap(20), sun(6))]
+        desk.take_all(pairs if weak_first else pairs[::-1])
+        assert desk.judged["futian/rr-1/1/1"].judgement.ruling is Ruling.COUNTED
+        assert desk.judged["futian/rr-2/1/1"].judgement.ruling is Ruling.REVIEW
+
+
 def test_a_revoked_cards_taps_are_looked_at_also_those_that_waited_in_a_reader() -> None:
     lost = msgspec.structs.replace(CARD, revoked_ns=NOON + 600 * S)
     waited = tap(0, received_ns=NOON + 700 * S)
