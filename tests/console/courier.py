@@ -29,6 +29,7 @@ from edge_gateway.visits.records import (
     Judgement,
     Reason,
     Ruling,
+    Served,
     State,
     Tap,
     Visit,
@@ -105,6 +106,9 @@ class FakeLedger:
             (f"{datetime.fromtimestamp(t.tap.time_ns / S, ZONE):%Y-%m-%d}", t) for t in self.all_taps if t.courier == courier
         ]
         return [t for day, t in days if date_from <= day <= date_to][:limit]
+
+    def served(self, **_conditions: Any) -> list[Served]:
+        return []
 
     def recent_taps(self, site: str, device: str, since_ns: int) -> list[JudgedTap]:
         return [t for t in self.all_taps if (t.tap.site, t.tap.device) == (site, device) and t.tap.received_ns >= since_ns]

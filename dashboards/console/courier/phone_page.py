@@ -88,7 +88,7 @@ def _lists() -> Html:
         tag("h2", both("waiting_taps")),
         tag("p", both("none_waiting"), id="none", class_="facts"),
         tag("ul", id="waiting", class_="taps"),
-        tag("h2", both("recent_taps")),
+        tag("h2", both("recent_taps"), id="lately", hidden=True),
         tag("ul", id="gone", class_="taps"),
         tag("template", tag("li", tag("time"), *spans), id="row"),
     )

@@ -190,8 +190,13 @@ def month_of(ports: Ports, ledger: Ledger, site: str, courier: str, last: bool =
     first = first_of_month(ports.local(site).now().date(), int(last))
     begins, ends = str(first), str(last_of_month(first))
     visits = ledger.visits(site=site, courier=courier, date_from=begins, date_to=ends, limit=MOST_VISITS + 1, newest_first=True)
-    taps = ledger.courier_taps(courier, begins, ends, limit=MOST_TAPS)
-    strays = stray((tap for tap in taps if tap.tap.site == site), visits)
+    # Taps at the desk and at a meal counter are not meant as visits.
+    elsewhere = {meal.tap for meal in ledger.served(site=site, holder=courier, date_from=begins, date_to=ends, limit=MOST_TAPS)}
+    strays = [
+        tap
+        for tap in stray(ledger.courier_taps(courier, begins, ends, limit=MOST_TAPS), visits)
+        if tap.tap.site == site and f"{site}/{tap.tap.device}" not in ports.desk_readers and tap.tap.id not in elsewhere
+    ]
     rows = shown(visits[:MOST_VISITS])
     return Month(first, rows, strays, totals(rows, strays), cut=len(visits) > MOST_VISITS)
 

@@ -86,7 +86,7 @@ def _header(record: Record, today: date, language: str) -> Html:
     shown = f"{record.month.first:%Y-%m}"
     months = (("this_month", first_of_month(today)), ("last_month", first_of_month(today, 1)))
     links = (
-        tag("a", f"{text(key, language)} {month(first, language)}", href=f"?m={first:%Y-%m}&lang={language}",
+        tag("a", f"{text(key, language)} · {month(first, language)}", href=f"?m={first:%Y-%m}&lang={language}",
             aria_current="page" if first == record.month.first else None)
         for key, first in months
     )  # fmt: skip
@@ -152,7 +152,7 @@ def _stray(tap: JudgedTap, local: Local, language: str) -> Html:
             class_="line",
         ),
         reasons(tap.judgement.reasons, language),
-        tag("p", text("kept", language), class_="facts"),
+        tag("p", text("kept", language), " ", tag("a", text("object_to", language), href="#missing"), class_="facts"),
         class_="tap off",
     )
 
@@ -184,7 +184,7 @@ def _missing(record: Record, local: Local, language: str) -> Html:
     ]  # fmt: skip
     entry = _form(record, language, join(fields), visit="")
     summary = tag("summary", text("missing", language))
-    return tag("details", summary, entry, open=draft is not None, class_="missing")
+    return tag("details", summary, entry, open=draft is not None, class_="missing", id="missing")
 
 
 def _form(record: Record, language: str, fields: Html, visit: str) -> Html:

@@ -35,7 +35,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "planned_at": ("计划 {window}", "planned {window}"),
     "refused_tap": ("未接受的打卡", "tap refused"),
     "not_yours": ("此打卡未计入你的上门", "this tap is in no visit of yours"),
-    "kept": ("这次打卡没有丢, 已留存; 如有误, 请申诉。", "It is not lost: it is kept. If this is wrong, object."),
+    "kept": ("这次打卡没有丢, 已留存。", "It is not lost: it is kept."),
     "history": ("更正与申诉", "Corrections and objections"),
     "waiting": ("申诉已提交, 等待答复", "your objection is waiting for an answer"),
     "gateway": ("系统", "the system"),
@@ -144,7 +144,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "waiting_taps": ("还在手机里的打卡", "Taps still on this phone"),
     "none_waiting": ("没有, 都已送到。", "None: all are delivered."),
     "recent_taps": ("最近送到的", "Delivered lately"),
-    "on_phone": ("在手机里, 等待网络", "on this phone, waiting for the network"),
+    "on_phone": ("在手机里, 待送出", "on this phone, still to be sent"),
     # desk
     "desk_title": ("我的记录", "My record"),
     "desk_how": (
@@ -211,8 +211,8 @@ def moment(at: datetime, now: datetime, language: str) -> str:
 
 
 def month(first: date, language: str) -> str:
-    """2026年11月, or Nov 2026."""
-    return f"{_MONTHS[first.month - 1]} {first.year}" if column(language) else f"{first.year}年{first.month}月"
+    """11月, or Nov."""
+    return _MONTHS[first.month - 1] if column(language) else f"{first.month}月"
 
 
 def preferred(accept: str) -> str:

@@ -33,6 +33,7 @@ const draw = async () => {
   at("waiting").replaceChildren(...waiting.reverse().map(line));
   at("gone").replaceChildren(...taps.filter((tap) => tap.state !== "waiting").slice(-5).reverse().map(line));
   show("none", !waiting.length);
+  show("lately", taps.length > waiting.length);
   show("who", !link && !at("who").dataset.left);
   show("where", Boolean(mine) && mine.state === "waiting" && !where);
   show("where-change", Boolean(where));
