@@ -1,12 +1,12 @@
 """What the commands at the desk share: the reader, the master's passphrase, the gateway, and how a card is told to a person."""
 
 import json
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import typer
 
@@ -23,6 +23,9 @@ from operations.cards.ntag424 import read_link
 from operations.cards.reader import Card as HeldCard
 from operations.cards.reader import Reader, find_again, open_reader, shown
 from operations.commands.common import err, out
+
+if TYPE_CHECKING:
+    from edge_gateway.visits.look import Ledger
 
 WORTH: Final = {
     CardKind.NTAG424: "a code that is new at each reading: at the reader of a home it proves that the card was there",
@@ -73,14 +76,8 @@ def ids(**values: str) -> None:
 
 def cards(settings: Settings, site: str | None) -> list[Card]:
     """As the ledger has them; none before there is a ledger."""
-    from edge_gateway.visits.look import open_ledger
-
-    try:
-        ledger = open_ledger(settings.visits_file)
-    except Unavailable:
-        return []
-    with ledger:
-        return list(ledger.cards(site))
+    with _ledger(settings) as ledger:
+        return list(ledger.cards(site)) if ledger is not None else []
 
 
 def card(settings: Settings, name: str) -> Card:
@@ -88,10 +85,24 @@ def card(settings: Settings, name: str) -> Card:
     Raises:
         Rejected: there is none of this id.
     """
-    found = next((one for one in cards(settings, None) if one.id == name), None)
+    with _ledger(settings) as ledger:
+        found = ledger.card(name) if ledger is not None else None
     if found is None:
         raise Rejected("unknown_card", f"there is no card {name[:40]!r}; `kanhu cards list --all` shows them")
     return found
+
+
+@contextmanager
+def _ledger(settings: Settings) -> "Iterator[Ledger | None]":
+    from edge_gateway.visits.look import open_ledger
+
+    try:
+        ledger = open_ledger(settings.visits_file)
+    except Unavailable:
+        yield None
+        return
+    with ledger:
+        yield ledger
 
 
 def when(at_ns: int) -> str:
