@@ -34,7 +34,8 @@ class Meals:
 
     Attributes:
         meals, unweighed: from the counter, with and without a weight.
-        visits: those with a tap, and those that are counted without; an elder's at the counter are in `canteen` instead.
+        visits: those with a tap, and those that are counted without; an elder's at the counter are in `canteen` instead,
+            by the meal's tap.
         dates: visit -> date of its meal, where it is another than its own.
         heard: sites and dates on which a counter was heard.
     """
@@ -77,8 +78,9 @@ def match(meals: Iterable[Served], visits: Iterable[Visit], carry_s: int = CARRY
             taken[meal.holder].append(meal)
     by_courier: dict[str, list[Visit]] = defaultdict(list)
     for visit in sorted(visits, key=lambda one: (_moment(one), one.id)):
-        if visit.id in eaten:
-            found.canteen[visit.id] = visit
+        at_counter = next((tap for tap in visit.taps if tap in eaten), None)
+        if at_counter is not None:
+            found.canteen[at_counter] = visit
         else:
             by_courier[visit.courier].append(visit)
     undone = _undone(by_courier)

@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_gateway.visits.canteen import with_meals
 from edge_gateway.visits.records import (
     Card,
     CardKind,
@@ -17,8 +19,10 @@ from edge_gateway.visits.records import (
     Grade,
     JudgedTap,
     Judgement,
+    Plan,
     Ruling,
     Served,
+    Slot,
     State,
     Tap,
     Visit,
@@ -234,6 +238,51 @@ def test_an_elder_whose_meal_had_no_weight_is_asked_about_until_a_person_has_con
     assert kinds([found], []) == [Mismatch.NOT_WEIGHED]
     confirmed = Visit("x", "s1", "canteen", "h1", "meal", DATE, "", State.ON_TIME, counted=True)
     assert kinds([found], [confirmed]) == []
+
+
+def slot(opens: float, closes: float, person: str = "h1", place: str = "canteen", service: str = "meal") -> Slot:
+    plan = Plan(f"{person}-{service}", "s1", place, person, service)
+    return Slot(f"{plan.id}/{DATE}", plan, DATE, at(opens), at(closes), at(opens - 60), at(closes + 180), at(closes + 30))
+
+
+def waiting(of: Slot, state: State = State.MISSED, by: str = "gateway") -> Visit:
+    plan = of.plan
+    return Visit(of.id, "s1", plan.place, plan.person, plan.service, DATE, "", state, of.id, of.opens_ns, of.closes_ns, by=by)
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes", "state", "late_s"),
+    [(-70, 0, State.ON_TIME, 0), (-200, -70, State.LATE, 600), (-30, 0, State.EARLY, -1800)],
+)
+def test_an_elder_s_meal_within_the_time_of_his_plan_is_the_planned_visit(
+    opens: float, closes: float, state: State, late_s: int
+) -> None:
+    found, planned = served(judged(CardRole.ELDER), SHANGHAI), slot(opens, closes)
+    assert found is not None
+    [seen] = with_meals([waiting(planned)], [planned], [found])
+    assert (seen.id, seen.slot, seen.state, seen.late_s) == (planned.id, planned.id, state, late_s)
+    assert (seen.taps, seen.counted, seen.grade, seen.start_ns) == ((found.tap,), True, Grade.STRONG, found.time_ns)
+    total = day([found], [seen], "h1")
+    assert (total.served, total.handed_over, total.claimed) == (1, 1, 1)
+
+
+def test_a_second_meal_another_person_and_another_service_are_visits_of_their_own() -> None:
+    found = served(judged(CardRole.ELDER), SHANGHAI)
+    assert found is not None
+    for planned in (slot(-70, 0, "h2"), slot(-70, 0, place="p1"), slot(-70, 0, service="bath"), slot(200, 300)):
+        assert [one.id for one in with_meals([], [planned], [found])] == [found.tap]
+    planned = slot(-70, 0)
+    second = msgspec.structs.replace(found, tap="s1/counter-1/3/8", time_ns=found.time_ns + MINUTE_NS)
+    assert {one.id for one in with_meals([waiting(planned)], [planned], [second, found])} == {planned.id, second.tap}
+
+
+def test_a_meal_that_comes_after_a_person_has_confirmed_the_visit_is_no_second_one_and_what_was_said_stays() -> None:
+    found, planned = served(judged(CardRole.ELDER), SHANGHAI), slot(-70, 0)
+    assert found is not None
+    confirmed = waiting(planned, State.ON_TIME, by="wang")
+    said = lambda visit: msgspec.structs.replace(visit, by="wang", comment="seen")  # noqa: E731
+    [seen] = with_meals([confirmed], [planned], [found], said)
+    assert (seen.id, seen.taps, seen.by, seen.comment) == (planned.id, (found.tap,), "wang", "seen")
 
 
 def test_a_courier_makes_no_canteen_visit() -> None:
