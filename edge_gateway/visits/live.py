@@ -11,7 +11,7 @@ import secrets
 import statistics
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -32,6 +32,8 @@ _LONGEST: Final = 1024  # bytes of a reply
 _LONGEST_ANSWER: Final = 520  # hexadecimal digits
 # The card says no although nothing is wrong with it: it was asked too often, or computes in a way we do not speak.
 _INNOCENT: Final = frozenset({"delayed", "lrp_mode", "interrupted"})
+
+_ANOTHER_KEY: Final = frozenset({"wrong_key", "not_this_card"})
 
 Reader = tuple[str, str]
 
@@ -73,10 +75,14 @@ class Reply:
 class _Session:
     name: str
     tap: Tap
-    side: Authentication
+    sides: list[Authentication]
     ends: float
     step: int = 0
     took: list[int] = field(default_factory=list)
+
+    @property
+    def side(self) -> Authentication:
+        return self.sides[0]
 
 
 class Live:
@@ -102,14 +108,18 @@ class Live:
         self._usual: dict[Reader, dict[int, deque[int]]] = {}
         self.counters: Counter[str] = Counter()
 
-    def begin(self, tap: Tap, key: bytes, key_no: int = LIVE_NO) -> None:
-        """Ask the card that made this tap, if it still lies there. One question at a time for each reader."""
+    def begin(self, tap: Tap, keys: Sequence[bytes], key_no: int = LIVE_NO) -> None:
+        """Ask the card that made this tap, if it still lies there. One question at a time for each reader.
+
+        Args:
+            keys: that the card may hold, the likeliest first: two while it is being changed.
+        """
         reader = (tap.site, tap.device)
         if reader in self._sessions:
             self._end(Outcome(tap.id, False, "busy"))
             return
-        side = Authentication(key_no, key, self._token(16))
-        session = _Session(self._token(6).hex(), tap, side, self._monotonic() + TIMEOUT_S)
+        sides = [Authentication(key_no, key, self._token(16)) for key in keys]
+        session = _Session(self._token(6).hex(), tap, sides, self._monotonic() + TIMEOUT_S)
         self._sessions[reader] = session
         self._ask(reader, session)
 
@@ -158,6 +168,9 @@ class Live:
         try:
             session.side.take(reply.answer)
         except Rejected as error:
+            if error.reason in _ANOTHER_KEY and len(session.sides) > 1:
+                self._ask_anew(reader, session)
+                return
             sign = None if error.reason in _INNOCENT else Reason.CLONED_CARD
             self._finish(reader, Outcome(session.tap.id, False, error.reason, max(session.took), sign))
             return
@@ -169,6 +182,13 @@ class Live:
         if not slow:
             self._remember(reader, session.took)
         self._finish(reader, Outcome(session.tap.id, True, "", max(session.took), Reason.SLOW_ANSWER if slow else None))
+
+    def _ask_anew(self, reader: Reader, session: _Session) -> None:
+        """With the card's other key; the reader finds the card anew."""
+        del session.sides[0]
+        session.name, session.step = self._token(6).hex(), 0
+        session.took.clear()
+        self._ask(reader, session)
 
     def usual_ms(self, reader: Reader, step: int) -> float:
         """How long a card takes at this reader for an answer, the median; slow ones are not learnt from."""

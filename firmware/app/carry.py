@@ -15,7 +15,7 @@ _LONGEST = 255  # bytes of an APDU
 class Carry:
     """
     Args:
-        exchange: coroutine function(apdu, key) -> (answer, ms); raises OSError.
+        exchange: coroutine function(apdu, key, first) -> (answer, ms); raises OSError.
         release: function(), the card is not needed any longer.
         now: function() -> ms.
     """
@@ -49,7 +49,7 @@ class Carry:
         else:
             self._busy = True
             try:
-                answer, told["ms"] = await self._exchange(_apdu(command), self._key(command["event"]))
+                answer, told["ms"] = await self._exchange(_apdu(command), self._key(command["event"]), step == 0)
                 told["answer"] = binascii.hexlify(answer).decode()
             except (OSError, ValueError, TypeError) as error:
                 told["error"] = str(error)[:80]

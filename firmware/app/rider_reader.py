@@ -28,7 +28,7 @@ CHECKS = {
 _AT_ONCE_MS = 20
 _FIRST_WAIT_MS = 200
 _LONGEST_WAIT_MS = 10_000
-_HOLD_MS = 1500  # after an APDU the card is kept for the next one; nobody else is seen meanwhile
+_HOLD_MS = 600  # after an APDU the card is kept for the next one; nobody else is seen meanwhile, and has his light in a second
 _CARRIED_MS = 1000  # a card that answers late is told by how late it is
 
 
@@ -96,23 +96,26 @@ class Reader:
         self.indicator.down(False)
         return _AT_ONCE_MS if self._taps.waiting else self._poll_ms
 
-    async def exchange(self, apdu: bytes, key: str) -> tuple:
+    async def exchange(self, apdu: bytes, key: str, first: bool = True) -> tuple:
         """Carry one APDU to a card on the reader, for who holds its keys; the polling stands still for a moment.
 
         Args:
             key: what tells the card apart (app.taps).
+            first: find it; else it is the one of the APDU before, which has had power all the time.
         Returns:
             its answer, and how many ms it took.
         Raises:
-            CardError: no such card, or it left.  Silent.
+            CardError: no such card, it left, or the polling has gone on meanwhile.  Silent.
         """
         async with self._lock:
             try:
-                if self._held is None:
+                if first:
                     self._held = await self._find(key)
-                self._held_until = self._now() + _HOLD_MS
+                if self._held is None:
+                    raise CardError("the card was let go")
                 began = self._now()
                 answer = await self._chip.exchange(self._held, apdu, again=False, wait_ms=_CARRIED_MS)
+                self._held_until = self._now() + _HOLD_MS
                 return answer, self._now() - began
             except OSError:
                 self._held = None
@@ -143,7 +146,7 @@ class Reader:
     async def _deal_with(self, visit, target) -> None:
         if self._is_double(visit):
             visit.settled = True
-            self._show("already")
+            self._show("reported" if self._is_reported(visit) else "already")
             return
         try:
             text, grade = await cards.read(self._chip, target, settle=self._taps.is_last_try(visit))
@@ -173,7 +176,10 @@ class Reader:
         """What a tap that was recorded is shown as."""
         if not self._device.outbox.on_flash:
             return "fault"
-        return "reported" if is_number(visit.key) and self.reported.has(bytes.fromhex(visit.key)) else "recorded"
+        return "reported" if self._is_reported(visit) else "recorded"
+
+    def _is_reported(self, visit) -> bool:
+        return is_number(visit.key) and self.reported.has(bytes.fromhex(visit.key))
 
     def _show(self, meaning: str) -> None:
         rank = self.RANKS.index(meaning)

@@ -256,7 +256,7 @@ def test_an_authentication_stops_the_polling_and_ends_by_itself():
     rests = len(bench.chip.rests)
     bench.polls(2, B)
     assert len(bench.chip.rests) == rests
-    bench.device.now += 1500
+    bench.device.now += 600
     bench.polls(1, B)
     assert len(bench.chip.rests) == rests + 1
 
@@ -288,7 +288,7 @@ def test_the_gateways_question_goes_to_the_card_of_the_tap_and_its_answer_back()
     assert asked(bench) == [("reply", {"session": "s1", "step": 0, "ms": 0, "answer": "9000"})]
     assert bench.chip.apdus[before:] == [b"\x90\x71\x00\x00"]
     rests = len(bench.chip.rests)
-    asked(bench, step=1, last=True)
+    assert asked(bench, step=1, last=True)[0][1]["answer"] == "9000"
     bench.polls(1, B)  # the polling goes on at once
     assert len(bench.chip.rests) == rests + 1
     assert len(bench.device.events) == 1
@@ -318,6 +318,17 @@ def test_a_question_that_cannot_be_carried_is_answered_with_a_word():
     assert told["error"] == "no such tap any longer"
 
 
+def test_a_question_that_goes_on_is_never_carried_to_a_card_that_lost_its_power():
+    bench = Bench()
+    bench.polls(1, B)
+    asked(bench)
+    bench.device.now += 600
+    bench.polls(1, B)
+    before = len(bench.chip.apdus)
+    [(_, told)] = asked(bench, step=1)
+    assert told["error"] == "the card was let go" and len(bench.chip.apdus) == before
+
+
 def test_a_question_during_another_is_told_that_the_reader_is_busy():
     bench = Bench()
     bench.polls(1, B)
@@ -340,8 +351,11 @@ def test_a_card_reported_lost_is_recorded_and_has_a_light_of_its_own():
     assert bench.device.events == [(SUN, "sun", 1000)]
     assert bench.shown == {"reported": 1}
     assert (bench.level("green"), bench.level("red"), bench.level("buzzer")) == (1, 1, 1)
+    bench.polls(2)
+    bench.polls(1, B)  # a double of it: nothing is added, and it is reported still
+    assert bench.shown == {"reported": 2} and len(bench.device.events) == 1
     bench.polls(2, A)
-    assert bench.shown == {"reported": 1, "recorded": 1}
+    assert bench.shown == {"reported": 2, "recorded": 1}
 
 
 def test_cards_reported_lost_are_known_after_a_reset_until_another_list_comes():
