@@ -1,0 +1,337 @@
+"""The month sheet of a site: visits, totals and exceptions as XLSX and CSV, and the chain file that proves them.
+
+All rows are streamed: a million visits take no more memory than a hundred.
+"""
+
+import contextlib
+import os
+import re
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from edge_gateway.errors import Misconfigured, Unavailable
+from edge_gateway.visits.chain import LogEntry
+from edge_gateway.visits.look import Ledger, subject
+from edge_gateway.visits.records import JudgedTap, Visit
+from operations.visits import chain_file, columns, totals
+from operations.visits.columns import Cell, Names, Rows
+from operations.visits.corrections import Step, said
+from operations.visits.csv_file import CsvTable
+from operations.visits.xlsx_file import Book
+
+_PAGE: Final = 500
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a sheet is to be about.
+
+    Attributes:
+        month: `2026-11`.  zone: IANA name of the site's.  language: of the words: `zh-CN` or `en`.
+        places, couriers: only these; empty: all.
+        names: pseudonym -> what the sealed map told; None: a sheet of pseudonyms.
+        made_ns: now, by this machine's clock.
+    """
+
+    site: str
+    month: str
+    zone: str
+    language: str = "zh-CN"
+    places: tuple[str, ...] = ()
+    couriers: tuple[str, ...] = ()
+    names: Names | None = None
+    made_ns: int = 0
+
+    @property
+    def stem(self) -> str:
+        """How its files begin."""
+        return f"kanhu-visits-{self.month}-{self.site}" + ("-part" if self.places or self.couriers else "")
+
+    @property
+    def filters(self) -> Mapping[str, str]:
+        """For the queries of `look`."""
+        only = {"place": self.places, "courier": self.couriers}
+        found = {name: values[0] for name, values in only.items() if len(values) == 1}
+        return {"site": self.site, "date_from": self.dates[0], "date_to": self.dates[1], **found}
+
+    @property
+    def dates(self) -> tuple[str, str]:
+        """First and last local date; no month has more than 31."""
+        return f"{self.month}-01", f"{self.month}-31"
+
+    def wants(self, place: str, courier: str) -> bool:
+        """Whether a visit belongs into it."""
+        return (not self.places or place in self.places) and (not self.couriers or courier in self.couriers)
+
+
+@dataclass(slots=True)
+class Made:
+    """What was made."""
+
+    head: chain_file.Head
+    totals: totals.Totals
+    refused: int = 0
+    files: list[Path] = field(default_factory=list)
+
+
+def check_month(month: str) -> str:
+    """The month.
+
+    Raises:
+        Misconfigured: it is none.
+    """
+    if re.fullmatch(r"2\d{3}-(?:0[1-9]|1[0-2])", month) is None:
+        raise Misconfigured(f"{month[:40]!r} is no month", "write 2026-11")
+    return month
+
+
+def people(ledger: Ledger, order: Order) -> set[str]:
+    """All pseudonyms in a sheet, for the sealed map."""
+    found: set[str] = set()
+    for visit in _visits(ledger, order):
+        found.update((visit.place, visit.person, visit.courier))
+    return found - {""}
+
+
+def make(
+    ledger: Ledger,
+    folder: Path,
+    order: Order,
+    *,
+    xlsx: bool = True,
+    csv: bool = True,
+    packed: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> Made:
+    """Write the files; those of the same name are replaced when all is done, and stay as they were when it fails.
+
+    Args:
+        packed: everything in one .zip.
+        progress: is told (rows done, rows in all).
+    Raises:
+        Unavailable: there is no visit in this month, or the disk is full.
+        Misconfigured: the month is none, or the folder cannot be written.
+    """
+    check_month(order.month)
+    first = ledger.log_range(**order.filters)[0]
+    if not first:
+        raise Unavailable(f"there are no visits of {order.month} at {order.site}; `kanhu visits list` shows which there are")
+    parts = _Parts(folder, order.stem)
+    try:
+        made = _make(ledger, order, first, parts, xlsx, csv, progress)
+        if packed:
+            parts.pack()
+        made.files = parts.finish()
+    except OSError as error:
+        raise Unavailable(f"the sheet cannot be written into {folder}: {error}") from error
+    finally:
+        parts.clean()
+    return made
+
+
+def _make(ledger: Ledger, order: Order, first: int, parts: "_Parts", xlsx: bool, csv: bool, progress: Progress) -> Made:
+    rows = Rows(ZoneInfo(order.zone), order.language, order.names)
+    head = _head(ledger, order, first)
+    made = Made(head, totals.Totals())
+    info = about(head)
+    with contextlib.ExitStack() as stack:
+        book = Book(parts.new(".xlsx"), rows.columns, columns.EXCEPTIONS) if xlsx else None
+        if book is not None:
+            stack.callback(book.abandon)
+        tables = [
+            stack.enter_context(CsvTable(parts.new(f"-{name}.csv"), columns.titles(of)))
+            for name, of in (("visits", rows.columns), ("exceptions", columns.EXCEPTIONS))
+            if csv
+        ]
+        chosen = _write_visits(ledger, order, rows, made, book, tables, progress)
+        _write_refused(ledger, order, rows, made, book, tables, chosen)
+        found = list(made.totals.rows())
+        if book is not None:
+            book.close(info, found, totals.COLUMNS)
+        if csv:
+            with CsvTable(parts.new("-totals.csv"), *info, (), columns.titles(totals.COLUMNS)) as table:
+                for row in found:
+                    table.row(row)
+    with parts.new(".chain.jsonl").open("wb") as file:
+        _write_chain(ledger, order, head, chosen, file)
+    return made
+
+
+def _head(ledger: Ledger, order: Order, first: int) -> chain_file.Head:
+    last, newest = ledger.head()
+    before = next(ledger.log(first - 1, first - 1), None) if first > 1 else None
+    return chain_file.Head(
+        site=order.site,
+        month=order.month,
+        zone=order.zone,
+        language=order.language,
+        places=order.places,
+        couriers=order.couriers,
+        after=first - 1,
+        previous=before.hash if before is not None else "00" * 32,
+        last=last,
+        head=newest,
+        made_ns=order.made_ns,
+    )
+
+
+def about(head: chain_file.Head) -> list[tuple[str, Cell]]:
+    """What stands above the totals: the same for making and for verifying."""
+    local = columns.LocalTime(ZoneInfo(head.zone))
+    return [
+        ("站点 site", head.site),
+        ("月份 month", head.month),
+        ("地点 places", " ".join(head.places) or "全部 all"),
+        ("配送员 couriers", " ".join(head.couriers) or "全部 all"),
+        ("时区 zone", head.zone),
+        ("制表时间 made", local.text(head.made_ns)),
+        ("台账条目 ledger entries", f"{head.after + 1} - {head.last}"),
+        ("链首 chain begins after", head.previous),
+        ("链尾 chain ends with", head.head),
+        ("核对 verify", f"kanhu visits verify --head {head.head[:16]}"),
+    ]
+
+
+@dataclass(slots=True)
+class _Chosen:
+    """Which bodies of the chain belong to the sheet: visits (None: all of the month), corrections by number, taps."""
+
+    visits: set[str] | None
+    corrections: set[int]
+    taps: set[str]
+
+
+def _visits(ledger: Ledger, order: Order) -> Iterator[Visit]:
+    return (visit for visit in ledger.each_visit(**order.filters) if order.wants(visit.place, visit.courier))
+
+
+def _write_visits(
+    ledger: Ledger, order: Order, rows: Rows, made: Made, book: Book | None, tables: Sequence[CsvTable], progress: Progress
+) -> _Chosen:
+    corrected = {correction.visit for correction in ledger.corrections(order.site, *order.dates)}
+    chosen = _Chosen(set() if order.places or order.couriers else None, set(), set())
+    total = ledger.count(**order.filters)
+    for done, visit in enumerate(_visits(ledger, order), 1):
+        told = ""
+        if visit.id in corrected:
+            history = [entry for entry in ledger.history(visit.id, order.site) if entry.n > made.head.after]
+            told = said((step(entry) for entry in history), order.language, rows.local)
+            chosen.corrections.update(entry.n for entry in history if entry.kind == "correction")
+        if chosen.visits is not None:
+            chosen.visits.add(subject(order.site, visit.id))
+        row, exception = rows.visit(visit, told), rows.exception(visit)
+        made.totals.add(visit)
+        if book is not None:
+            book.visit(row)
+            if exception is not None:
+                book.exception(exception)
+        if tables:
+            tables[0].row(row)
+            if exception is not None:
+                tables[1].row(exception)
+        if done % 5000 == 0:
+            progress(done, total)
+    return chosen
+
+
+def step(entry: LogEntry) -> Step:
+    """An entry of a visit's history as `corrections` reads it."""
+    return Step(entry.kind, entry.at_ns, entry.by, entry.body)
+
+
+def _write_refused(
+    ledger: Ledger, order: Order, rows: Rows, made: Made, book: Book | None, tables: Sequence[CsvTable], chosen: _Chosen
+) -> None:
+    for judged in _refused(ledger, order):
+        made.refused += 1
+        tap = judged.tap
+        chosen.taps.add(tap.id)
+        row = rows.refused(tap.id, tap.time_ns, judged.place, judged.courier, judged.judgement.reasons)
+        if book is not None:
+            book.exception(row)
+        if tables:
+            tables[1].row(row)
+
+
+def _refused(ledger: Ledger, order: Order) -> Iterator[JudgedTap]:
+    """Refused taps of the month, the newest first."""
+    offset, (first, last) = 0, order.dates
+    while page := ledger.refused(order.site, date_from=first, date_to=last, limit=_PAGE, offset=offset):
+        yield from (judged for judged in page if order.wants(judged.place, judged.courier))
+        offset += len(page)
+
+
+class _Opens(msgspec.Struct):
+    """Of a visit's body, what decides whether it belongs to the month."""
+
+    date: str = ""
+
+
+_opens: Final = msgspec.json.Decoder(_Opens)
+
+
+def _write_chain(ledger: Ledger, order: Order, head: chain_file.Head, chosen: _Chosen, file: IO[bytes]) -> None:
+    writer = chain_file.Writer(file, head)
+    mine = subject(order.site, "")
+    for entry in ledger.log(head.after + 1, head.last):
+        writer.add(entry, _belongs(entry, order, mine, chosen))
+    writer.flush()
+
+
+def _belongs(entry: LogEntry, order: Order, mine: str, chosen: _Chosen) -> bool:
+    if entry.kind == "visit":
+        if not entry.subject.startswith(mine) or (chosen.visits is not None and entry.subject not in chosen.visits):
+            return False
+        # One that was not planned has no date in its name: it is always open, so that a sealed one is seen to be hidden.
+        undated = chosen.visits is None and not chain_file.date_of(entry.subject)
+        return undated or _opens.decode(entry.text).date.startswith(order.month)
+    return entry.n in chosen.corrections or (entry.kind == "tap" and entry.subject in chosen.taps)
+
+
+class _Parts:
+    """The files of one sheet while they are written: others see them when all are complete."""
+
+    def __init__(self, folder: Path, stem: str) -> None:
+        self._folder, self._stem = folder, stem
+        self._open: list[tuple[Path, Path]] = []
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Misconfigured(f"{folder} cannot be made: {error}", "choose another --folder") from error
+
+    def new(self, ending: str) -> Path:
+        """A file to write; only this user can read it, because a sheet may hold names."""
+        final = self._folder / f"{self._stem}{ending}"
+        part = final.with_name(f".{final.name}.part")
+        part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        self._open.append((part, final))
+        return part
+
+    def pack(self) -> None:
+        """Put all into one .zip."""
+        members, self._open = self._open, []
+        target = self.new(".zip")
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+            for part, final in members:
+                packed.write(part, final.name, zipfile.ZIP_STORED if final.suffix == ".xlsx" else zipfile.ZIP_DEFLATED)
+                part.unlink()
+
+    def finish(self) -> list[Path]:
+        """Give them their names."""
+        done, self._open = self._open, []
+        for part, final in done:
+            part.replace(final)
+        return [final for _, final in done]
+
+    def clean(self) -> None:
+        """Remove what was not finished."""
+        for part, _ in self._open:
+            part.unlink(missing_ok=True)
