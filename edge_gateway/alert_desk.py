@@ -13,6 +13,7 @@ from edge_gateway.notify.notifier import Outcome
 from edge_gateway.notify.sender import Sender
 from edge_gateway.registry import Registry
 from edge_gateway.rules import judge, wanted
+from edge_gateway.rules.rule import VisitsSeen
 from edge_gateway.rules.watch import Watch
 from edge_gateway.settings import Alerts
 from edge_gateway.state import DeviceState
@@ -68,6 +69,10 @@ class AlertDesk:
             self._watch.listening(time.monotonic_ns())
         else:
             self._watch.deaf()
+
+    def see(self, visits: VisitsSeen | None) -> None:
+        """What the ledger of visits says; None: it cannot be asked."""
+        self._watch.visits = visits
 
     def expect(self, registry: Registry) -> None:
         """A changed registry."""

@@ -13,6 +13,7 @@ from edge_gateway.errors import Rejected, Unavailable
 from edge_gateway.store_file import read_only
 from edge_gateway.text import escaped
 from edge_gateway.topics import Down, down
+from edge_gateway.visits import desk_commands
 from edge_gateway.work import Outcome
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
         "dead.remove": remove_dead,
         "device.configure": configure,
         "device.command": command,
+        **desk_commands.handlers(gateway),
     }
 
 

@@ -29,6 +29,7 @@ from edge_gateway.sink import Sink
 from edge_gateway.store import Store, StoreFull
 from edge_gateway.troubles import Troubles
 from edge_gateway.uplink import Uplink
+from edge_gateway.visits.desk import VisitDesk
 from edge_gateway.visits.live import Live, Outcome
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ class Gateway:
         # Answers of cards, which lie on a reader this moment; who wants to know how it ended puts a function here.
         self.live_ended: Callable[[Outcome], None] = lambda outcome: None
         self.live = Live(self.events.publish, lambda outcome: self.live_ended(outcome))
+        self.visits = VisitDesk(self)
         self.receipts = Receipts(self.events.publish)
         self.feedback = Feedback(self.events.publish)
         self.committer = Committer(
@@ -145,6 +147,8 @@ class Gateway:
                     self._every(1.0, self.housekeeping.tick),
                     self._every(1.0, self.feedback.tick),
                     self._every(_LIVE_S, self.live.tick),
+                    self._every(1.0, self.visits.readers.revocations.tick),
+                    self.visits.run(),
                     self._every(_CODES_S, self._tidy_enrolments),
                     # By itself: nothing that hangs or fails in the other may keep an SOS from its next round.
                     self._every(1.0, lambda: self.desk.tick(self.pipeline.states)),
@@ -185,6 +189,7 @@ class Gateway:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.visits.close()
         self.committer.halted = True  # whatever still wants to be saved comes again
         await asyncio.get_running_loop().run_in_executor(None, self.uplink.stop, 3.0)
         await asyncio.get_running_loop().run_in_executor(self.thread, self.store.close)
@@ -246,6 +251,8 @@ class Gateway:
             self.troubles.set("store", "")
         if entries:
             self.uplink.wake()
+        if self.store.taps_queued:
+            self.visits.wake()
 
     def _changed(self) -> None:
         """The desk has alerts to save although no message came."""
@@ -262,6 +269,7 @@ class Gateway:
                 known = self.pipeline.states.get((site, device))
                 if known is not None and known.online:
                     self.feedback.born(site, device)
+                    self.visits.readers.revocations.born(site, device)
 
     def _recently_closed(self) -> list[bytes]:
         return self.store.closed_alerts(self.clock_ns() - REMEMBERED_NS)

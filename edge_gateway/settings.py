@@ -109,18 +109,24 @@ class Console(_Section):
 
 
 class Visits(_Section):
-    """How taps become visits; distances of time as the judge of taps and the calendar of visits use them."""
+    """How taps become visits; the numbers of judging and matching mean what they do in `edge_gateway/visits/judge.py`."""
 
     enabled: bool = True
     key_file: Path | None = None
-    fold_s: float = Field(default=120.0, ge=0, le=3600)
+    repeat_s: float = Field(default=10.0, ge=0, le=600)
     travel_s: float = Field(default=60.0, ge=0, le=3600)
-    counter_gap: int = Field(default=50, ge=1)
-    burst_taps: int = Field(default=6, ge=2)
-    burst_s: float = Field(default=180.0, ge=1)
-    same_s: float = Field(default=10.0, ge=0, le=600)
+    gap: int = Field(default=50, ge=1, le=100_000)
+    burst: int = Field(default=6, ge=2, le=1000)
+    burst_s: float = Field(default=180.0, ge=1, le=3600)
+    fold_s: float = Field(default=180.0, ge=0, le=3600)
+    stay_s: float = Field(default=3600.0, ge=0, le=86_400)
+    service_s: float = Field(default=120.0, ge=0, le=3600)
+    synced_late_s: float = Field(default=600.0, ge=1, le=86_400)
+    accuracy_m: float = Field(default=200.0, gt=0, le=10_000)
+    near_m: float = Field(default=300.0, gt=0, le=10_000)
+    silence_s: float = Field(default=900.0, ge=10, le=86_400)
     batch: int = Field(default=50, ge=1, le=1000)
-    alert_days: float = Field(default=2.0, gt=0, le=60)
+    alert_days: int = Field(default=2, ge=1, le=60)
 
 
 class Settings(BaseSettings):

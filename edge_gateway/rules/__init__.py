@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from edge_gateway.events import Entry, Event, split_name
-from edge_gateway.rules import silence, sos
+from edge_gateway.rules import missed_visit, silence, sos
 from edge_gateway.rules.rule import Finding, Returned, Rule, Severity, Verdict, View
 
 __all__ = ["RULES", "Finding", "Returned", "Rule", "Severity", "Verdict", "View", "judge", "look", "wanted"]
 
-RULES: Final = (sos.RULE, silence.RULE)
+RULES: Final = (sos.RULE, silence.RULE, missed_visit.RULE)
 
 KINDS: Final = frozenset(kind for rule in RULES for kind in rule.kinds)
 

@@ -58,6 +58,39 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
+class Missed:
+    """A visit that nobody made although the reader was there; times are wall clock, persons pseudonyms.
+
+    Attributes:
+        visit: its id in the site, `<plan>/<date>`.  courier: who was to come, "" anybody.
+        evidence: what is known of that place since, each with its time, oldest first.
+    """
+
+    site: str
+    place: str
+    visit: str
+    service: str
+    courier: str
+    opens_ns: int
+    closes_ns: int
+    due_ns: int
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VisitsSeen:
+    """What the ledger says to the rules.
+
+    Attributes:
+        missed: visits that somebody has to be told of, nobody was told yet.
+        settled: (site, visit) -> (when, why) of visits with an open alert that are not missed after all.
+    """
+
+    missed: tuple[Missed, ...] = ()
+    settled: Mapping[tuple[str, str], tuple[int, str]] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """What a rule may look at besides the entry in hand.
 
@@ -69,6 +102,7 @@ class View:
         expected: (site, device) -> since when it is registered, for devices added while the gateway runs.
         listening_since_ns: since when the gateway has been connected to the broker without a break; None: it is not.
         open: keys of the alerts that are open.
+        visits: what the ledger says; None: it has not said anything yet, or cannot.
     """
 
     now_ns: int
@@ -78,6 +112,7 @@ class View:
     expected: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
     listening_since_ns: int | None = None
     open: Collection[str] = ()
+    visits: VisitsSeen | None = None
 
 
 Verdict = Finding | Returned

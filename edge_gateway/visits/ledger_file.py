@@ -44,6 +44,7 @@ CREATE INDEX visit_place ON visit (site, place, date);
 CREATE INDEX visit_order ON visit (date, site, place, begins_ns, id);
 CREATE INDEX visit_courier ON visit (courier, date) WHERE courier <> '';
 CREATE INDEX visit_review ON visit (date, site) WHERE reviewing = 1;
+CREATE INDEX visit_planned ON visit (date) WHERE state = 'planned';
 CREATE INDEX visit_missed ON visit (date) WHERE state = 'missed';
 CREATE TABLE visit_tap (tap TEXT NOT NULL, site TEXT NOT NULL, visit TEXT NOT NULL, UNIQUE (tap, site, visit));
 CREATE INDEX visit_tap_visit ON visit_tap (site, visit);
@@ -67,6 +68,7 @@ CREATE INDEX card_number ON card (site, number);
 CREATE TABLE site_key (site TEXT NOT NULL UNIQUE, sealed BLOB NOT NULL);
 CREATE TABLE person (id TEXT NOT NULL UNIQUE, site TEXT NOT NULL, role TEXT NOT NULL, sealed BLOB NOT NULL);
 CREATE TABLE personal_link (hash BLOB NOT NULL UNIQUE, courier TEXT NOT NULL, site TEXT NOT NULL, until_ns INTEGER NOT NULL);
+CREATE TABLE alerted (site TEXT NOT NULL, visit TEXT NOT NULL, UNIQUE (site, visit));
 CREATE TABLE served (tap TEXT NOT NULL UNIQUE, site TEXT NOT NULL, place TEXT NOT NULL, holder TEXT NOT NULL,
                      date TEXT NOT NULL, time_ns INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE INDEX served_date ON served (site, date, place);

@@ -1,0 +1,87 @@
+"""Who is behind a pseudonym, sealed; and who looked, in the chain. Personal links of couriers."""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from edge_gateway.errors import Rejected
+from edge_gateway.visits.book import Book
+from edge_gateway.visits.look import link_hash
+
+_DAY_NS: Final = 86_400 * 10**9
+PLACE: Final = "place"  # role of a row that tells where a place is
+
+
+class PeopleBook:
+    """Changes are made within a transaction of the book; no name is in the chain or in a log."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    def set(self, person: str, role: str, site: str, details: Mapping[str, Any], by: str) -> None:
+        """Write down who `person` is; what was there is replaced."""
+        sealed = self._book.seal.seal(json.dumps(dict(details), ensure_ascii=False).encode(), f"person/{person}")
+        self._book.db.execute(
+            "INSERT INTO person (id, site, role, sealed) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+            " site = excluded.site, role = excluded.role, sealed = excluded.sealed",
+            (person, site, role, sealed),
+        )
+        self._book.write("person", person, by, {"role": role, "site": site})
+
+    def forget(self, person: str, by: str) -> bool:
+        """Take a person out of the map; the ledger keeps the pseudonym. Whether there was one."""
+        gone = self._book.db.execute("DELETE FROM person WHERE id = ?", (person,)).rowcount > 0
+        if gone:
+            self._book.write("person_forgotten", person, by, {})
+        return gone
+
+    def reveal(self, ids: Sequence[str], by: str, why: str) -> dict[str, dict[str, Any]]:
+        """Names of those who are known; that somebody looked is written down with it, also for those who are not."""
+        found = {}
+        for person in dict.fromkeys(ids):
+            details = self._details(person)
+            self._book.write("revealed", person, by, {"why": why, "known": details is not None})
+            if details is not None:
+                found[person] = details
+        return found
+
+    def position(self, place: str) -> tuple[float, float] | None:
+        """Latitude and longitude of a place, where somebody wrote them down."""
+        details = self._details(place) or {}
+        lat, lon = details.get("lat"), details.get("lon")
+        return (lat, lon) if isinstance(lat, float) and isinstance(lon, float) else None
+
+    def _details(self, person: str) -> dict[str, Any] | None:
+        row = self._book.db.execute("SELECT sealed FROM person WHERE id = ?", (person,)).fetchone()
+        if row is None:
+            return None
+        found: dict[str, Any] = json.loads(self._book.seal.open(row[0], f"person/{person}"))
+        return found
+
+    def link(self, courier: str, site: str, days: float, by: str) -> tuple[str, int]:
+        """A new personal link and until when it is good; the ones before stay good until they end or are taken back."""
+        token = secrets.token_urlsafe(24)
+        until_ns = self._book.clock_ns() + round(days * _DAY_NS)
+        self._book.db.execute(
+            "INSERT INTO personal_link (hash, courier, site, until_ns) VALUES (?, ?, ?, ?)",
+            (link_hash(token), courier, site, until_ns),
+        )
+        self._book.write("link", courier, by, {"site": site, "until_ns": until_ns})
+        return token, until_ns
+
+    def unlink(self, courier: str, by: str) -> int:
+        """Take all links of a courier back; how many there were."""
+        gone = self._book.db.execute("DELETE FROM personal_link WHERE courier = ?", (courier,)).rowcount
+        if not gone:
+            raise Rejected("no_link", f"{courier[:60]} has no personal link")
+        self._book.write("unlinked", courier, by, {"links": gone})
+        return gone
+
+    def courier_of(self, token: str, site: str) -> str:
+        """Whose link it is, at this site and now; "" nobody's."""
+        row = self._book.db.execute(
+            "SELECT courier FROM personal_link WHERE hash = ? AND site = ? AND until_ns > ?",
+            (link_hash(token), site, self._book.clock_ns()),
+        ).fetchone()
+        return str(row[0]) if row else ""
