@@ -68,7 +68,7 @@ def derive(
     for slot in mine:
         served = match.by_slot.get(slot.id)
         if served:
-            found.append(_served(slot, served, slot.id in match.guessed, rules))
+            found.append(_served(slot, served, match, rules))
         else:
             found.append((_waiting(slot, away, now_ns, has_reader, heard_ns), []))
     found += [_unplanned(site, place, group, elsewhere, zone, rules) for group in _groups(match.spare, rules)]
@@ -76,12 +76,12 @@ def derive(
     return sorted(visits, key=lambda visit: (visit.opens_ns or visit.start_ns or 0, not visit.slot, visit.id))
 
 
-def _served(slot: Slot, served: Sequence[Stop], guessed: bool, rules: Rules) -> tuple[Visit, list[JudgedTap]]:
+def _served(slot: Slot, served: Sequence[Stop], match: Match, rules: Rules) -> tuple[Visit, list[JudgedTap]]:
     first, plan = served[0], slot.plan
     state, late_s = _punctual(first, slot)
     own = _taps(served, plan.service)
     reasons = _reasons(own)
-    if guessed:
+    if slot.id in match.guessed:
         reasons.append(Reason.CLOCK_UNSYNCED)
     if state in (State.EARLY, State.LATE):
         reasons.append(Reason(state.value))
@@ -102,7 +102,8 @@ def _served(slot: Slot, served: Sequence[Stop], guessed: bool, rules: Rules) -> 
         end_ns=served[1].time_ns if plan.ends and len(served) > 1 else None,
         late_s=late_s,
     )
-    return _proved(visit, first, own, reasons, rules), own
+    visit = _proved(visit, first, own, reasons, rules)
+    return (msgspec.structs.replace(visit, reviewing=True) if slot.id in match.shared else visit), own
 
 
 def _punctual(stop: Stop, slot: Slot) -> tuple[State, int]:

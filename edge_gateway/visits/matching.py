@@ -18,11 +18,13 @@ class Match:
         by_slot: slot id -> its stops by time; the first one is the visit's start.
         spare: stops, or services named at a stop, that no slot expects: (stop, service or "").
         guessed: ids of slots that were found for a stop without a usable time.
+        shared: ids of slots of several absent couriers that one substitute may have served.
     """
 
     def __init__(self, slots: Sequence[Slot], stops: Sequence[Stop]) -> None:
         self.by_slot: dict[str, list[Stop]] = defaultdict(list)
         self.guessed: set[str] = set()
+        self.shared: set[str] = set()
         self._slots = [slot for slot in slots if not slot.cancelled]
         self._served: dict[int, set[str]] = defaultdict(set)  # position of the stop -> services it served
         self._ending: set[int] = set()  # positions of stops that only end what was begun
@@ -93,13 +95,15 @@ class Match:
         return slot.plan.ends and len(found) == 1 and slot.plan.service in found[0].services
 
     def _substitute(self, at: int, stop: Stop) -> None:
-        """A slot whose courier did not come is served by another who came; who came for something else serves only the like."""
-        own = set(self._served[at]) if at in self._served else None
-        for slot in self._open[at]:
-            if slot.plan.courier in (stop.courier, "") or not self._free(slot, stop):
-                continue
-            if own is None or slot.plan.service in own:
-                self._serve(at, stop, slot)
+        """Who has nothing of his own to do here stands in for a courier who did not come. If several did not, a person has to
+        say for whom: a tap must not hide that somebody was forgotten."""
+        if at in self._served:
+            return
+        absent = [slot for slot in self._open[at] if slot.plan.courier not in (stop.courier, "") and self._free(slot, stop)]
+        if len({slot.plan.courier for slot in absent}) > 1:
+            self.shared.update(slot.id for slot in absent)
+        for slot in absent:
+            self._serve(at, stop, slot)
 
     def _stranger(self, at: int, stop: Stop) -> None:
         for slot in self._open[at]:

@@ -226,11 +226,18 @@ def test_a_substitute_is_named_and_not_suspected() -> None:
     assert (visit.courier, visit.reasons, visit.reviewing) == ("k-2", (Reason.SUBSTITUTE,), False)
 
 
-def test_who_came_for_something_else_is_no_substitute_for_another_service() -> None:
-    bath = Plan("bath", "futian", PLACE, "p1", "bath", opens_min=660, closes_min=720, courier="nurse")
+def test_who_has_his_own_to_do_here_hides_nobody_who_was_forgotten() -> None:
     second = msgspec.structs.replace(LUNCH, id="lunch2", person="p2", courier="k-2")
-    states = {visit.slot.split("/")[0]: visit.state for visit in derive(slots(LUNCH, bath, second), tapped("11:20"))}
-    assert states == {"lunch": State.ON_TIME, "lunch2": State.ON_TIME, "bath": State.MISSED}
+    states = {visit.person: visit.state for visit in derive(slots(LUNCH, second), tapped("11:20"))}
+    assert states == {"p1": State.ON_TIME, "p2": State.MISSED}
+
+
+def test_a_substitute_for_one_of_two_absent_couriers_is_asked_for_whom() -> None:
+    second = msgspec.structs.replace(LUNCH, id="lunch2", person="p2", courier="k-2")
+    found = derive(slots(LUNCH, second), tapped("11:20", "k-3"))
+    assert [(visit.state, visit.reviewing) for visit in found] == [(State.ON_TIME, True)] * 2
+    later = derive(slots(LUNCH, second), tapped("11:20", "k-3"), tapped("11:40", "k-2"))
+    assert [(visit.courier, visit.reviewing) for visit in later] == [("k-3", False), ("k-2", False)]
 
 
 def test_when_the_planned_courier_comes_after_all_the_visit_is_his() -> None:
