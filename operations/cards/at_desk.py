@@ -21,7 +21,7 @@ from operations.cards.identify import identify
 from operations.cards.layout import link_of
 from operations.cards.ntag424 import read_link
 from operations.cards.reader import Card as HeldCard
-from operations.cards.reader import Reader, find_again, open_reader, shown
+from operations.cards.reader import Reader, find_again, open_reader, shown, wait_for_removal
 from operations.commands.common import err, out
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ WORTH: Final = {
     CardKind.NTAG21X: "a number that its maker signed, and a counter: a copy is noticed, not prevented",
     CardKind.UID: "a number that anybody can copy: weak evidence, which a person looks at",
 }
+_REMOVAL_S: Final = 10.0
 _NO_MASTER: Final = "--master FILE; make one: kanhu cards master new"
 _T = TypeVar("_T")
 
@@ -46,7 +47,12 @@ def with_card(name: str, wait_s: float, act: Callable[[Reader, HeldCard], _T]) -
     """Do it with the next card on this reader."""
     with closing(open_reader(name)) as reader:
         err.print("请放卡 hold a card to the reader, until it is done")
-        return desk.patiently(reader, wait_s, say, partial(act, reader))
+        done = desk.patiently(reader, wait_s, say, partial(act, reader))
+        err.print("可取卡 done, take the card away")
+        if err.is_terminal:
+            # Else the next command would begin with the card of this one.
+            wait_for_removal(reader, _REMOVAL_S)
+        return done
 
 
 def master(file: Path | None, passphrase_file: Path | None) -> bytes:

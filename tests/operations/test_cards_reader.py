@@ -19,7 +19,8 @@ from operations.cards.layout import DEFAULT_LINK, link_of
 from operations.cards.ntag424 import keyset, read_link
 from operations.cards.reader import Card, CardLost, Medium, Reader, open_reader, wait_for_card, wait_for_removal
 from tests.operations.cards_bench import MASTER, UID, Book, Pulled, SimCard
-from tests.operations.test_cards_made import GENUINE, GENUINE_UID, is_ours, quiet, steps
+from tests.operations.test_cards_kinds import GENUINE, GENUINE_UID
+from tests.operations.test_cards_made import is_ours, quiet, steps
 
 pytestmark = pytest.mark.usefixtures("pseudo_terminals")
 WISH = desk.Wish("yunhe", CardRole.COURIER, "courier-3", "li", DEFAULT_LINK)
