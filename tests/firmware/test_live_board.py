@@ -172,8 +172,8 @@ def test_a_relayed_card_is_noticed_by_its_late_answers(site: Asking) -> None:
         assert site.ask(site.put(card(number))).sign is None
         site.away()
         site.board.run_for(1500)
-    site.chip.late_ms = 700  # a phone at the reader, a phone at the card, a network between
     tap = site.put(card(7))
+    site.chip.late_ms = 700  # a phone at the reader, a phone at the card, a network between
     outcome = site.ask(tap)
     assert (outcome.ok, outcome.sign) == (True, Reason.SLOW_ANSWER), outcome
     assert outcome.worst_ms > 700
