@@ -179,4 +179,6 @@ def test_calibrated_with_a_known_weight_it_tells_grams_and_without_a_scale_it_st
     bench.board.run_for(5000)
     bench.put(300)
     assert not bench.hold(card(3))[1]
+    bench.board.press(TARE)
+    bench.board.wait_for(lambda: told('"who": "button"'), 60_000, what="the new zero")
     assert bench.arrived(3) == [pytest.approx(500, abs=1.5), None, pytest.approx(300, abs=1.5)]
