@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_gateway.errors import Rejected
+from edge_gateway.store_file import read_only
 from edge_gateway.visits.live import TIMEOUT_S, Live, Outcome, parse_reply
 from edge_gateway.visits.records import Reason, Tap
 from firmware.sim.board.nfc.type4 import Ntag424, Secrets
+from tests.servers import Mosquitto, eventually, paho_client
+from tests.spine import GatewayProcess
 
 KEY, OTHER = bytes(range(16)), bytes(range(1, 17))
 UID = bytes.fromhex("04A1B2C3D4E5F6")
@@ -267,3 +272,23 @@ def test_no_answer_of_a_card_breaks_the_session_or_proves_anything(answer: bytes
     assert not outcome.ok or (at == 0 and answer == b"\x90\x00")
     site.spoil = lambda reply: reply
     assert site.ask(2).ok or site.card is None
+
+
+def test_replies_of_readers_are_no_messages_of_the_outbox_whatever_they_hold(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    settings = {"broker": mosquitto.settings().model_dump(mode="json", exclude_none=True)}
+    gateway = GatewayProcess(tmp_path / "gateway", settings)
+    gateway.start()
+    try:
+        with paho_client(mosquitto) as paho:
+            paho.listen("kanhu/1/s/d0/down/#")
+            up = "kanhu/1/s/d0/up/"
+            bodies = [b"", b"\xff" * 2000, b"[]", b'{"session":"s","step":0,"answer":"9000","ms":1}']
+            paho.publish_all([(up + "reply", body) for body in bodies] * 20)
+            paho.publish_all([(up + "reply", bodies[-1])], qos=0)
+            paho.publish_all([(up + "event", b'[{"boot":7,"seq":1,"n":"tap","vs":"hello"},{"n":"proof","vs":"uid"}]')])
+            eventually(lambda: any(m.topic.endswith("/receipt") for m in paho.received), 30, "the receipt of an event")
+        with closing(read_only(gateway.store_file)) as db:
+            assert db.execute("SELECT count(*) FROM dead_letter").fetchone() == (0,)
+        assert "Traceback" not in gateway.log
+    finally:
+        gateway.stop()
