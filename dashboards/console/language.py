@@ -110,6 +110,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "decided": ("已保存：{what}", "Saved: {what}"),
     "decided_already": ("已经有人核对过了：{who}", "Somebody has decided it: {who}"),
     "keys": ("键盘：A 确认，D 不予计入，N 下一条", "Keys: A approve, D decline, N next"),
+    "looked_fine": ("核对过，没有问题", "looked at it, it is fine"),
     "default_rule": (
         "核对之前一律先计入。决定以后，原来的记录仍然保留。",
         "Until you decide it counts. What was recorded before is kept.",

@@ -38,17 +38,18 @@ class Page:
         """A text in the reader's language."""
         return say(key, self.lang, **words)
 
-    def click(self, work: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    def click(self, work: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
         """A handler that first asks whether the session still lives and still has the right, then says what went wrong."""
 
-        async def handler(*arguments: Any) -> None:
+        # One argument without default: so NiceGUI knows that the event is wanted.
+        async def handler(event: Any) -> None:
             try:
                 now = await self.console.access.still(self.session)
                 if now is None or not may(now.user, self.right):
                     ui.navigate.to("/login")
                     return
                 self.session = now
-                await work(*arguments)
+                await work(event)
             except Forbidden:
                 self.tell(self.say("not_allowed"))
             except Unavailable:

@@ -17,9 +17,8 @@ from edge_gateway.registry import Registry
 from edge_gateway.settings import Settings
 
 if TYPE_CHECKING:
-    from edge_gateway.visits.look import Ledger
-
     from dashboards.console.access import Session
+    from edge_gateway.visits.look import Ledger
 
 _T = TypeVar("_T")
 TIMEOUT_S: Final = 10.0
@@ -93,15 +92,15 @@ class Reach:
         await asyncio.to_thread(self._audit.write, session.user.id, "asked", subject, session.address, told)
         return result
 
-    async def call_for(self, command: str, **arguments: Any) -> Any:
-        """Ask in the name of nobody here: the page that calls has its own proof of who it is.
+    def call_for(self, command: str, timeout_s: float = TIMEOUT_S, /, **arguments: Any) -> Any:
+        """Ask in the name of nobody here: the page that calls has its own proof of who it is. Blocks.
 
         Raises:
             Forbidden, Unavailable, Rejected: as `call`.
         """
         if command not in PUBLIC_COMMANDS:
             raise Forbidden(command)
-        return await self._ask(command, **arguments)
+        return commands.call(self._settings.command_socket, command, timeout_s, **arguments)
 
     async def names(self, session: "Session", ids: Iterable[str], site: str, why: str) -> dict[str, dict[str, str]]:
         """Who is behind pseudonyms: id -> name, phone, address. Written down, here and at the gateway, before it is shown.

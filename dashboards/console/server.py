@@ -14,6 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dashboards.console import courier
 from dashboards.console.access import Access
 from dashboards.console.address import first_code_file
 from dashboards.console.audit import Audit
@@ -26,7 +27,7 @@ from dashboards.console.store import Store
 from dashboards.console.users import Users
 from edge_gateway.settings import Settings
 
-PARTS: Final[tuple[Part, ...]] = (login.PART,)
+PARTS: Final[tuple[Part, ...]] = (login.PART, *courier.parts())
 _STATIC: Final = Path(__file__).parent / "static"
 _CODE_LETTERS: Final = "ABCDEFGHJKMNPQRSTVWXYZ23456789"  # none that look alike
 

@@ -32,7 +32,8 @@ def link(path: str, **query: str | int | None) -> str:
 def text(words: str, classes: str = "", element: str = "span") -> ui.element:
     """A piece of text; whatever is in it stays text."""
     with ui.element(element).classes(classes) as found:
-        ui.label(words)
+        if words:
+            ui.label(words)
     return found
 
 

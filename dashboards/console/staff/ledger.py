@@ -116,7 +116,10 @@ def _row(page: Page, visit: Visit, where: tzinfo, names: Mapping[str, str]) -> N
         badge(page, visit)
         text(show.window(visit, where), "window")
         text(visit.place, "place")
-        text(" ".join(part for part in (names.get(visit.person) or visit.person, visit.service) if part), "person")
+        text(
+            " ".join(part for part in (names.get(visit.person) or visit.person, show.service(visit.service, lang)) if part),
+            "person",
+        )
         text(names.get(visit.courier) or visit.courier, "courier")
         text(" ".join(part for part in (show.started(visit, where), show.lateness(visit, lang)) if part), "start")
         text(show.GRADE_SIGNS[visit.grade] if visit.taps else "", "grade").props(f'title="{visit.grade.value}"')

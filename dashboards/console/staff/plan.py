@@ -75,7 +75,9 @@ def _day(page: Page, on: str, slots: Sequence[Slot], week: Week, where: tzinfo, 
             with ui.element("div").classes("slot cancelled" if slot.cancelled else "slot"):
                 window = f"{show.clock(slot.opens_ns, where)}–{show.clock(slot.closes_ns, where)}"
                 ui.label(f"{window}  {slot.plan.place}").classes("when")
-                who = " · ".join(part for part in (slot.plan.service, slot.plan.person, slot.plan.courier) if part)
+                who = " · ".join(
+                    part for part in (show.service(slot.plan.service, page.lang), slot.plan.person, slot.plan.courier) if part
+                )
                 ui.label(who).classes("quiet")
                 if slot.cancelled:
                     ui.label(f"– {page.say('cancelled_day')}: {slot.cancelled}")

@@ -106,14 +106,15 @@ class Desk:
         button.on("click", self._page.click(lambda _: work()))
 
     async def _key(self, event: events.KeyEventArguments) -> None:
-        wanted = _KEYS.get(str(event.key).lower())
+        wanted = _KEYS.get(event.key.name.lower())
         plain = not (event.modifiers.ctrl or event.modifiers.alt or event.modifiers.meta)
         if event.action.keydown and not event.action.repeat and plain and wanted and self._now is not None:
             came = self._now.visit.taps or self._now.visit.state not in (State.MISSED, State.UNKNOWN)
             await self._actions["confirm" if wanted == "approve" and not came else wanted]()
 
     async def _approve(self) -> None:
-        await self._decide("approve", "")
+        # The gateway wants a reason for everything that a person says; here it is that he looked.
+        await self._decide("approve", self._page.say("looked_fine"))
 
     async def _confirm(self) -> None:
         await self._decide("confirm", "visit_without_tap")
@@ -143,7 +144,7 @@ class Desk:
             wrong = ui.label().classes("wrong").props('role="alert"')
             wrong.visible = False
 
-            async def save() -> None:
+            async def save(_: object) -> None:
                 given = (reason.value or "").strip()
                 if not given:
                     wrong.text, wrong.visible = page.say("reason_missing"), True
@@ -154,14 +155,14 @@ class Desk:
                 changes = {"state": choice.value} if choice is not None else None
                 await self._decide(action, given, changes)
 
-            async def cancel() -> None:
+            async def cancel(_: object) -> None:
                 dialog.close()
 
             with ui.element("div").classes("buttons"):
                 for key, work, classes in (("save", save, "good"), ("cancel", cancel, "")):
                     with ui.element("button").props('type="button"').classes(f"act {classes}").mark(key) as button:
                         ui.label(page.say(key))
-                    button.on("click", page.click(lambda _, work=work: work()))
+                    button.on("click", page.click(work))
         dialog.open()
 
     async def _decide(self, action: str, reason: str, changes: dict[str, Any] | None = None) -> None:

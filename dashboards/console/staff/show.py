@@ -74,6 +74,11 @@ def state(of: State | str, language: str) -> str:
     return words.state(State(of), language)
 
 
+def service(name: str, language: str) -> str:
+    """送餐; a site's own word as it is."""
+    return words.service(name, language) if name else ""
+
+
 def grade(of: Grade, language: str) -> str:
     """●●● 强."""
     return f"{GRADE_SIGNS[of]} {words.grade(of, language)}"

@@ -65,7 +65,7 @@ def facts(page: Page, visit: Visit, where: tzinfo) -> None:
     """What the ledger says now."""
     with ui.element("section").classes("card"):
         with ui.element("h1"):
-            ui.label(f"{visit.place} · {visit.service}")
+            ui.label(f"{visit.place} · {show.service(visit.service, page.lang)}")
         badge(page, visit)
         late = show.lateness(visit, page.lang)
         rows = (
@@ -149,6 +149,8 @@ def _value(page: Page, key: str, value: object, where: tzinfo) -> str:
         return show.state(value, page.lang)
     if key.endswith("_ns") and isinstance(value, int):
         return show.moment(value, where, page.lang)
+    if key == "service" and isinstance(value, str):
+        return show.service(value, page.lang)
     if isinstance(value, bool):
         return "✓" if value else "✕"
     return "–" if value in (None, "") else str(value)
