@@ -58,7 +58,7 @@ def visit(id_: str, day: int, hour: int, **changes: Any) -> Visit:
     return Visit(id=id_, **{**plain, **changes})
 
 
-def tap(seq: int, at_ns: int, *, ruling: Ruling = Ruling.COUNTED, courier: str = "r-17", **changes: Any) -> JudgedTap:
+def tap(seq: int, at_ns: int, courier: str = "r-17", *, ruling: Ruling = Ruling.COUNTED, **changes: Any) -> JudgedTap:
     """A tap of a courier's card at the reader `desk-1`."""
     grade = changes.pop("grade", Grade.STRONG)
     reasons: tuple[Reason, ...] = changes.pop("reasons", ())

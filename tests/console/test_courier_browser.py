@@ -11,8 +11,6 @@ from edge_gateway.visits.records import Grade, Reason, Ruling, State
 from tests.console.courier import OTHER_TOKEN, TOKEN, Courier, courier, ns, said, tap, visit
 from tests.web import serving
 
-pytest_plugins = ["tests.console.courier_browser"]
-
 SIZES = [pytest.param(360, 740, id="phone"), pytest.param(1440, 900, id="screen")]
 EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 
@@ -54,8 +52,8 @@ def site(there: Courier) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(window: Browser) -> Iterator[Page]:
-    opened = window.new_page(viewport={"width": 360, "height": 740}, locale="zh-CN")
+def page(browser: Browser) -> Iterator[Page]:
+    opened = browser.new_page(viewport={"width": 360, "height": 740}, locale="zh-CN")
     yield opened
     opened.close()
 

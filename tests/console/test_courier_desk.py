@@ -1,6 +1,7 @@
 """The desk's screen: who is shown when two taps come, and for how long."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -10,8 +11,6 @@ from dashboards.console.roles import Forbidden
 from edge_gateway.visits.records import Card, CardKind, CardRole, Grade, JudgedTap, Reason, Ruling
 from tests.console.courier import NOW, Courier, S, courier, tap, visit
 from tests.web import ask, serving
-
-pytest_plugins = ["tests.console.courier_browser"]
 
 T = int(NOW.timestamp()) * S
 CARD = Card("c-9", "wutong", CardKind.NTAG424, CardRole.COURIER, "r-17")
@@ -32,10 +31,10 @@ def site(there: Courier) -> Iterator[str]:
         yield address
 
 
-def twice(apart_s: float = 3, ago_s: float = 1, **changes: object) -> list[JudgedTap]:
+def twice(apart_s: float = 3, ago_s: float = 1, **changes: Any) -> list[JudgedTap]:
     """Two taps, the second some seconds ago."""
     second = T - int(ago_s * S)
-    return [tap(1, second - int(apart_s * S), **changes), tap(2, second, **changes)]  # type: ignore[arg-type]
+    return [tap(1, second - int(apart_s * S), **changes), tap(2, second, **changes)]
 
 
 def shown(taps: list[JudgedTap], now_ns: int = T) -> str:
@@ -80,7 +79,7 @@ def test_the_next_courier_takes_over_at_once() -> None:
         pytest.param({"card": None}, id="unknown card"),
     ],
 )
-def test_taps_that_may_not_be_the_courier_open_nothing(changes: dict[str, object]) -> None:
+def test_taps_that_may_not_be_the_courier_open_nothing(changes: dict[str, Any]) -> None:
     assert shown(twice(**changes)) == ""
 
 
@@ -125,9 +124,9 @@ def test_who_may_not_see_the_screen_sees_nothing(there: Courier, site: str) -> N
     assert ask(site + "/desk").status == 403 and ask(site + DESK).status == 403
 
 
-def test_the_screen_shows_the_record_and_takes_it_away(there: Courier, window: Browser) -> None:
+def test_the_screen_shows_the_record_and_takes_it_away(there: Courier, browser: Browser) -> None:
     with serving(there.app()) as site:
-        page = window.new_page(viewport={"width": 1440, "height": 900}, locale="zh-CN")
+        page = browser.new_page(viewport={"width": 1440, "height": 900}, locale="zh-CN")
         page.goto(site + "/desk")
         expect(page.locator("#how")).to_be_visible()
         there.ledger.all_taps = twice()
@@ -139,8 +138,8 @@ def test_the_screen_shows_the_record_and_takes_it_away(there: Courier, window: B
         page.close()
 
 
-def test_the_screen_forgets_the_record_also_when_the_server_is_gone(there: Courier, window: Browser) -> None:
-    page = window.new_page(viewport={"width": 1440, "height": 900})
+def test_the_screen_forgets_the_record_also_when_the_server_is_gone(there: Courier, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
     with serving(there.app()) as site:
         there.ledger.all_taps = twice(ago_s=25)  # five seconds are left
         page.goto(site + "/desk")

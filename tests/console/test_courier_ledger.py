@@ -28,8 +28,8 @@ class House:
         self.path = folder / "visits.db"
         self.now_ns = int(NOW.timestamp()) * S
         devices = {
-            f"{SITE}/{name}": Device(SITE, name, place=place, model="rider_reader", measures=("tap",))
-            for name, place in (("home-1", "wutong-3-201"), ("desk-1", "office"))
+            (SITE, name): Device(SITE, name, place=place, model="rider_reader", measures=frozenset({"tap"}))
+            for name, place in (("home-1", "wutong-3-201"), ("desk-1", "front-desk"))
         }
         registry = Registry(sites={SITE: Site(SITE, SITE)}, devices=devices)
         self.ledger = Ledger(
@@ -50,7 +50,7 @@ class House:
 
     def tap(self, text: str, at_ns: int, device: str = "home-1", proof: str = "sun") -> Tap:
         self._seq += 1
-        place = {"home-1": "wutong-3-201", "desk-1": "office"}[device]
+        place = {"home-1": "wutong-3-201", "desk-1": "front-desk"}[device]
         one = Tap(SITE, device, place, 1, self._seq, at_ns, self.now_ns, "ntp", 0, 0.1, proof, text)
         self.ledger.take([one])
         return one
@@ -116,8 +116,8 @@ def test_two_taps_at_the_desk_open_his_record_and_are_no_visits(house: House, si
     assert ask(site + DESK).status == 204
     house.tap(card.read(), house.now_ns - 1 * S, "desk-1")
     answer = ask(site + DESK)
-    assert answer.status == 200 and "r-1" in answer.text and "wutong-3-201" in answer.text and "office" not in answer.text
-    assert "office" not in ask(f"{site}/me/{house.link('r-1')}").text
+    assert answer.status == 200 and "r-1" in answer.text and "wutong-3-201" in answer.text and "front-desk" not in answer.text
+    assert "front-desk" not in ask(f"{site}/me/{house.link('r-1')}").text
     house.now_ns += 31 * S
     assert ask(site + DESK).status == 204
 

@@ -40,7 +40,7 @@ def told(answer: Answer) -> list[tuple[int, str, bool]]:
 
 
 def test_a_phones_tap_becomes_the_gateways_with_the_phones_time_and_the_couriers_link(there: Courier, site: str) -> None:
-    position = {"location": "given", "lat": 31.2, "lon": 121.4, "accuracy_m": 12.5}
+    position: dict[str, Any] = {"location": "given", "lat": 31.2, "lon": 121.4, "accuracy_m": 12.5}
     assert told(post(site, one(**position))) == [(1, "delivered", True)]
     assert there.gateway.of("visits.tap") == [
         {"site": "wutong", "phone": 77, "seq": 1, "time_ns": 1_795_235_300_000_000_000, "sent_ns": 1_795_235_400_000_000_000,

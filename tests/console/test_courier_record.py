@@ -1,6 +1,7 @@
 """What a courier sees behind his personal link, and what nobody sees."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -23,16 +24,11 @@ def there() -> Courier:
         visit("p1/2026-10-30", 30, 11, date="2026-10-30", start_ns=ns(2026, 10, 30, 11, 5), taps=()),
         visit("p2/2026-11-20", 20, 12, courier="r-9", place="guilin-1-102", comment="for r-9 only"),
     ]
+    refused: dict[str, Any] = {"ruling": Ruling.REFUSED, "grade": Grade.NONE}
     found.ledger.all_taps = [
-        tap(
-            7,
-            ns(2026, 11, 17, 11, 40),
-            ruling=Ruling.REFUSED,
-            grade=Grade.NONE,
-            reasons=(Reason.BAD_CODE,),
-            place="wutong-3-201",
-        ),
-        tap(8, ns(2026, 11, 17, 11, 41), courier="r-9", ruling=Ruling.REFUSED, reasons=(Reason.REPLAY,), place="guilin-1-102"),
+        tap(7, ns(2026, 11, 17, 11, 40), reasons=(Reason.BAD_CODE,), device="home-9", place="gate-2", **refused),
+        tap(8, ns(2026, 11, 17, 11, 41), "r-9", reasons=(Reason.REPLAY,), device="home-8", place="guilin-1-102", **refused),
+        tap(9, ns(2026, 11, 17, 11, 42), device="desk-1", place="front-desk"),
     ]
     return found
 
@@ -53,7 +49,7 @@ def test_a_month_shows_each_visit_with_place_code_state_and_reason_and_no_name(s
     page = ask(site + ME + "?lang=en").text
     assert page.count("data-visit=") == 3
     assert "wutong-3-201" in page and "counted; a person will look at it" in page and "tap refused" in page
-    assert "e-secret" not in page
+    assert "e-secret" not in page and "front-desk" not in page
     assert "2026-10-30" not in page and "p1/2026-10-30" in ask(site + ME + "?m=2026-10").text
 
 
