@@ -19,7 +19,7 @@ from edge_gateway import registry
 from edge_gateway.errors import KanhuError, Misconfigured
 from edge_gateway.settings import Settings
 from operations import install, registry_file
-from operations.commands import alerts, cards, console, database, dead_letters, device, firmware, look
+from operations.commands import alerts, cards, console, database, dead_letters, device, firmware, look, people, visits
 from operations.commands.common import SettingsFile, err, load, out, settings_option
 from operations.words import program
 
@@ -36,6 +36,8 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(device.app, name="device")
 app.add_typer(cards.app, name="cards")
+app.add_typer(visits.app, name="visits")
+app.add_typer(people.app, name="people")
 app.add_typer(database.app, name="ingest")
 app.add_typer(firmware.app, name="firmware")
 app.add_typer(console.app, name="console")

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -61,8 +61,8 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def instant(text: str | None) -> int | None:
-    """Nanoseconds UTC of `2026-11-20`, `2026-11-20T14:05`, with `Z` or `+08:00`; without a zone it is this machine's.
+def instant(text: str | None, where: tzinfo | None = None) -> int | None:
+    """Nanoseconds UTC of `2026-11-20`, `2026-11-20T14:05`, with `Z` or `+08:00`; without: that of `where`, else this machine's.
 
     Raises:
         Misconfigured: it is no time.
@@ -71,7 +71,7 @@ def instant(text: str | None) -> int | None:
         return None
     try:
         when = datetime.combine(date.fromisoformat(text), time()) if len(text) == 10 else datetime.fromisoformat(text)
-        when = when if when.tzinfo else when.astimezone()
+        when = when if when.tzinfo else when.replace(tzinfo=where) if where else when.astimezone()
     except ValueError:
         raise Misconfigured(f"{text[:60]!r} is no time", "write 2026-11-20 or 2026-11-20T14:05+08:00") from None
     # In integers: a float second is only exact to some hundred nanoseconds.

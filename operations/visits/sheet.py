@@ -8,7 +8,7 @@ import os
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Final
 from zoneinfo import ZoneInfo
@@ -90,6 +90,11 @@ def check_month(month: str) -> str:
     if re.fullmatch(r"2\d{3}-(?:0[1-9]|1[0-2])", month) is None:
         raise Misconfigured(f"{month[:40]!r} is no month", "write 2026-11")
     return month
+
+
+def with_names(order: Order, names: Names) -> Order:
+    """The same sheet with names."""
+    return replace(order, names=names)
 
 
 def people(ledger: Ledger, order: Order) -> set[str]:
