@@ -140,7 +140,7 @@ class Actions:
             self._ledger.calendar.forget()
             for one in wanted:
                 touched |= self._expected_on(site, one.date)
-            self._derive(touched)
+            self._derive(touched, fill=True)
         return {"saved": len(wanted), "removed": len(gone)}
 
     def _remove_exception(self, site: str, exception: str, by: str, touched: Touched) -> bool:
@@ -172,7 +172,7 @@ class Actions:
                 self._book.write("holiday", subject(site, day), by, {"date": day, "name": name})
             self._ledger.calendar.forget()
             touched |= {key for day in dates for key in self._expected_on(site, day)}
-            self._derive(touched)
+            self._derive(touched, fill=True)
         return len(dates)
 
     def _lines(self, site: str) -> list[Plan]:
@@ -245,8 +245,8 @@ class Actions:
                 self._ledger.think_again(new, old, "live", f"{'answered' if ok else 'did not prove it'}, {worst_ms} ms")
             )
 
-    def _derive(self, touched: Touched) -> list[Visit]:
-        return self._ledger.visits.derive(touched, self._book.clock_ns())
+    def _derive(self, touched: Touched, fill: bool = False) -> list[Visit]:
+        return self._ledger.visits.derive(touched, self._book.clock_ns(), fill=fill)
 
     def _today(self, site: str) -> str:
         return self._ledger.calendar.date_of(site, self._book.clock_ns())

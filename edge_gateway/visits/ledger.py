@@ -200,19 +200,18 @@ class Ledger:
         self.book.write("tap", tap.id, GATEWAY, body)
         taken.judged.append(judged)
         if use == "counter":
-            return self._serve(judged, day)
+            self._serve(judged)
         return {(tap.site, judged.place, near) for near in self.calendar.around(tap.site, judged.place, tap.time_ns)}
 
-    def _serve(self, judged: JudgedTap, day: str) -> Touched:
+    def _serve(self, judged: JudgedTap) -> None:
         """A tap at a counter with a scale is a meal, not a visit."""
         meal = served.served(judged, self.calendar.zone(judged.tap.site))
         if meal is None:
-            return set()
+            return
         self.book.db.execute(
             "INSERT OR IGNORE INTO served (tap, site, place, holder, date, time_ns, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (meal.tap, meal.site, meal.place, meal.holder, meal.date, meal.time_ns, codec.pack(meal)),
         )
-        return {(meal.site, meal.place, meal.date)}
 
     def doubt(self, tap_id: str, by: Judgement, because: str) -> Touched:
         """An earlier tap comes under review too; what has to be derived again."""

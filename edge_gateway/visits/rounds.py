@@ -105,7 +105,7 @@ class Rounds:
     def due(self, now_ns: int) -> list[Touched]:
         """Places and dates whose visits change by the passing of time since `passed`, in portions for `derive`."""
         ledger = self._ledger
-        since_ns = max(ledger.book.meta("slots_upto_ns") or now_ns - _DAY_NS, now_ns - _LONGEST_NS)
+        since_ns = max(ledger.book.meta("slots_upto_ns") or now_ns, now_ns - _LONGEST_NS)
         found: list[tuple[str, str, str]] = []
         calendar = ledger.calendar
         for site in calendar.sites():
@@ -133,7 +133,7 @@ class Rounds:
     def derive(self, touched: Touched, now_ns: int) -> list[Visit]:
         """One portion."""
         with self._ledger.book.transaction():
-            return self._ledger.visits.derive(touched, now_ns)
+            return self._ledger.visits.derive(touched, now_ns, fill=True)
 
     def passed(self, now_ns: int) -> None:
         """Everything that was due until then is derived."""

@@ -7,12 +7,12 @@ from typing import Final
 from msgspec.structs import replace
 
 from edge_gateway.registry import Registry
-from edge_gateway.visits import codec, corrections, days, served
+from edge_gateway.visits import canteen, codec, corrections, days
 from edge_gateway.visits.book import GATEWAY, Book
 from edge_gateway.visits.calendar import Calendar
 from edge_gateway.visits.judge import Rules
 from edge_gateway.visits.look import subject
-from edge_gateway.visits.records import Correction, JudgedTap, Outage, Reason, Slot, State, Visit
+from edge_gateway.visits.records import Correction, JudgedTap, Outage, Reason, Served, Slot, State, Visit
 
 Touched = set[tuple[str, str, str]]  # site, place, local date
 
@@ -40,15 +40,21 @@ class VisitBook:
         """A changed registry."""
         self._with_reader = {(d.site, d.place) for d in registry.devices.values() if d.place and is_reader(d.model, d.measures)}
 
-    def derive(self, touched: Iterable[tuple[str, str, str]], now_ns: int) -> list[Visit]:
-        """Derive the visits of these places and dates; those that are new or otherwise than they were."""
+    def derive(self, touched: Iterable[tuple[str, str, str]], now_ns: int, *, fill: bool = False) -> list[Visit]:
+        """Derive the visits of these places and dates; those that are new or otherwise than they were.
+
+        Args:
+            fill: write also what was expected and did not happen, as the clock does day by day. Without it a tap or a new line
+                of the plan says nothing about days on which nobody expected anything yet.
+        """
         changed: list[Visit] = []
         for site, place, first, last in _ranges(touched):
-            changed += self._derive(site, place, first, last, now_ns)
+            changed += self._derive(site, place, first, last, now_ns, fill)
         return changed
 
-    def _derive(self, site: str, place: str, first: str, last: str, now_ns: int) -> Iterator[Visit]:
+    def _derive(self, site: str, place: str, first: str, last: str, now_ns: int, fill: bool) -> Iterator[Visit]:
         found = {visit.id: visit for visit in self._fresh(site, place, first, last, now_ns)}
+        today = self._calendar.date_of(site, now_ns)
         rows = self._book.db.execute(
             "SELECT id, body FROM visit WHERE site = ? AND place = ? AND date BETWEEN ? AND ?", (site, place, first, last)
         )
@@ -58,7 +64,9 @@ class VisitBook:
             if before[visit_id].state is not State.CANCELLED:
                 yield replace(before[visit_id], state=State.CANCELLED, counted=False, reviewing=False)
         for visit_id, visit in found.items():
-            if before.get(visit_id) != visit:
+            awaited = visit.date == today and visit.state is State.PLANNED
+            known = fill or awaited or bool(visit.taps) or visit_id in before or visit.by != GATEWAY
+            if known and before.get(visit_id) != visit:
                 self._save(visit)
                 yield visit
 
@@ -85,7 +93,9 @@ class VisitBook:
             elsewhere=self._elsewhere(site, place, taps, wide_first, wide_last),
             heard_ns=self.heard(site, place),
         )
-        visits += self._canteen(site, place, first, last, said)
+        meals = self._meals(site, place, wide_first, wide_last)
+        if meals:
+            visits = canteen.with_meals(visits, slots, meals, lambda visit: self._spoken(visit, said))
         visits += self._claims(said)
         return [visit for visit in visits if first <= visit.date <= last]
 
@@ -123,13 +133,11 @@ class VisitBook:
                     found += [slot for slot in slots if slot.plan.courier in couriers]
         return found
 
-    def _canteen(self, site: str, place: str, first: str, last: str, said: Sequence[Correction]) -> list[Visit]:
-        """Elders who ate at a counter."""
+    def _meals(self, site: str, place: str, first: str, last: str) -> list[Served]:
         rows = self._book.db.execute(
             "SELECT body FROM served WHERE site = ? AND date BETWEEN ? AND ? AND place = ?", (site, first, last, place)
         )
-        visits = [served.canteen_visit(codec.unpack_served(body)) for (body,) in rows]
-        return [self._spoken(visit, said) for visit in visits if visit is not None]
+        return [codec.unpack_served(body) for (body,) in rows]
 
     def _claims(self, said: Sequence[Correction]) -> list[Visit]:
         """Visits that somebody says are missing; they count when a person confirms them."""
