@@ -21,7 +21,6 @@ from dashboards.console.courier.words import preferred, text
 from edge_gateway.errors import KanhuError, Rejected, Unavailable
 from edge_gateway.visits.chain import LogEntry
 from edge_gateway.visits.look import CourierLink, Ledger
-from edge_gateway.visits.records import Visit
 
 MOST_VISITS: Final = 500
 MOST_TAPS: Final = 1000
@@ -152,20 +151,14 @@ def _wrong(draft: Draft, ports: Ports, ledger: Ledger, link: CourierLink) -> str
     if not 1 <= len(draft.text) <= LONGEST_WORDS or len(draft.time) > 5 or len(draft.place) > 64:
         return "objection_bad"
     if draft.visit:
-        return "" if _his(ledger.visit(draft.visit, link.site), ledger, link) else "objection_refused"
+        found = ledger.visit(draft.visit, link.site)
+        return "" if found is not None and found.courier == link.courier else "objection_refused"
     try:
         on = date.fromisoformat(draft.date)
     except ValueError:
         return "objection_bad_date"
     today = ports.local(link.site).now().date()
     return "" if draft.place and first_of_month(today, 1) <= on <= today else "objection_bad_date"
-
-
-def _his(visit: Visit | None, ledger: Ledger, link: CourierLink) -> bool:
-    """Whether this visit is in the record of this courier."""
-    if visit is None:
-        return False
-    return visit.courier == link.courier or any(tap.courier == link.courier for tap in ledger.taps(visit))
 
 
 def _send(draft: Draft, ports: Ports, link: CourierLink) -> None:
