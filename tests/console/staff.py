@@ -25,10 +25,10 @@ from edge_gateway import commands, registry
 from edge_gateway.errors import Rejected
 from edge_gateway.settings import Console
 from edge_gateway.settings import Visits as VisitSettings
-from edge_gateway.visits import corrections
+from edge_gateway.visits import codec, corrections
 from edge_gateway.visits.ledger import Ledger
 from edge_gateway.visits.look import open_ledger
-from edge_gateway.visits.records import Correction, Grade, Reason, State, Visit
+from edge_gateway.visits.records import Correction, Grade, Plan, Reason, State, Visit
 from tests.servers import eventually, free_port
 from tests.web import Answer, ask
 
@@ -67,6 +67,8 @@ VISITS = (
     visit(6, State.UNKNOWN, start_ns=None, counted=False, grade=Grade.NONE, reasons=(Reason.READER_OFFLINE,)),
     visit(7, State.PLANNED, start_ns=None, counted=False, grade=Grade.NONE, opens_ns=at(17), closes_ns=at(18)),
 )
+
+PLANS = tuple(Plan(f"meal-{n}", "yunhe", f"p-{n}", f"e-{n}", courier="r-17", weekdays=(1, 2, 3, 4, 5)) for n in (1, 2, 3))
 
 
 class Village:
@@ -134,6 +136,9 @@ class Village:
         with self.ledger.book.transaction():
             for one in VISITS:
                 self.ledger.visits._save(one)
+            for plan in PLANS:
+                row = (plan.site, plan.id, "2000-01-01", "", codec.pack(plan))
+                self.ledger.book.db.execute("INSERT OR IGNORE INTO plan VALUES (?, ?, ?, ?, ?)", row)
 
     async def _close(self) -> None:
         self.ledger.close()

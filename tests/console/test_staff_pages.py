@@ -9,7 +9,9 @@ from playwright.sync_api import Browser, Page, expect
 from dashboards.console.audit import Audit
 from dashboards.console.store import Store
 from edge_gateway.visits.look import open_ledger
+from edge_gateway.visits.records import PlanException
 from tests.console.staff import DATE, ConsoleProcess, live
+from tests.servers import eventually
 
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1440, "height": 900}
 LONG = 60_000  # ms: the machine is slow and shared
@@ -236,4 +238,28 @@ def test_the_ledger_is_only_read_by_the_console(browser: Browser, console: Conso
     expect(page.locator(".total")).to_have_text("还有 2 条待核对")
     with open_ledger(console.village.file) as ledger:
         assert ledger.head() == before
+    page.context.close()
+
+
+def test_a_day_of_the_plan_is_cancelled_with_its_reason(browser: Browser, console: ConsoleProcess) -> None:
+    page = opened(browser, PHONE)
+    console.enter(page, "anna", f"/plan?date={DATE}")
+    live(page)
+    expect(page.locator(".week .card")).to_have_count(7)
+    expect(page.locator(".slot")).to_have_count(15)
+    page.get_by_role("button", name="这天取消").first.click()
+    page.get_by_label("原因").fill("家人来访")
+    page.get_by_role("button", name="保存").click()
+    expect(page.locator(".slot")).to_have_count(15)
+    eventually(lambda: console.village.asked, 60, "the gateway to be asked")
+    command, arguments = console.village.asked[0]
+    assert (command, arguments["by"], arguments["site"]) == ("visits.except", "anna", "yunhe")
+    (row,) = arguments["rows"]
+    assert set(row) <= set(PlanException.__struct_fields__)
+    assert {name: row[name] for name in ("date", "kind", "plan", "reason")} == {
+        "date": "2026-11-16",
+        "kind": "cancelled",
+        "plan": "meal-1",
+        "reason": "家人来访",
+    }
     page.context.close()
