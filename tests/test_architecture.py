@@ -44,6 +44,8 @@ PURE = (
     "text",
     "reasons",
     "registry_text",
+    "nfc",
+    "evidence",
 )
 WORLD = {"socket", "sqlite3", "time", "asyncio", "threading", "urllib", "http", "requests", "os", "subprocess", "random"}
 

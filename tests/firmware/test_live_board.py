@@ -10,7 +10,7 @@ import pytest
 
 from edge_gateway.visits.live import Live, Outcome
 from edge_gateway.visits.records import Reason, Tap
-from edge_gateway.visits.revocations import Revocations
+from edge_gateway.visits.revocations import MOST, Revocations
 from firmware.sim.board.nfc.card import Card
 from firmware.sim.board.nfc.type4 import Ntag424, Secrets
 from tests.firmware.test_rider_reader_board import BUZZER, GREEN, RED, Bench
@@ -182,7 +182,8 @@ def test_a_relayed_card_is_noticed_by_its_late_answers(site: Asking) -> None:
 def test_a_card_reported_lost_is_recorded_and_says_so_also_after_a_power_cut(site: Asking) -> None:
     revocations = Revocations(site.publish, lambda name: bytes(16), lambda name: ["d1"])
     lost = card(9)
-    revocations.set("s1", [lost.real_uid])
+    # The longest list, in the heap of a plain ESP32.
+    revocations.set("s1", [lost.real_uid, *(bytes([4, 1, 0, 0, 0, 0, n]) for n in range(MOST - 1))])
     site.board.run_for(2000)
     for _ in range(2):
         greens, reds, beeps = (len(site.bench.lit[pin]) for pin in (GREEN, RED, BUZZER))
