@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
-from urllib.parse import urlsplit
 
 from edge_gateway.errors import Rejected
 
@@ -95,12 +94,9 @@ def parse(text: str) -> Sun | Signed | Bare:
 
 
 def _query(text: str) -> str:
-    if "?" not in text:
-        return text
-    try:
-        return urlsplit(text).query
-    except ValueError:
-        raise Rejected("no_code", "no URL") from None
+    """What follows the question mark of a URL, or all of a text that has none."""
+    before, mark, query = text.partition("?")
+    return (query if mark else before).partition("#")[0]
 
 
 def _values(query: str) -> list[_Value]:
