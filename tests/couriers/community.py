@@ -170,8 +170,9 @@ class Community:
 
     def _copies(self, act: Act) -> list[Act]:
         """The taps of one attack, from what its victim's card showed before."""
-        chip, at_s, kind = act.chip, act.at_s, act.attack
-        assert chip is not None
+        at_s, kind = act.at_s, act.attack
+        assert act.chip is not None
+        chip = self._now(act.chip)
         other = self.chance.choice([place for place in sorted(self.readers) if place != act.place])
 
         def make(text: str, later_s: float = 0.0, place: str = act.place, phone: int = -1) -> Act:
@@ -188,7 +189,7 @@ class Community:
         if kind == "number only":
             return [make(chip.uid.hex())]
         if kind == "revoked":
-            return self._stolen(act)
+            return self._stolen(act, chip)
         if kind == "stale clone":
             return self._stale(act)
         if kind.startswith("harvest"):
@@ -206,10 +207,14 @@ class Community:
             return [make(text, 0.0, used.place, phone=0)]
         return [make(text, 0.0, next(place for place in (other, act.place) if place != used.place))]
 
-    def _stolen(self, act: Act) -> list[Act]:
-        """A card is lost and reported at noon; the finder tries it the days after. Its courier gets a new one."""
-        chip = act.chip
-        assert chip is not None
+    def _now(self, chip: Chip) -> Chip:
+        """The card its holder has by now."""
+        while chip.card.id in self._replaced:
+            chip = self._replaced[chip.card.id]
+        return chip
+
+    def _stolen(self, act: Act, chip: Chip) -> list[Act]:
+        """A card is lost and reported; the finder tries it the hours after. Its courier gets a new one."""
         holder = chip.card.holder
         revoked_ns = ZERO_NS + round(act.at_s * S)
         self.ring.cards[chip.card.id] = msgspec.structs.replace(chip.card, revoked_ns=revoked_ns, reason="lost")
@@ -250,8 +255,8 @@ class Community:
     def _one(self, act: Act) -> list[Act]:
         """One card at one reader or phone; what attackers do at once with what it showed."""
         chip, more = act.chip, list[Act]()
-        while chip is not None and chip.card.id in self._replaced and not act.attack:
-            chip = self._replaced[chip.card.id]
+        if chip is not None and not act.attack:
+            chip = self._now(chip)
         if chip is None:
             text = act.text or ""
         else:
