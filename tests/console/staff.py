@@ -178,7 +178,7 @@ def _plain(record: msgspec.Struct) -> dict[str, Any]:
 class ConsoleProcess:
     """`kanhu console` in a folder of its own."""
 
-    def __init__(self, folder: Path, village: Village, accounts: bool = True, **settings: Any) -> None:
+    def __init__(self, folder: Path, village: Any, accounts: bool = True, **settings: Any) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.village = village

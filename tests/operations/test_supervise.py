@@ -48,7 +48,8 @@ async def supervised(folder: Path, *children: Child, said: list[str] | None = No
     supervisor = Supervisor(children, folder, lines.append)
     task = asyncio.create_task(supervisor.run())
     try:
-        await eventually(lambda: task.done() or all(s.state == State.READY for s in supervisor.statuses))
+        vital = {child.name for child in children if child.vital}
+        await eventually(lambda: task.done() or all(s.state == State.READY for s in supervisor.statuses if s.name in vital))
         if task.done():
             task.result()
         yield supervisor
@@ -108,6 +109,20 @@ async def test_a_child_that_never_works_is_an_error_with_its_own_last_words(
         async with supervised(tmp_path, Child("other", SLEEPER), broken):
             pass
     assert running(tmp_path) is None
+
+
+async def test_what_is_not_vital_may_never_work_and_nobody_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervise, "RESTART_S", 0.02)
+    broken = Child("console", [sys.executable, "-c", "raise SystemExit('no port')"], ready=lambda: False, vital=False)
+    children = (Child("gateway", SLEEPER), broken, Child("board", SLEEPER))
+    async with supervised(tmp_path, *children) as supervisor:
+        gateway, console, board = supervisor.statuses
+        await eventually(lambda: board.state == State.READY)
+        await eventually(lambda: console.restarts > supervise.FIRST_TRIES)
+        assert gateway.state == State.READY
+        assert gateway.restarts == 0
 
 
 async def test_a_missing_program_is_an_error_that_names_it(tmp_path: Path) -> None:
