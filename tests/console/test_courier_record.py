@@ -112,6 +112,17 @@ def test_an_objection_reaches_the_gateway_in_the_couriers_name(there: Courier, s
     assert "Your objection is with us" in ask(site + answer.headers["location"]).text
 
 
+def test_what_was_decided_no_longer_says_that_it_will_be_looked_at(there: Courier, site: str) -> None:
+    plain: dict[str, Any] = {"state": State.WRONG_PLACE, "reasons": (Reason.WRONG_PLACE,)}
+    there.ledger.all_visits = [visit("p1/2026-11-18", 18, 11, reviewing=True, **plain)]
+    assert "Planned for another place; it is counted" in ask(site + ME + "?lang=en").text
+    there.ledger.all_visits = [visit("p1/2026-11-18", 18, 11, counted=False, by="li", **plain)]
+    page = ask(site + ME + "?lang=en").text
+    assert "Planned for another place<" in page and ">not counted<" in page and "another place; it is counted" not in page
+    there.ledger.all_visits = [visit("p1/2026-11-18", 18, 11, counted=False, reviewing=True, state=State.UNKNOWN, taps=())]
+    assert "not counted yet; a person decides" in ask(site + ME + "?lang=en").text
+
+
 def test_a_missing_visit_is_told_with_date_and_place(there: Courier, site: str) -> None:
     page = ask(site + ME).text
     assert ask(site + ME, fields(page, date="2026-11-12", time="11:20", place="wutong-5-101")).status == 303

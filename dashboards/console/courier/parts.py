@@ -24,21 +24,28 @@ def numbers(totals: Totals, language: str) -> Html:
 
 
 def standing(visit: Visit, language: str) -> Html:
-    """Counted; counted and in review; not counted."""
+    """Counted; counted and in review; not counted yet; not counted."""
     if visit.counted and visit.reviewing:
         return tag("span", text("counted_in_review", language), class_="badge wait")
     if visit.counted:
         return tag("span", text("counted", language), class_="badge good")
     if visit.reviewing:
-        return tag("span", text("in_review", language), class_="badge wait")
+        return tag("span", text("undecided", language), class_="badge wait")
     return tag("span", text("not_counted", language), class_="badge off")
 
 
-def reasons(found: tuple[Reason, ...], language: str) -> Html:
-    """Each reason in words."""
+def reasons(found: tuple[Reason, ...], language: str, settled: bool = False) -> Html:
+    """Each reason in words; `settled`: without what is going to happen about it."""
     if not found:
         return join([])
-    return tag("ul", *(tag("li", spoken.text(one, language)) for one in found), class_="reasons")
+    return tag(
+        "ul", *(tag("li", cause(one, language) if settled else spoken.text(one, language)) for one in found), class_="reasons"
+    )
+
+
+def cause(found: Reason, language: str) -> str:
+    """The reason alone. Its words are `cause; what happens now`, and the second half is over once a person has decided."""
+    return spoken.text(found, language).partition(";")[0]
 
 
 def visit_head(row: Row, local: Local, language: str) -> Html:
@@ -58,4 +65,4 @@ def visit_head(row: Row, local: Local, language: str) -> Html:
         facts.append(text("planned_at", language, window=window))
     line = (tag("b", when, class_="time"), " ", tag("span", visit.place, class_="place"), standing(visit, language))
     facts_line = tag("p", " · ".join(facts), class_="facts")
-    return join([tag("p", *line, class_="line"), facts_line, reasons(visit.reasons, language)])
+    return join([tag("p", *line, class_="line"), facts_line, reasons(visit.reasons, language, settled=not visit.reviewing)])

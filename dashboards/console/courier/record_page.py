@@ -7,7 +7,7 @@ from itertools import groupby
 
 from dashboards.console.courier import answers
 from dashboards.console.courier.month import OBJECT, Month, Row, Word, first_of_month, last_of_month
-from dashboards.console.courier.parts import numbers, reasons, visit_head
+from dashboards.console.courier.parts import cause, numbers, reasons, visit_head
 from dashboards.console.courier.ports import LANGUAGES, Local
 from dashboards.console.courier.words import clock, column, day, moment, month, text
 from dashboards.console.html import Html, join, tag
@@ -168,7 +168,7 @@ def _history(words: Iterable[Word], courier: str, local: Local, language: str) -
 def _said(word: Word, courier: str, local: Local, language: str) -> Html:
     by = text("you", language) if word.by == courier else text("gateway", language) if word.by == "gateway" else word.by
     at = moment(local.time(word.at_ns), local.now(), language)
-    why = spoken.text(Reason(word.reason), language) if word.reason in set(Reason) else word.reason
+    why = cause(Reason(word.reason), language) if word.reason in set(Reason) else word.reason
     return tag("li", tag("b", spoken.action(word.action, language)), f" · {by} · {at}", tag("q", why) if why else "")
 
 

@@ -17,7 +17,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "counted": ("已计入", "counted"),
     "counted_n": ("已计入的上门", "visits counted"),
-    "in_review": ("待核对", "in review"),
+    "undecided": ("尚未计入; 会有人决定", "not counted yet; a person decides"),
     "in_review_n": ("其中待核对", "of these in review"),
     "not_counted": ("未计入", "not counted"),
     "not_counted_n": ("未计入", "not counted"),
