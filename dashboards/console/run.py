@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from contextlib import suppress
 from typing import Final
 
 from dashboards.console.address import first_code_file, url
@@ -22,7 +23,8 @@ def serve(settings: Settings) -> None:
     Raises:
         Misconfigured: the port is taken, a certificate cannot be read, the console's file cannot be opened.
     """
-    os.nice(NICE)
+    with suppress(OSError):  # systemd has done it, and forbids it to us
+        os.nice(max(0, NICE - os.nice(0)))
     import uvicorn
 
     from dashboards.console.server import create_app

@@ -85,7 +85,7 @@ def test_every_line_of_the_brokers_configuration_has_its_reason() -> None:
 def test_the_files_of_the_data_folder_are_named() -> None:
     named = "".join(rows("Files"))
     settings = Settings()
-    for file in (settings.store_file, settings.readings_file, settings.command_socket):
+    for file in (settings.store_file, settings.readings_file, settings.command_socket, settings.console_file):
         assert file.name in named
     for name in ("ballast", "secrets/", "mosquitto/", "log/", "supervisor.json"):
         assert name in named
