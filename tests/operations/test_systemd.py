@@ -15,6 +15,7 @@ from edge_gateway import systemd
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "deploy/kanhu-gateway.service"
+CONSOLE = ROOT / "deploy/kanhu-console.service"
 TEXT = UNIT.read_text()
 
 
@@ -24,19 +25,21 @@ def option(name: str) -> str:
     return str(found[-1])
 
 
-@pytest.fixture
-def runnable(tmp_path: Path) -> Path:
-    """The unit with a program that is there; systemd looks for it."""
+@pytest.fixture(params=[UNIT, CONSOLE], ids=["gateway", "console"])
+def runnable(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A unit with a program that is there; systemd looks for it."""
+    unit: Path = request.param
     if shutil.which("systemd-analyze") is None:
         pytest.skip("no systemd-analyze here")
-    file = tmp_path / UNIT.name
-    file.write_text(re.sub(r"^ExecStart=\S+", f"ExecStart={os.path.realpath(sys.executable)}", TEXT, flags=re.M))
+    file = tmp_path / unit.name
+    program = f"ExecStart={os.path.realpath(sys.executable)}"
+    file.write_text(re.sub(r"^ExecStart=\S+", program, unit.read_text(), flags=re.M))
     return file
 
 
 def test_systemd_accepts_every_line(runnable: Path) -> None:
     done = subprocess.run(["systemd-analyze", "verify", str(runnable)], capture_output=True, text=True, check=False)
-    ours = [line for line in done.stderr.splitlines() if UNIT.name in line]
+    ours = [line for line in done.stderr.splitlines() if runnable.name in line]
     assert not ours, ours
 
 
