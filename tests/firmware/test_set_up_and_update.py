@@ -43,8 +43,16 @@ class Site:
             stdout=(folder / "up.log").open("w"),
             stderr=subprocess.STDOUT,
         )
-        eventually(lambda: [part.state for part in running(folder / "var") or []] == ["ready", "ready"], 60, "kanhu up")
+        try:
+            eventually(self._is_up, 60, "kanhu up")
+        except BaseException:
+            self.stop()
+            raise
         self.port = load(self.settings).broker.port
+
+    def _is_up(self) -> bool:
+        parts = {part.name: part.state for part in running(self.folder / "var") or []}
+        return all(parts.get(name) == "ready" for name in ("mosquitto", "gateway"))
 
     def kanhu(self, *arguments: str) -> str:
         done = subprocess.run(
