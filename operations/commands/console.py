@@ -5,6 +5,7 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -43,6 +44,15 @@ def hint(settings: Settings, title: str) -> list[str]:
     except OSError:
         return [f"{title}{url(settings.console)}"]
     return [f"{title}{url(settings.console)}   first start: the code {code} makes the administrator"]
+
+
+def say_where(settings: Settings, screen: Console) -> None:
+    """Where it is, once, where there is no screen to stand on; the code of the first administrator stays in its file."""
+    if settings.console.enabled and not screen.is_terminal:
+        code = (
+            f" (first start: the code is in {first_code_file(settings.data_dir)})" if not settings.console_file.exists() else ""
+        )
+        screen.print(f"console: {url(settings.console)}{code}", markup=False, soft_wrap=True)
 
 
 @user.command()

@@ -21,6 +21,7 @@ from operations import boards, install
 from operations.mosquitto import find_mosquitto
 from operations.supervise import running
 from tests.servers import Mosquitto, PahoClient, eventually, free_port, paho_client
+from tests.web import ask
 
 ROOT = Path(__file__).resolve().parents[2]
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -216,3 +217,19 @@ def test_commands_mean_the_platform_that_runs_here(tmp_path: Path, monkeypatch: 
     Path("kanhu.toml").touch()
     assert install.find_settings(None) == Path("kanhu.toml")
     assert install.find_settings(Path("other.toml")) == Path("other.toml")
+
+
+def test_up_starts_the_console_and_a_dead_one_costs_the_others_nothing(start: Start, tmp_path: Path) -> None:
+    start("up", "--folder", str(tmp_path / "var"), "--port", str(free_port()))
+    data_dir = tmp_path / "var"
+
+    def parts() -> dict[str, Any]:
+        return {part.name: part for part in running(data_dir) or []}
+
+    eventually(lambda: "console" in parts() and parts()["console"].state == "ready", 90, "the console")
+    before, settings = parts(), load(data_dir / "kanhu.toml")
+    assert ask(f"http://127.0.0.1:{settings.console.port}/").headers["location"] == "/login"
+    os.kill(before["console"].pid, signal.SIGKILL)
+    eventually(lambda: parts()["console"].restarts == 1 and parts()["console"].state == "ready", 90, "the console again")
+    for name in ("mosquitto", "gateway"):
+        assert (parts()[name].pid, parts()[name].restarts) == (before[name].pid, 0)
