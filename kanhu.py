@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from simulator.fleet import Fleet, Summary
     from simulator.link import Access
     from simulator.outbox import Ledger
+    from simulator.village import Village
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 app.add_typer(alerts.app, name="alerts")
@@ -146,6 +147,7 @@ def up(
         )
 
     platform = Platform(installation, out, Show("", option, hints))
+    console.say_where(installation.settings, out)
     asyncio.run(platform.run())
     out.print(f"stopped; everything is in {installation.settings.data_dir}, and `kanhu up` goes on from there")
 
@@ -158,7 +160,7 @@ def demo(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the broker; 0: any free one.")] = 0,
     homes: Annotated[int, typer.Option(min=1, help="Homes of old people.")] = 240,
     stations: Annotated[int, typer.Option(min=0, help="Probes in two rivers.")] = 30,
-    couriers: Annotated[int, typer.Option(min=0, help="Meal couriers with card readers.")] = 30,
+    readers: Annotated[int, typer.Option(min=0, help="Homes with a card reader; a courier brings meals to five of them.")] = 30,
     devices: Annotated[int | None, typer.Option(min=10, help="So many in all, instead of the three above.")] = None,
     firmware: Annotated[
         bool, typer.Option(help="Three more devices that run the real firmware, MicroPython on simulated boards.")
@@ -177,9 +179,9 @@ def demo(
     from simulator.story import Story, world
 
     if devices is not None:
-        stations = couriers = devices // 10
-        homes = devices - stations - couriers
-    village = world(homes, stations, couriers, seed, speed)
+        stations = readers = devices // 10
+        homes = devices - stations - readers
+    village = world(homes, stations, readers, seed, speed)
     real = boards.BOARDS if firmware else ()
     if real and (reason := boards.why_none()):
         real = ()
@@ -199,8 +201,9 @@ def demo(
     option = settings_option(installation.settings_file)
     where = installation.settings
     show = Show("demo", option, lambda found, parts: _plugs(parts, option, where), telephone.messages, seconds)
-    traffic = _Village(Story(access, village, speed, seed), seconds)
+    traffic = _Village(Story(access, village, speed, seed), seconds, lambda: _couriers(village, where))
     platform = Platform(installation, out, show, traffic, real, installation.settings.data_dir / "boards")
+    console.say_where(installation.settings, out)
     asyncio.run(platform.run())
     telephone.close()
     if seconds is not None:
@@ -226,15 +229,26 @@ def _plugs(parts: Sequence[Any], option: str, settings: Settings) -> Sequence[st
     return lines
 
 
+def _couriers(village: "Village", settings: Settings) -> None:
+    """Enrol the demo's cards and import its plan: of one meal about now, and of those of the day."""
+    from operations import demo_visits
+    from simulator.village import hour_of
+
+    cards = [demo_visits.DemoCard(c.site, c.id, c.card.uid, c.card.meta, c.card.file) for c in village.couriers]
+    meals = village.meals(int(hour_of(time.time()) * 60))
+    demo_visits.prepare(settings.command_socket, [*cards, *demo_visits.BOARD_CARDS], meals)
+
+
 class _Village:
     """The story as the platform's traffic."""
 
-    def __init__(self, story: Any, seconds: float | None) -> None:
+    def __init__(self, story: Any, seconds: float | None, before: Callable[[], None]) -> None:
         self.devices = story.keys
-        self._story, self._seconds = story, seconds
+        self._story, self._seconds, self._before = story, seconds, before
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
 
     def _run(self) -> None:
+        self._before()
         # A minute: a message whose receipt was lost is repeated after half of it.
         self._story.fleet.run(self._seconds, drain_s=60.0)
 
