@@ -28,6 +28,7 @@ from operations.commands.visits_common import (
     today,
     zone_of,
 )
+from operations.visits.advice import advice
 from operations.visits.columns import LocalTime
 from operations.visits.corrections import said
 from operations.visits.sheet import step
@@ -161,6 +162,9 @@ def review(
             f"{state(visit)} · {visit.date} {safe(visit.place)} {safe(visit.courier)} · {start} · [bold]{safe(visit.id)}[/bold]"
         )
         out.print(f"  {reasons(visit)}", markup=False, soft_wrap=True)
+        if visit.reasons:
+            todo = dict.fromkeys(f"{advice(r, 'zh-CN')} / {advice(r, 'en')}" for r in visit.reasons)
+            out.print(f"  → {'; '.join(todo)}", markup=False, soft_wrap=True)
         if visit.comment:
             out.print(f"  “{safe(visit.comment)}”")
     if found:

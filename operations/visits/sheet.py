@@ -147,7 +147,7 @@ def _make(ledger: Ledger, order: Order, first: int, parts: "_Parts", xlsx: bool,
     made = Made(head, totals.Totals())
     info = about(head)
     with contextlib.ExitStack() as stack:
-        book = Book(parts.new(".xlsx"), rows.columns, columns.EXCEPTIONS) if xlsx else None
+        book = Book(parts.new(".xlsx"), rows.columns, columns.EXCEPTIONS, order.made_ns) if xlsx else None
         if book is not None:
             stack.callback(book.abandon)
         tables = [

@@ -9,6 +9,7 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -27,10 +28,19 @@ class Book:
     """Writes one workbook. Exceptions and visits may come in any order; `close` puts it together.
 
     Args:
+        made_ns: what the file says of itself; the same rows and time make the same file.
         most_rows: of a page, with its header; more go to a further page.
     """
 
-    def __init__(self, path: Path, visits: Sequence[Column], exceptions: Sequence[Column], most_rows: int = MOST_ROWS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        visits: Sequence[Column],
+        exceptions: Sequence[Column],
+        made_ns: int = 0,
+        most_rows: int = MOST_ROWS,
+    ) -> None:
+        self._made = datetime.fromtimestamp(made_ns // 1_000_000_000, UTC)
         self._path, self._columns, self._most = path, visits, most_rows
         self._exception_columns = exceptions
         empty = zipfile.ZipFile(self._skeleton(1, [], [(0,)], []))
@@ -56,7 +66,7 @@ class Book:
     def close(self, info: Sequence[tuple[str, Cell]], totals: Sequence[Row], columns: Sequence[Column]) -> None:
         """Put it together: what the sheet is about, and the totals under their columns."""
         self._visits.end()
-        with self._zip.open("xl/worksheets/sheet2.xml", "w", force_zip64=True) as member:
+        with self._zip.open(_member("xl/worksheets/sheet2.xml"), "w", force_zip64=True) as member:
             self._exceptions.end(closes=False)
             self._spool.seek(0)
             while block := self._spool.read(1 << 20):
@@ -65,7 +75,7 @@ class Book:
         with zipfile.ZipFile(self._skeleton(self._pages, info, totals, columns)) as skeleton:
             for name in skeleton.namelist():
                 if name not in self._zip.NameToInfo:
-                    self._zip.writestr(name, skeleton.read(name))
+                    self._zip.writestr(_member(name), skeleton.read(name))
             for n, page in _STREAMED:
                 # The styles of the cells were those of the first skeleton.
                 assert _Pattern(skeleton.read(f"xl/worksheets/sheet{n}.xml")).styles == self._pattern[page].styles
@@ -79,7 +89,7 @@ class Book:
 
     def _next_page(self) -> "_Page":
         self._pages += 1
-        member = self._zip.open(f"xl/worksheets/sheet{2 + self._pages}.xml", "w", force_zip64=True)
+        member = self._zip.open(_member(f"xl/worksheets/sheet{2 + self._pages}.xml"), "w", force_zip64=True)
         return _Page(member, self._pattern[VISITS])
 
     def _skeleton(
@@ -91,6 +101,7 @@ class Book:
         # constant_memory: texts stand in their cells, not in a list beside the pages that is another in each skeleton.
         options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
         book = xlsxwriter.Workbook(found, options)
+        book.set_properties({"created": self._made})
         formats = _Formats(book)
         _totals(book.add_worksheet(TOTALS), formats, info, totals, columns)
         _empty(book.add_worksheet(EXCEPTIONS), formats, self._exception_columns)
@@ -98,6 +109,14 @@ class Book:
             _empty(book.add_worksheet(VISITS if n == 1 else f"{VISITS} {n}"), formats, self._columns)
         book.close()
         return found
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    """With a fixed time, as XlsxWriter does it."""
+    found = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    found.compress_type = zipfile.ZIP_DEFLATED
+    found._compresslevel = 1  # type: ignore[attr-defined]
+    return found
 
 
 class _Formats:
