@@ -62,7 +62,9 @@ class Throttle:
             recent = [at for at in self._failures.pop(name, []) if at > now - MINUTE_S] + [now]
             self._failures[name] = recent
             if len(recent) >= TRIES:
-                before = self._locked.get(name, (0.0, 0.0))[1]
+                until, before = self._locked.get(name, (0.0, 0.0))
+                if now - until > LONGEST_WAIT_S:  # long ago: begin anew
+                    before = 0.0
                 wait = min(LONGEST_WAIT_S, max(MINUTE_S, before * 2))
                 self._locked[name] = (now + wait, wait)
                 self._failures[name] = []
@@ -136,9 +138,13 @@ class Access:
         """Who has this cookie; None when it is unknown, idle or too old. Notes that he was seen."""
         return await asyncio.to_thread(self._find, cookie) if cookie else None
 
-    async def still(self, session: Session) -> Session | None:
-        """The same session now: its user may be gone, have another role, or be logged out. For clicks on an open page."""
-        return await asyncio.to_thread(self._by_key, session.key)
+    async def still(self, session: Session, touch: bool = True) -> Session | None:
+        """The same session now: its user may be gone, have another role, or be logged out. For clicks on an open page.
+
+        Args:
+            touch: a person did something; False: only a look, by which nobody stays logged in.
+        """
+        return await asyncio.to_thread(self._by_key, session.key, touch)
 
     async def log_out(self, session: Session, address: str) -> None:
         """It ends here, whatever the browser keeps."""
@@ -165,7 +171,7 @@ class Access:
     def _find(self, cookie: str) -> Session | None:
         return self._by_key(_key(cookie))
 
-    def _by_key(self, key: bytes) -> Session | None:
+    def _by_key(self, key: bytes, touch: bool = True) -> Session | None:
         rows = self._store.rows("SELECT user, csrf, made_ns, seen_ns, address FROM session WHERE key = ?", key)
         if not rows:
             return None
@@ -180,7 +186,7 @@ class Access:
             with self._store.write() as db:
                 db.execute("DELETE FROM session WHERE key = ?", (key,))
             return None
-        if now - seen_ns > min(_TOUCH_S * 1e9, idle_ns / 10):
+        if touch and now - seen_ns > min(_TOUCH_S * 1e9, idle_ns / 10):
             with self._store.write() as db:
                 db.execute("UPDATE session SET seen_ns = ? WHERE key = ?", (now, key))
         return Session(key, user, csrf, address)

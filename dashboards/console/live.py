@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dashboards.console.server import Console
 
 _KEY: Final = "kanhu_session"
+LOOK_S: Final = 30.0
 
 
 class Page:
@@ -33,6 +34,16 @@ class Page:
         self.lang = session.user.language
         self.client = ui.context.client
         self.client.storage[_KEY] = session.key
+        ui.timer(LOOK_S, self._look, immediate=False)
+
+    async def _look(self) -> None:
+        """What is on a screen that was left goes away with the session."""
+        try:
+            now = await self.console.access.still(self.session, touch=False)
+        except Unavailable:
+            return
+        if now is None or not may(now.user, self.right):
+            ui.navigate.to("/login")
 
     def say(self, key: str, **words: object) -> str:
         """A text in the reader's language."""

@@ -53,6 +53,16 @@ async def test_a_session_ends_after_half_an_hour_without_a_click(world: World) -
     assert await world.access.find(cookie) is None
 
 
+async def test_a_page_that_only_looks_keeps_nobody_logged_in(world: World) -> None:
+    cookie = enter(world)
+    session = await world.access.find(cookie)
+    assert session is not None
+    for minutes in (10, 20, 29):
+        assert await world.access.still(session, touch=False) is not None, minutes
+        world.now += 10 * MINUTE
+    assert await world.access.still(session, touch=False) is None
+
+
 async def test_a_session_ends_after_twelve_hours_whatever_is_clicked(world: World) -> None:
     cookie = enter(world)
     for _ in range(35):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
@@ -134,4 +135,5 @@ async def _tell(page: Page, slot: Slot, **what: Any) -> None:
 
 def _exception_id(slot: Slot) -> str:
     """The same for the same day, so that a second click is no second exception."""
-    return f"console-{slot.plan.id}-{slot.date}"[:48]
+    # Not the plan's own id: with the date it could be too long.
+    return f"console-{slot.date}-{sha256(slot.plan.id.encode()).hexdigest()[:16]}"

@@ -51,6 +51,7 @@ class Desk:
         self._queue = [visit.id for visit in queue]
         self._now: Story | None = None
         self._busy = False
+        self._dialog: ui.dialog | None = None
         self._left = ui.label().classes("total").mark("left")
         ui.label(page.say("default_rule")).classes("quiet")
         self._box = ui.element("div").classes("desk")
@@ -107,7 +108,8 @@ class Desk:
 
     async def _key(self, event: events.KeyEventArguments) -> None:
         wanted = _KEYS.get(event.key.name.lower())
-        plain = not (event.modifiers.ctrl or event.modifiers.alt or event.modifiers.meta)
+        asking = self._dialog is not None and self._dialog.value
+        plain = not asking and not (event.modifiers.ctrl or event.modifiers.alt or event.modifiers.meta)
         if event.action.keydown and not event.action.repeat and plain and wanted and self._now is not None:
             came = self._now.visit.taps or self._now.visit.state not in (State.MISSED, State.UNKNOWN)
             await self._actions["confirm" if wanted == "approve" and not came else wanted]()
@@ -163,6 +165,7 @@ class Desk:
                     with ui.element("button").props('type="button"').classes(f"act {classes}").mark(key) as button:
                         ui.label(page.say(key))
                     button.on("click", page.click(work))
+        self._dialog = dialog
         dialog.open()
 
     async def _decide(self, action: str, reason: str, changes: dict[str, Any] | None = None) -> None:
