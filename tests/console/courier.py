@@ -12,6 +12,7 @@ import msgspec
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboards.console.courier import parts
 from dashboards.console.courier.ports import Ports
@@ -35,6 +36,7 @@ from edge_gateway.visits.records import (
     Visit,
 )
 from tests.servers import eventually
+from tests.web import serving
 
 ZONE = ZoneInfo("Asia/Shanghai")
 TOKEN, OTHER_TOKEN = "A" * 21 + "1", "B" * 21 + "2"
@@ -196,3 +198,20 @@ def serving_at(app: FastAPI, port: int) -> Iterator[None]:
     finally:
         server.should_exit = True
         thread.join(30)
+
+
+class Switch:
+    """One web server for the tests of a file; each test puts its own application behind it."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+@contextmanager
+def switched() -> Iterator[tuple[str, Switch]]:
+    """The address of the server, and its switch."""
+    switch = Switch()
+    with serving(switch) as address:
+        yield address, switch

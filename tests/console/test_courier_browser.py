@@ -8,8 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from edge_gateway.visits.records import Grade, Reason, Ruling, State
-from tests.console.courier import OTHER_TOKEN, TOKEN, Courier, courier, ns, said, tap, visit
-from tests.web import serving
+from tests.console.courier import OTHER_TOKEN, TOKEN, Courier, Switch, courier, ns, said, switched, tap, visit
 
 SIZES = [pytest.param(360, 740, id="phone"), pytest.param(1440, 900, id="screen")]
 EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
@@ -45,10 +44,17 @@ def there() -> Courier:
     return found
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[str, Switch]]:
+    with switched() as found:
+        yield found
+
+
 @pytest.fixture
-def site(there: Courier) -> Iterator[str]:
-    with serving(there.app()) as address:
-        yield address
+def site(there: Courier, server: tuple[str, Switch]) -> str:
+    address, switch = server
+    switch.app = there.app()
+    return address
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 from dashboards.console.courier.kiosk import opened
 from dashboards.console.roles import Forbidden
 from edge_gateway.visits.records import Card, CardKind, CardRole, Grade, JudgedTap, Reason, Ruling
-from tests.console.courier import NOW, Courier, S, courier, tap, visit
+from tests.console.courier import NOW, Courier, S, Switch, courier, switched, tap, visit
 from tests.web import ask, serving
 
 T = int(NOW.timestamp()) * S
@@ -25,10 +25,17 @@ def there() -> Courier:
     return found
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[str, Switch]]:
+    with switched() as found:
+        yield found
+
+
 @pytest.fixture
-def site(there: Courier) -> Iterator[str]:
-    with serving(there.app()) as address:
-        yield address
+def site(there: Courier, server: tuple[str, Switch]) -> str:
+    address, switch = server
+    switch.app = there.app()
+    return address
 
 
 def twice(apart_s: float = 3, ago_s: float = 1, **changes: Any) -> list[JudgedTap]:

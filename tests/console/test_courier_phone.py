@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from edge_gateway.errors import Rejected, Unavailable
-from tests.console.courier import TOKEN, Courier, courier
-from tests.web import Answer, send, serving
+from tests.console.courier import TOKEN, Courier, Switch, courier, switched
+from tests.web import Answer, send
 
 TEXT = "picc_data=EF963FF7828658A599F3041510671E88&cmac=94EED9EE65337086"
 
@@ -18,10 +18,17 @@ def there() -> Courier:
     return courier()
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[str, Switch]]:
+    with switched() as found:
+        yield found
+
+
 @pytest.fixture
-def site(there: Courier) -> Iterator[str]:
-    with serving(there.app()) as address:
-        yield address
+def site(there: Courier, server: tuple[str, Switch]) -> str:
+    address, switch = server
+    switch.app = there.app()
+    return address
 
 
 def one(seq: int = 1, **changes: Any) -> dict[str, Any]:

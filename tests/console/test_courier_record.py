@@ -7,7 +7,7 @@ import pytest
 
 from edge_gateway.errors import Rejected, Unavailable
 from edge_gateway.visits.records import Grade, Reason, Ruling, State
-from tests.console.courier import NOW, OTHER_TOKEN, TOKEN, Courier, courier, ns, said, tap, visit
+from tests.console.courier import NOW, OTHER_TOKEN, TOKEN, Courier, Switch, courier, ns, said, switched, tap, visit
 from tests.web import ask, serving
 
 ME = f"/me/{TOKEN}"
@@ -33,10 +33,17 @@ def there() -> Courier:
     return found
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[str, Switch]]:
+    with switched() as found:
+        yield found
+
+
 @pytest.fixture
-def site(there: Courier) -> Iterator[str]:
-    with serving(there.app()) as address:
-        yield address
+def site(there: Courier, server: tuple[str, Switch]) -> str:
+    address, switch = server
+    switch.app = there.app()
+    return address
 
 
 def fields(page: str, visit_id: str = "", **more: str) -> dict[str, str]:

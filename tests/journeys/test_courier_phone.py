@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
+from edge_gateway.errors import Unavailable
 from edge_gateway.nfc import keys
 from edge_gateway.visits import look
 from edge_gateway.visits.records import JudgedTap
@@ -50,8 +51,16 @@ class House:
             REGISTRY,
         )
         self.gateway.start()
+        eventually(self._has_a_ledger, 60, "the ledger")
         self._enrol()
         self._console: subprocess.Popen[bytes] | None = None
+
+    def _has_a_ledger(self) -> bool:
+        try:
+            self.gateway.call("cards.find", site="s", uid=UID.hex())
+        except Unavailable:
+            return False
+        return True
 
     def _enrol(self) -> None:
         key = {"file": keys.card_key(MASTER, UID, keys.FILE_NO, 1).hex()}
