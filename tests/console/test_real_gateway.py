@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from edge_gateway import commands
 from edge_gateway.errors import KanhuError, Unavailable
@@ -75,6 +75,7 @@ def test_a_visit_that_a_courier_missed_is_confirmed_in_the_browser_and_stands_in
             (after,), whole = ledger_of(gateway)
             assert (after.state, after.counted, after.reviewing, after.by) == (State.ON_TIME, True, False, "anna")
             assert whole >= 4, "claim and decision, each with the visit it made"
+            cancel_a_day(page, gateway, console.url)
             # The console is frozen, then dead: nobody waits for it.
             assert console.process is not None
             os.kill(console.process.pid, signal.SIGSTOP)
@@ -85,6 +86,27 @@ def test_a_visit_that_a_courier_missed_is_confirmed_in_the_browser_and_stands_in
         assert gateway.running
     finally:
         gateway.kill()
+
+
+def cancel_a_day(page: Page, gateway: GatewayProcess, url: str) -> None:
+    """In the browser; and take it back."""
+    monday = datetime.now(ZONE).date() + timedelta(days=7 - datetime.now(ZONE).weekday())
+    line = {"id": "m" * 48, "site": "yunhe", "place": "p-1", "weekdays": [1], "first": monday.isoformat()}
+    gateway.call("visits.plan", site="yunhe", by="test", rows=[line], replace=False)
+    page.goto(f"{url}/plan?date={monday}")
+    live(page)
+    page.get_by_role("button", name="这天取消").click()
+    page.get_by_label("原因").fill("家人来访")
+    page.get_by_role("button", name="保存").click()
+    expect(page.locator(".slot.cancelled")).to_contain_text("家人来访")
+    with open_ledger(gateway.folder / "var" / "visits.db") as ledger:
+        (found,) = ledger.exceptions("yunhe")
+    assert (found.date, found.kind, found.plan, found.reason) == (monday.isoformat(), "cancelled", "m" * 48, "家人来访")
+    live(page)
+    page.get_by_role("button", name="恢复").click()
+    expect(page.locator(".slot.cancelled")).to_have_count(0)
+    with open_ledger(gateway.folder / "var" / "visits.db") as ledger:
+        assert ledger.exceptions("yunhe") == []
 
 
 def test_a_browser_that_sends_nothing_takes_nothing_from_the_others(console: ConsoleProcess) -> None:
