@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -138,7 +139,8 @@ class VisitDesk:
             await asyncio.Event().wait()
         while True:
             try:
-                await self._round()
+                if not await self.work():
+                    await self._rest()
             except KanhuError as error:
                 await self._fail(str(error))
             except Exception as error:
@@ -166,8 +168,12 @@ class VisitDesk:
         if parts is not None:
             await self.in_thread(parts.ledger.close)
 
-    async def _round(self) -> None:
-        """Everything that there is to do now, then wait."""
+    async def work(self) -> bool:
+        """One portion of everything that there is to do now; whether there is more.
+
+        Raises:
+            Unavailable, Misconfigured: the ledger cannot be used; nothing is lost.
+        """
         parts = self._parts
         if parts is None:
             parts = self._parts = await self.in_thread(lambda: Parts(self._gateway))
@@ -184,12 +190,12 @@ class VisitDesk:
         busy = await self._tell(parts) or busy
         await self._see(parts)
         self._gateway.troubles.set("visits", "")
-        if not busy:
-            try:
-                async with asyncio.timeout(_ROUND_S):
-                    await self._woken.wait()
-            except TimeoutError:
-                pass
+        return busy
+
+    async def _rest(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ROUND_S):
+                await self._woken.wait()
 
     async def _take(self, parts: Parts) -> bool:
         """One batch from the queue; whether there was one."""
