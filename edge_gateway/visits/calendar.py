@@ -1,6 +1,7 @@
 """Which visits are expected where and when, out of the ledger's plan; slots are computed once a week and site, and kept."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
@@ -16,7 +17,21 @@ _DAY: Final = timedelta(days=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _WIDEST: Final = timedelta(days=3)  # a window begins in its day, lasts at most one and may be stretched by one
 
-Week = dict[str, dict[str, list[Slot]]]  # place -> date -> slots
+
+@dataclass(slots=True)
+class Week:
+    """The slots of one site and week: by place, date; by date, place; by courier who is to come, date."""
+
+    by_place: dict[str, dict[str, list[Slot]]] = field(default_factory=dict)
+    by_date: dict[str, dict[str, list[Slot]]] = field(default_factory=dict)
+    by_courier: dict[str, dict[str, list[Slot]]] = field(default_factory=dict)
+
+    def add(self, slot: Slot) -> None:
+        """One more; first those of a date that are earlier."""
+        self.by_place.setdefault(slot.plan.place, {}).setdefault(slot.date, []).append(slot)
+        self.by_date.setdefault(slot.date, {}).setdefault(slot.plan.place, []).append(slot)
+        if slot.plan.courier:
+            self.by_courier.setdefault(slot.plan.courier, {}).setdefault(slot.date, []).append(slot)
 
 
 class Calendar:
@@ -31,7 +46,6 @@ class Calendar:
         self._registry = registry
         self._weeks: dict[tuple[str, str], Week] = {}
         self._lines: dict[str, list[tuple[str, str, Plan]]] = {}
-        self._none: list[Slot] = []
 
     def forget(self) -> None:
         """Read it from the ledger again."""
@@ -62,11 +76,21 @@ class Calendar:
 
     def slots(self, site: str, place: str, first: str, last: str) -> list[Slot]:
         """Of one place, on the local dates first..last."""
-        return [slot for day in days(first, last) for slot in self._week(site, day).get(place, {}).get(day, self._none)]
+        found: list[Slot] = []
+        for day in days(first, last):
+            found += self._week(site, day).by_place.get(place, {}).get(day, ())
+        return found
+
+    def of_courier(self, site: str, courier: str, first: str, last: str) -> list[Slot]:
+        """Those that a courier is to make, at all places."""
+        found: list[Slot] = []
+        for day in days(first, last):
+            found += self._week(site, day).by_courier.get(courier, {}).get(day, ())
+        return found
 
     def places(self, site: str, day: str) -> Mapping[str, list[Slot]]:
         """Every place that expects somebody on a local date, with its slots."""
-        return {place: found[day] for place, found in self._week(site, day).items() if day in found}
+        return self._week(site, day).by_date.get(day, {})
 
     def around(self, site: str, place: str, time_ns: int) -> set[str]:
         """Local dates whose visits a tap at this time and place may change."""
@@ -90,7 +114,7 @@ class Calendar:
 
     def _compute(self, site: str, monday: date) -> Week:
         """By the lines in force on each date: a line that was changed today leaves yesterday's visits as they were."""
-        week: Week = {}
+        week = Week()
         if not self._of(site):
             return week
         first, last = monday, min(monday + 6 * _DAY, date.max - _DAY)
@@ -99,7 +123,7 @@ class Calendar:
         for begin, end in spans:
             lines = [line for since, until, line in self._of(site) if since <= begin and (not until or until >= end)]
             for slot in plan.slots(lines, exceptions, holidays, self.zone(site), begin, end):
-                week.setdefault(slot.plan.place, {}).setdefault(slot.date, []).append(slot)
+                week.add(slot)
         return week
 
     def _spans(self, site: str, first: date, last: date) -> list[tuple[str, str]]:

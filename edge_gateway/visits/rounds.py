@@ -13,10 +13,11 @@ from edge_gateway.rules import words
 from edge_gateway.rules.rule import Missed, VisitsSeen
 from edge_gateway.visits import codec
 from edge_gateway.visits.book import GATEWAY
+from edge_gateway.visits.calendar import days
 from edge_gateway.visits.ledger import Ledger
 from edge_gateway.visits.outages import ReaderHealth
 from edge_gateway.visits.records import DONE, Outage, State, Visit
-from edge_gateway.visits.visit_book import Touched, days_between, is_reader
+from edge_gateway.visits.visit_book import Touched, is_reader
 
 _DAY_NS: Final = 86_400 * 10**9
 _AT_ONCE: Final = 25  # places derived in one transaction: a tap that comes meanwhile waits no longer
@@ -110,7 +111,7 @@ class Rounds:
         calendar = ledger.calendar
         for site in calendar.sites():
             first = date.fromisoformat(calendar.date_of(site, since_ns)) - timedelta(days=_BACK_DAYS)
-            for day in days_between(first.isoformat(), calendar.date_of(site, now_ns)):
+            for day in days(first.isoformat(), calendar.date_of(site, now_ns)):
                 begins = since_ns < calendar.midnight_ns(site, day) <= now_ns
                 found += [
                     (site, place, day)

@@ -123,15 +123,9 @@ class VisitBook:
 
     def _elsewhere(self, site: str, place: str, taps: Sequence[JudgedTap], first: str, last: str) -> list[Slot]:
         """What the couriers who tapped here were expected to do at other places then."""
-        couriers = {judged.courier for judged in taps} - {""}
-        if not couriers:
-            return []
-        found: list[Slot] = []
-        for day in days_between(first, last):
-            for other, slots in self._calendar.places(site, day).items():
-                if other != place:
-                    found += [slot for slot in slots if slot.plan.courier in couriers]
-        return found
+        couriers = sorted({judged.courier for judged in taps} - {""})
+        slots = [slot for one in couriers for slot in self._calendar.of_courier(site, one, first, last)]
+        return [slot for slot in slots if slot.plan.place != place]
 
     def _meals(self, site: str, place: str, first: str, last: str) -> list[Served]:
         rows = self._book.db.execute(
@@ -199,13 +193,6 @@ class VisitBook:
 def is_reader(model: str, measures: Iterable[str]) -> bool:
     """Whether a device of the registry reads cards at a door."""
     return model in READER_MODELS or "tap" in measures
-
-
-def days_between(first: str, last: str) -> Iterator[str]:
-    """The local dates first..last."""
-    begin = date.fromisoformat(first)
-    for number in range((date.fromisoformat(last) - begin).days + 1):
-        yield (begin + number * _DAY).isoformat()
 
 
 def _wider(first: str, last: str) -> tuple[str, str]:
