@@ -1,7 +1,7 @@
 """What every page of the staff has: navigation, language, log-out, and the word when the gateway is away."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, tzinfo
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlencode
@@ -90,12 +90,7 @@ async def read(page: Page, question: "Callable[[Ledger], _T]") -> _T | None:
         return None
 
 
-def sites(page: Page) -> list[str]:
-    """The sites of which he may see at least a part."""
-    return sorted(site for site in page.console.reach.registry().sites if sees_some_of(page.session.user, site))
-
-
-def choose_site(page: Page, wanted: str) -> str:
+async def choose_site(page: Page, wanted: str) -> str:
     """The site of this page: the one that was asked for, if it is his; else his first; "" when he has none.
 
     Raises:
@@ -103,19 +98,43 @@ def choose_site(page: Page, wanted: str) -> str:
     """
     if wanted and not sees_some_of(page.session.user, wanted):
         raise Forbidden(wanted)
-    found = sites(page)
+    found = await sites(page)
     return wanted or (found[0] if found else "")
 
 
-def site_links(page: Page, site: str, target: Callable[[str], str]) -> None:
-    """To change the site, for who has several."""
-    found = sites(page)
+async def sites(page: Page) -> list[str]:
+    """The sites of which he may see at least a part and that have visits or a plan; all of his while none has."""
+    his = sorted(site for site in page.console.reach.registry().sites if sees_some_of(page.session.user, site))
+
+    def in_use(ledger: "Ledger") -> list[str]:
+        return [site for site in his if ledger.plans(site) or ledger.visits(site=site, limit=1)]
+
+    try:
+        return await page.console.reach.read(in_use) or his
+    except (Unavailable, Misconfigured):
+        return his
+
+
+async def site_links(
+    page: Page, site: str, target: Callable[[str], str], count: "Callable[[Ledger, str], int] | None" = None
+) -> None:
+    """To change the site, for who has several.
+
+    Args:
+        count: a number behind each name.
+    """
+    found = await sites(page)
     if len(found) < 2:
         return
     names = page.console.reach.registry().sites
+    numbers: dict[str, int] = {}
+    if count is not None:
+        with suppress(Unavailable, Misconfigured):
+            numbers = await page.console.reach.read(lambda ledger: {one: count(ledger, one) for one in found})
     with ui.element("nav").classes("chips").props(f'aria-label="{page.say("site")}"'):
         for one in found:
-            ui.link(names[one].name or one, target(one)).classes("chip here" if one == site else "chip")
+            words = " ".join(part for part in (names[one].name or one, str(numbers.get(one, ""))) if part)
+            ui.link(words, target(one)).classes("chip here" if one == site else "chip")
 
 
 def zone(page: Page, site: str) -> tzinfo:
@@ -129,11 +148,3 @@ def day_of(text: str, where: tzinfo) -> date:
         return date.fromisoformat(text)
     except ValueError:
         return datetime.now(where).date()
-
-
-async def say_forbidden(work: Awaitable[None], lang: Callable[[str], str]) -> None:
-    """Build the rest of a page; what is not allowed becomes a word on it."""
-    try:
-        await work
-    except Forbidden:
-        ui.label(lang("not_allowed")).classes("empty")

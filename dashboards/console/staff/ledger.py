@@ -25,7 +25,7 @@ REVIEW: Final = "review"  # beside the states, as a filter
 async def build(request: Request, date: str = "", site: str = "", state: str = "", names: str = "") -> None:
     """`/ledger?date=2026-11-21&site=yunhe&state=late&names=1`."""
     page = Page(request, Right.LEDGER)
-    site = choose_site(page, site)
+    site = await choose_site(page, site)
     with frame(page, request, "ledger"):
         await away(page)
         if not site:
@@ -38,7 +38,7 @@ async def build(request: Request, date: str = "", site: str = "", state: str = "
         def to(date: str = on, site: str = site, state: str = state, names: str = names) -> str:
             return link("/ledger", date=date, site=site, state=state, names=names)
 
-        site_links(page, site, lambda other: to(site=other, state=""))
+        await site_links(page, site, lambda other: to(site=other, state=""))
         with ui.element("div").classes("days"):
             ui.link(f"‹ {page.say('previous_day')}", to(date=(day - timedelta(1)).isoformat())).classes("step").mark("previous")
             ui.label(show.day(on, page.lang)).classes("day")

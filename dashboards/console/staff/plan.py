@@ -31,7 +31,7 @@ class Week:
 async def build(request: Request, date: str = "", site: str = "") -> None:
     """`/plan?date=2026-11-21&site=yunhe`: the week of that day."""
     page = Page(request, Right.PLAN)
-    site = choose_site(page, site)
+    site = await choose_site(page, site)
     with frame(page, request, "plan"):
         gone = await away(page)
         if not site:
@@ -40,7 +40,7 @@ async def build(request: Request, date: str = "", site: str = "") -> None:
         where = zone(page, site)
         day = day_of(date, where)
         first = day - timedelta(day.weekday())
-        site_links(page, site, lambda other: link("/plan", date=first.isoformat(), site=other))
+        await site_links(page, site, lambda other: link("/plan", date=first.isoformat(), site=other))
         with ui.element("div").classes("days"):
             for step, key in ((-7, "previous_week"), (7, "next_week")):
                 target = link("/plan", date=(first + timedelta(step)).isoformat(), site=site)

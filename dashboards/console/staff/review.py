@@ -27,13 +27,15 @@ _KEYS = {"a": "approve", "d": "decline", "n": "skip"}
 async def build(request: Request, site: str = "") -> None:
     """`/review?site=yunhe`."""
     page = Page(request, Right.DECIDE)
-    site = choose_site(page, site)
+    site = await choose_site(page, site)
     with frame(page, request, "review"):
         await away(page)
         if not site:
             ui.label(page.say("no_site")).classes("empty")
             return
-        site_links(page, site, lambda other: link("/review", site=other))
+        await site_links(
+            page, site, lambda other: link("/review", site=other), lambda ledger, one: len(_queue(ledger, page, one))
+        )
         found = await read(page, lambda ledger: _queue(ledger, page, site))
         if found is not None:
             await Desk(page, site, found).begin()

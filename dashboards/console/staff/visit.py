@@ -44,7 +44,7 @@ def story(ledger: "Ledger", site: str, id_: str) -> Story | None:
 async def build(request: Request, site: str = "", id: str = "") -> None:
     """`/visit?site=yunhe&id=meal-7/2026-11-21`."""
     page = Page(request, Right.LEDGER)
-    site = choose_site(page, site)
+    site = await choose_site(page, site)
     with frame(page, request, "visit"):
         await away(page)
         found = await read(page, lambda ledger: (story(ledger, site, id[:300]),))
