@@ -41,8 +41,12 @@ class Book:
         self.db = connect(path)
         try:
             self._begin(key_file)
+        except sqlite3.Error as error:
+            failed = self.failed(error)
+            self.close()
+            raise failed from error
         except BaseException:
-            self.db.close()
+            self.close()
             raise
 
     def _begin(self, key_file: Path) -> None:

@@ -12,7 +12,7 @@ from edge_gateway.visits.book import Book
 from edge_gateway.visits.look import subject
 from edge_gateway.visits.records import Plan, PlanException, Slot
 
-_WEEKS: Final = 60  # kept; of the longest catch-up more than a month at 10 sites
+_SLOTS: Final = 60_000  # kept, some 20 MB: this week and the ones beside it at 1,000 homes
 _DAY: Final = timedelta(days=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _WIDEST: Final = timedelta(days=3)  # a window begins in its day, lasts at most one and may be stretched by one
@@ -25,9 +25,11 @@ class Week:
     by_place: dict[str, dict[str, list[Slot]]] = field(default_factory=dict)
     by_date: dict[str, dict[str, list[Slot]]] = field(default_factory=dict)
     by_courier: dict[str, dict[str, list[Slot]]] = field(default_factory=dict)
+    slots: int = 0
 
     def add(self, slot: Slot) -> None:
         """One more; first those of a date that are earlier."""
+        self.slots += 1
         self.by_place.setdefault(slot.plan.place, {}).setdefault(slot.date, []).append(slot)
         self.by_date.setdefault(slot.date, {}).setdefault(slot.plan.place, []).append(slot)
         if slot.plan.courier:
@@ -107,9 +109,10 @@ class Calendar:
         key = site, monday.isoformat()
         week = self._weeks.get(key)
         if week is None:
-            if len(self._weeks) >= _WEEKS:
+            week = self._compute(site, monday)
+            while self._weeks and week.slots + sum(one.slots for one in self._weeks.values()) > _SLOTS:
                 del self._weeks[next(iter(self._weeks))]
-            week = self._weeks[key] = self._compute(site, monday)
+            self._weeks[key] = week
         return week
 
     def _compute(self, site: str, monday: date) -> Week:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
@@ -36,6 +36,7 @@ T = TypeVar("T")
 _ROUND_S: Final = 1.0
 _CLOCK_S: Final = 60.0  # between two looks for slots that are due
 _AGAIN_S: Final = 5.0  # between two tries when the ledger cannot be used
+_SKIPPED: Final = 10_000
 _TELL: Final = 200  # changes handed to the outbox at once
 _FRESH_NS: Final = 60 * 10**9  # a reader's word about its outbox older than this says nothing of now
 
@@ -84,6 +85,7 @@ class VisitDesk:
         self._caught_up = True
         self._registry = gateway.pipeline.registry
         self.readers = ReaderTalk(gateway, self)
+        self._told_upto = 0
         self.taps_judged = 0
         self.decide_s_last = 0.0
 
@@ -144,7 +146,8 @@ class VisitDesk:
             except KanhuError as error:
                 await self._fail(str(error))
             except Exception as error:
-                log.exception("the ledger of visits")
+                if "visits" not in self._gateway.troubles.now:  # it will be tried again and again
+                    log.exception("the ledger of visits")
                 await self._fail(f"{type(error).__name__}; see the log")
 
     async def close(self) -> None:
@@ -261,6 +264,9 @@ class VisitDesk:
             return False
         upto, entries = await self.in_thread(lambda: _guarded(parts, lambda p: p.rounds.untold(_TELL)))
         if not entries:
+            if upto - self._told_upto > _SKIPPED:  # so much that concerns nobody need not be looked through again
+                self._told_upto = upto
+                await self.in_thread(lambda: _guarded(parts, lambda p: p.rounds.told(upto)))
             return False
         if g.committer.halted:  # meanwhile
             return False
@@ -302,8 +308,3 @@ def _unpacked(rows: list[TapRow]) -> tuple[list[Tap], int]:
         except msgspec.MsgspecError as error:
             log.error("a tap in the queue cannot be read: %s", type(error).__name__)
     return taps, len(rows) - len(taps)
-
-
-def numbers(desk: VisitDesk) -> dict[str, Any]:
-    """For metrics."""
-    return {"taps_judged": desk.taps_judged, "decide_s_last": desk.decide_s_last}

@@ -121,7 +121,9 @@ class Ledger:
                     log.error("judging a tap of %s/%s failed: %s", tap.site, tap.device, type(error).__name__)
                     taken.faults += 1
                     touched |= self._put_aside(tap, error, taken)
+            before = self.visits.faults
             taken.visits = self.visits.derive(touched, self.book.clock_ns())
+            taken.faults += self.visits.faults - before
         return taken
 
     def _take(self, tap: Tap, taken: Taken) -> Touched:

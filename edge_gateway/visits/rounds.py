@@ -150,7 +150,9 @@ class Rounds:
         rows = book.db.execute(
             "SELECT n, kind, body FROM log WHERE n > ? AND kind IN ('visit', 'visit_gone') ORDER BY n LIMIT ?", (upto, limit)
         ).fetchall()
-        return (rows[-1][0] if rows else upto), [_change(kind, msgspec.json.decode(body)) for _, kind, body in rows]
+        return (rows[-1][0] if rows else max(upto, book.n)), [
+            _change(kind, msgspec.json.decode(body)) for _, kind, body in rows
+        ]
 
     def told(self, upto: int) -> None:
         """The outbox holds them."""

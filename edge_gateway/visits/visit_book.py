@@ -1,11 +1,14 @@
 """Visits derived from slots, taps, outages and what persons said; only what came out otherwise than before is written."""
 
+import logging
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import Final
 
 from msgspec.structs import replace
 
+from edge_gateway.errors import KanhuError
 from edge_gateway.registry import Registry
 from edge_gateway.visits import canteen, codec, corrections, days
 from edge_gateway.visits.book import GATEWAY, Book
@@ -13,6 +16,8 @@ from edge_gateway.visits.calendar import Calendar
 from edge_gateway.visits.judge import Rules
 from edge_gateway.visits.look import subject
 from edge_gateway.visits.records import Correction, JudgedTap, Outage, Reason, Served, Slot, State, Visit
+
+log = logging.getLogger(__name__)
 
 Touched = set[tuple[str, str, str]]  # site, place, local date
 
@@ -26,6 +31,7 @@ class VisitBook:
 
     Attributes:
         rules: of judging and matching.
+        faults: how often deriving failed by a fault of ours, since the start.
         heard: site and place -> until when every reader there is known to have been there; None: nobody knows.
     """
 
@@ -33,6 +39,8 @@ class VisitBook:
         self._book = book
         self._calendar = calendar
         self.rules = rules
+        self.faults = 0
+        self._failed: set[tuple[str, str, str]] = set()
         self.heard: Callable[[str, str], int | None] = lambda site, place: None
         self.expect(registry)
 
@@ -49,8 +57,24 @@ class VisitBook:
         """
         changed: list[Visit] = []
         for site, place, first, last in _ranges(touched):
-            changed += self._derive(site, place, first, last, now_ns, fill)
+            try:
+                with self._book.attempt():
+                    changed += list(self._derive(site, place, first, last, now_ns, fill))
+            except (sqlite3.Error, KanhuError):
+                raise
+            except Exception as error:
+                self._fault(site, place, first, last, error)
         return changed
+
+    def _fault(self, site: str, place: str, first: str, last: str, error: Exception) -> None:
+        """A fault of ours at one place must not stop the others: its visits stay as they were, and the chain says so once."""
+        self.faults += 1
+        key = (site, place, type(error).__name__)
+        if key not in self._failed:
+            self._failed.add(key)
+            log.error("deriving the visits of %s/%s failed", site, place, exc_info=error)
+            body = {"why": key[2], "first": first, "last": last}
+            self._book.write("failed", subject(site, place), GATEWAY, body)
 
     def _derive(self, site: str, place: str, first: str, last: str, now_ns: int, fill: bool) -> Iterator[Visit]:
         found = {visit.id: visit for visit in self._fresh(site, place, first, last, now_ns)}

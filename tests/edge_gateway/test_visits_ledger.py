@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from edge_gateway.errors import Misconfigured, Rejected
-from edge_gateway.visits import chain, ledger, look
+from edge_gateway.visits import chain, days, ledger, look
 from edge_gateway.visits.past import SqlPast, remember
 from edge_gateway.visits.records import CardKind, CardRole, Evidence, Grade, Reason, Ruling, State, Tap, TapFact, Visit
 from tests.couriers.cards import SITE
@@ -172,6 +172,28 @@ def test_a_fault_of_ours_stops_no_other_tap_and_is_put_before_a_person(world: Wo
         assert judged is not None and judged.judgement.ruling is Ruling.REVIEW
         assert [v.place for v in seen.review_queue(SITE)] == ["w3-202"]
         assert not [entry for entry in seen.log() if "secret words" in entry.text]
+
+
+def test_a_fault_of_ours_at_one_place_stops_no_other_and_is_told_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = world.card("k-1")
+    world.plan()
+    real = days.derive
+
+    def derive(site: str, place: str, *more: object, **named: object) -> list[Visit]:
+        if place == "w3-202":
+            raise RuntimeError("a fault")
+        return real(site, place, *more, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(days, "derive", derive)
+    taken = world.take(world.tap(world.read(card), "11:10", "door-2"), world.tap(world.read(card), "11:20"))
+    assert (taken.faults, world.visit().state) == (1, State.ON_TIME)
+    world.take(world.tap(world.read(card), "11:40", "door-2"))
+    assert world.kinds().count("failed") == 1
+    monkeypatch.undo()
+    world.take(world.tap(world.read(card), "11:50", "door-2"))
+    assert len([visit for visit in world.visits() if visit.place == "w3-202"]) == 1
+    with world.look() as ledger:
+        chain.verify(ledger.log())
 
 
 def test_a_line_that_is_changed_today_leaves_yesterday_as_it_was(world: World) -> None:
