@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_gateway.nfc import keys
-from edge_gateway.visits.evidence import evidence
+from edge_gateway.visits.evidence import Former, evidence
 from edge_gateway.visits.records import PHONE, Card, CardKind, CardRole, Evidence, Grade, Reason, Tap
 from firmware.sim.board.nfc import sun as card_side
 
@@ -161,6 +161,67 @@ def test_a_wrong_signature_is_a_forgery_of_a_card_that_had_a_right_one() -> None
     assert shown(evidence(tap(text), ring(CardKind.UID), MAKERS)) == (Grade.WEAK, None, None)
     # By default only NXP's own signature counts.
     assert shown(evidence(tap(signed()), ring(CardKind.NTAG21X))) == (Grade.NONE, Reason.BAD_CODE, None)
+
+
+NOON = 10**18  # when `tap` was made
+HOUR = 3_600 * 10**9
+
+
+def given_on(kind: CardKind, at_ns: int) -> tuple[Ring, Card]:
+    """A card that was revoked, and given to another courier with new keys; and what it was before."""
+    before = Card("c-1", "wutong", kind, CardRole.COURIER, "courier-1", revoked_ns=at_ns - HOUR)
+    there = ring(kind, versions=(2,))
+    there.cards[UID] = Card("c-2", "wutong", kind, CardRole.COURIER, "courier-2", 2, at_ns)
+    there.keys["c-2"] = there.keys["c-1"]
+    return there, before
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "keys_then"),
+    [
+        pytest.param(CardKind.NTAG424, code(version=1), [keys.derive(MASTER, keys.FILE, UID, 2, 1)], id="code"),
+        pytest.param(CardKind.NTAG21X, signed(), [], id="signature"),
+        pytest.param(CardKind.UID, UID.hex(), [], id="number"),
+    ],
+)
+def test_a_tap_that_arrives_after_its_card_was_given_to_another_is_its_holders_of_that_time(
+    kind: CardKind, text: str, keys_then: list[bytes]
+) -> None:
+    there, before = given_on(kind, NOON + HOUR)
+    found = evidence(tap(text), there, MAKERS, lambda uid: [Former(before, keys_then, NOON + HOUR)])
+    assert found.problem is None and found.card is not None
+    assert (found.card.id, found.card.holder) == ("c-1", "courier-1")
+    there, before = given_on(kind, NOON - HOUR)
+    found = evidence(tap(text), there, MAKERS, lambda uid: [Former(before, keys_then, NOON - HOUR)])
+    assert found.card is not None
+    if keys_then:  # its old code after that: somebody has a copy, and a person looks
+        assert (found.card.id, found.problem, found.counter) == ("c-1", Reason.CLONED_CARD, 7)
+    else:
+        assert (found.card.id, found.problem) == ("c-2", None)
+
+
+def test_of_several_holders_before_the_tap_is_that_ones_who_had_the_card_then() -> None:
+    there, before = given_on(CardKind.UID, NOON + 3 * HOUR)
+    first = Card("c-0", "wutong", CardKind.UID, CardRole.COURIER, "courier-0")
+    lives = [Former(before, [], NOON + 3 * HOUR), Former(first, [], NOON + HOUR)]
+    for order in (lives, lives[::-1]):
+        found = evidence(tap(UID.hex()), there, MAKERS, lambda uid, order=order: order)
+        assert found.card == first
+    # Nobody had it before: the clock is wrong, or it was tapped before it was enrolled.
+    found = evidence(tap(UID.hex()), there, MAKERS)
+    assert found.card is not None and found.card.id == "c-2"
+
+
+def test_a_tap_that_waited_in_a_reader_while_its_card_got_new_keys_is_not_refused() -> None:
+    there = ring(versions=(2,))
+    old = Former(there.cards[UID], [keys.derive(MASTER, keys.FILE, UID, 2, 1)], NOON + HOUR)
+    found = evidence(tap(code(version=1)), there, former=lambda uid: [old])
+    assert shown(found) == (Grade.STRONG, None, 7)
+    assert evidence(tap(code(version=2)), there, former=lambda uid: [old]).problem is None
+    assert evidence(tap(code(version=3)), there, former=lambda uid: [old]).problem is Reason.BAD_CODE
+    # A phone may say any time.
+    by_phone = evidence(tap(code(version=1), place="", device=PHONE), there, former=lambda uid: [old])
+    assert shown(by_phone) == (Grade.MEDIUM, Reason.CLONED_CARD, 7)
 
 
 def test_a_signature_in_the_place_of_a_code_is_weaker() -> None:
