@@ -21,6 +21,7 @@ LONGEST_TEXT: Final = 500
 _WORDS: Final = frozenset(Reason)
 _NAMES: Final = ("person", "service", "courier")
 _TIMES: Final = ("start_ns", "end_ns")
+_COUNTING: Final = frozenset({"state", "counted"})
 _LAST_NS: Final = 8_600_000_000_000_000_000  # 2242
 
 
@@ -61,17 +62,25 @@ def apply(visit: Visit, corrections: Sequence[Correction], taps: Sequence[Judged
 
     Args:
         corrections: those about this visit, in any order.
-        taps: those of the visit; a doubtful one that arrived after the last decision asks for another.
+        taps: those of the visit. One that arrived after the last decision asks for another if it is doubtful, and also if the
+            visit is not counted: it was declined by somebody who could not know of the tap.
     """
     decided_ns: int | None = None
+    spoken_ns: int | None = None  # also by a change of what counts
     for one in sorted(corrections, key=lambda one: one.n):
         visit = _one(visit, one)
         if one.action in (APPROVE, DECLINE, CONFIRM):
-            decided_ns = one.at_ns
-    if decided_ns is None:
-        return visit
-    doubtful = any(one.judgement.ruling is Ruling.REVIEW and one.tap.received_ns > decided_ns for one in taps)
-    return msgspec.structs.replace(visit, reviewing=True) if doubtful else visit
+            decided_ns = spoken_ns = one.at_ns
+        elif one.action == CHANGE and not _COUNTING.isdisjoint(one.changes):
+            spoken_ns = one.at_ns
+    doubtful = [one for one in taps if one.judgement.ruling is Ruling.REVIEW]
+    if _after(decided_ns, doubtful) or (not visit.counted and _after(spoken_ns, taps)):
+        return msgspec.structs.replace(visit, reviewing=True)
+    return visit
+
+
+def _after(moment_ns: int | None, taps: Sequence[JudgedTap]) -> bool:
+    return moment_ns is not None and any(one.tap.received_ns > moment_ns for one in taps)
 
 
 def _one(visit: Visit, one: Correction) -> Visit:
@@ -115,4 +124,6 @@ def _changed(visit: Visit, one: Correction) -> Visit:
         fields["state"] = State(str(fields["state"]))
         if fields["state"] not in DONE:
             fields.setdefault("counted", False)
+        elif visit.state not in DONE:  # it took place after all
+            fields.setdefault("counted", True)
     return msgspec.structs.replace(visit, **fields) if fields else visit

@@ -388,6 +388,34 @@ def test_a_doubtful_tap_that_comes_after_the_decision_asks_for_another() -> None
     assert visit.reviewing
 
 
+@pytest.mark.parametrize(
+    "word",
+    [said("decline"), said("change", state="missed"), said("change", counted=False)],
+    ids=["decline", "state", "counted"],
+)
+def test_a_tap_that_comes_after_a_visit_was_declined_without_it_is_put_before_a_person(word: Correction) -> None:
+    before = one(derive(slots(LUNCH), corrections=[word]))
+    assert (before.counted, before.reviewing) == (False, False)
+    waited = tapped("11:20", received_ns=clock("19:00"))  # in a reader that was offline
+    after = one(derive(slots(LUNCH), waited, corrections=[word]))
+    assert (after.counted, after.reviewing) == (False, True)
+    seen = msgspec.structs.replace(said("decline", "not his", 2), at_ns=clock("19:30"))
+    for words in ([word, seen], [seen, word]):
+        assert one(derive(slots(LUNCH), waited, corrections=words)).reviewing is False
+    here = tapped("11:20", received_ns=clock("11:20:05"))
+    assert one(derive(slots(LUNCH), here, corrections=[word])).reviewing is False
+
+
+def test_a_visit_that_a_person_says_took_place_counts_also_when_he_only_changes_its_state() -> None:
+    visit = one(derive(slots(LUNCH), corrections=[said("change", state="on_time")]))
+    assert (visit.state, visit.counted) == (State.ON_TIME, True)
+    assert one(derive(slots(LUNCH), corrections=[said("change", state="on_time", counted=False)])).counted is False
+    # Of a declined one only the state was wrong.
+    words = [said("decline"), said("change", n=2, state="late")]
+    visit = one(derive(slots(LUNCH), tapped("11:20"), corrections=words))
+    assert (visit.state, visit.counted) == (State.LATE, False)
+
+
 def test_a_correction_of_an_unplanned_visit_follows_its_tap() -> None:
     first, second = tapped("16:00"), tapped("16:01")
     about = said("decline", visit=second.tap.id)
