@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _KEY: Final = "kanhu_session"
 LOOK_S: Final = 30.0
+PAGES: Final = 12
 
 
 class Page:
@@ -33,6 +34,7 @@ class Page:
         self.right = right
         self.lang = session.user.language
         self.client = ui.context.client
+        _make_room(session)
         self.client.storage[_KEY] = session.key
         ui.timer(LOOK_S, self._look, immediate=False)
 
@@ -81,6 +83,13 @@ def belongs(client_id: str, session: "Session") -> bool:
     """Whether an open page was given to this session."""
     client = Client.instances.get(client_id)
     return client is not None and client.storage.get(_KEY) == session.key
+
+
+def _make_room(session: "Session") -> None:
+    """A session has so many open pages; more are a fault or an attack on our memory, and the oldest goes."""
+    mine = [client for client in Client.instances.values() if client.storage.get(_KEY) == session.key]
+    for old in sorted(mine, key=lambda client: client.created)[: max(0, len(mine) - PAGES + 1)]:
+        old.delete()
 
 
 async def close_pages(session: "Session") -> None:

@@ -95,15 +95,17 @@ def cancel_a_day(page: Page, gateway: GatewayProcess, url: str) -> None:
     gateway.call("visits.plan", site="yunhe", by="test", rows=[line], replace=False)
     page.goto(f"{url}/plan?date={monday}")
     live(page)
-    page.get_by_role("button", name="这天取消").click()
+    page.get_by_role("link", name="这天取消").click()
+    live(page)
     page.get_by_label("原因").fill("家人来访")
     page.get_by_role("button", name="保存").click()
     expect(page.locator(".slot.cancelled")).to_contain_text("家人来访")
     with open_ledger(gateway.folder / "var" / "visits.db") as ledger:
         (found,) = ledger.exceptions("yunhe")
     assert (found.date, found.kind, found.plan, found.reason) == (monday.isoformat(), "cancelled", "m" * 48, "家人来访")
+    page.get_by_role("link", name="恢复").click()
     live(page)
-    page.get_by_role("button", name="恢复").click()
+    page.get_by_role("button", name="保存").click()
     expect(page.locator(".slot.cancelled")).to_have_count(0)
     with open_ledger(gateway.folder / "var" / "visits.db") as ledger:
         assert ledger.exceptions("yunhe") == []

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 from nicegui import ui
 from starlette.requests import Request
 
+from dashboards.console.html import Html, join, tag
 from dashboards.console.live import Page
 from dashboards.console.roles import Right, may, may_see
 from dashboards.console.staff import show
-from dashboards.console.staff.frame import away, choose_site, day_of, frame, link, read, site_links, text, zone
-from edge_gateway.visits.records import State, Visit
+from dashboards.console.staff.frame import away, choose_site, day_of, frame, link, read, site_links, zone
+from edge_gateway.visits.records import DONE, State, Visit
 
 if TYPE_CHECKING:
     from edge_gateway.visits.look import Ledger
@@ -98,40 +99,42 @@ def _names_link(page: Page, names: str, to: Callable[..., str]) -> None:
 
 
 def rows(page: Page, visits: list[Visit], where: tzinfo, names: Mapping[str, str]) -> None:
-    """A list on a phone, a table on a desk; each row leads to its visit."""
+    """A list on a phone, a table on a desk; each row leads to its visit.
+
+    One element of NiceGUI for all: one for each cell cost 0.6 s and 18 MB for 300 visits.
+    """
     if not visits:
         ui.label(page.say("no_visits")).classes("empty")
         return
-    with ui.element("div").classes("visits"):
-        with ui.element("div").classes("row head").props('aria-hidden="true"'):
-            for key in ("state", "window", "place", "person", "courier", "start", "grade", "reasons"):
-                text(page.say(key))
-        for visit in visits:
-            _row(page, visit, where, names)
+    keys = ("state", "window", "place", "person", "courier", "start", "grade", "reasons")
+    head = tag("div", *(tag("span", page.say(key)) for key in keys), class_="visit head", aria_hidden="true")
+    ui.html(join([head, *(_row(page, visit, where, names) for visit in visits)])).classes("visits")
 
 
-def _row(page: Page, visit: Visit, where: tzinfo, names: Mapping[str, str]) -> None:
+def _row(page: Page, visit: Visit, where: tzinfo, names: Mapping[str, str]) -> Html:
     lang = page.lang
-    with ui.link(target=link("/visit", site=visit.site, id=visit.id)).classes("row").mark("visit"):
-        badge(page, visit)
-        text(show.window(visit, where), "window")
-        text(visit.place, "place")
-        text(
-            " ".join(part for part in (names.get(visit.person) or visit.person, show.service(visit.service, lang)) if part),
-            "person",
-        )
-        text(names.get(visit.courier) or visit.courier, "courier")
-        text(" ".join(part for part in (show.started(visit, where), show.lateness(visit, lang)) if part), "start")
-        text(show.GRADE_SIGNS[visit.grade] if visit.taps else "", "grade").props(f'title="{visit.grade.value}"')
-        told = show.reasons(visit, lang) + ([visit.comment] if visit.comment else [])
-        if not visit.counted and visit.state in (State.ON_TIME, State.EARLY, State.LATE, State.WRONG_PLACE, State.UNPLANNED):
-            told.insert(0, page.say("not_counted"))
-        text("；".join(told) if lang != "en" else "; ".join(told), "reasons")
+    told = show.reasons(visit, lang) + ([visit.comment] if visit.comment else [])
+    if not visit.counted and visit.state in DONE:
+        told.insert(0, page.say("not_counted"))
+    cells = {
+        "window": show.window(visit, where),
+        "place": visit.place,
+        "person": _words(names.get(visit.person) or visit.person, show.service(visit.service, lang)),
+        "courier": names.get(visit.courier) or visit.courier,
+        "start": _words(show.started(visit, where), show.lateness(visit, lang)),
+        "grade": show.GRADE_SIGNS[visit.grade] if visit.taps else "",
+        "reasons": ("; " if lang == "en" else "；").join(told),
+    }
+    spans = (tag("span", value, class_=name) for name, value in cells.items())
+    return tag("a", badge(page, visit), *spans, class_="visit", href=link("/visit", site=visit.site, id=visit.id))
 
 
-def badge(page: Page, visit: Visit) -> None:
+def _words(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
+
+
+def badge(page: Page, visit: Visit) -> Html:
     """The state as colour, sign and word; and whether it waits for a person."""
-    with ui.element("span").classes("states"):
-        text(f"{show.SIGNS[visit.state]} {show.state(visit.state, page.lang)}", f"badge {visit.state.value}")
-        if visit.reviewing:
-            text(f"! {page.say('review')}", "badge reviewing")
+    words = f"{show.SIGNS[visit.state]} {show.state(visit.state, page.lang)}"
+    review = tag("span", f"! {page.say('review')}", class_="badge reviewing") if visit.reviewing else None
+    return tag("span", tag("span", words, class_=f"badge {visit.state.value}"), review, class_="states")

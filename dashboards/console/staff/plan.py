@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from nicegui import ui
 from starlette.requests import Request
 
+from dashboards.console.html import Html, join, tag
 from dashboards.console.live import Page
 from dashboards.console.roles import Right, may_see
 from dashboards.console.staff import show
@@ -28,8 +30,8 @@ class Week:
     holidays: dict[str, str]
 
 
-async def build(request: Request, date: str = "", site: str = "") -> None:
-    """`/plan?date=2026-11-21&site=yunhe`: the week of that day."""
+async def build(request: Request, date: str = "", site: str = "", slot: str = "") -> None:
+    """`/plan?date=2026-11-21&site=yunhe`: the week of that day; `&slot=`: and a question about this one."""
     page = Page(request, Right.PLAN)
     site = await choose_site(page, site)
     with frame(page, request, "plan"):
@@ -52,9 +54,13 @@ async def build(request: Request, date: str = "", site: str = "") -> None:
             return
         if not any(slots for _, slots in week.days):
             ui.label(page.say("no_plan")).classes("empty")
-        with ui.element("div").classes("week"):
-            for on, slots in week.days:
-                _day(page, on, slots, week, where, can_change=not gone)
+        back = link("/plan", date=first.isoformat(), site=site)
+        asked = next((one for _, slots in week.days for one in slots if one.id == slot), None)
+        if asked is not None and not gone:
+            _question(page, asked, week, back)
+        # One element for all: a week of a big site has a thousand visits.
+        days = [_day(page, on, slots, week, where, "" if gone else back) for on, slots in week.days]
+        ui.html(join(days)).classes("week")
 
 
 def _week(ledger: "Ledger", page: Page, site: str, first: date, where: tzinfo) -> Week:
@@ -67,70 +73,72 @@ def _week(ledger: "Ledger", page: Page, site: str, first: date, where: tzinfo) -
     return Week(days, ledger.exceptions(site, dates[0], dates[-1]), ledger.holidays(site))
 
 
-def _day(page: Page, on: str, slots: Sequence[Slot], week: Week, where: tzinfo, can_change: bool) -> None:
-    with ui.element("section").classes("card"):
-        text(show.day(on, page.lang), element="h2")
-        if on in week.holidays:
-            ui.label(page.say("holiday", name=week.holidays[on])).classes("holiday")
-        for slot in slots:
-            with ui.element("div").classes("slot cancelled" if slot.cancelled else "slot"):
-                window = f"{show.clock(slot.opens_ns, where)}–{show.clock(slot.closes_ns, where)}"
-                ui.label(f"{window}  {slot.plan.place}").classes("when")
-                who = " · ".join(
-                    part for part in (show.service(slot.plan.service, page.lang), slot.plan.person, slot.plan.courier) if part
-                )
-                ui.label(who).classes("quiet")
-                if slot.cancelled:
-                    ui.label(f"– {page.say('cancelled_day')}: {slot.cancelled}")
-                if can_change:
-                    _change(page, slot, week)
+def _day(page: Page, on: str, slots: Sequence[Slot], week: Week, where: tzinfo, back: str) -> Html:
+    name = week.holidays.get(on)
+    holiday = tag("p", page.say("holiday", name=name), class_="holiday") if name is not None else None
+    rows = (_slot(page, slot, week, where, back) for slot in slots)
+    return tag("section", tag("h2", show.day(on, page.lang)), holiday, *rows, class_="card")
 
 
-def _change(page: Page, slot: Slot, week: Week) -> None:
-    ours = next((one for one in week.exceptions if one.id == _exception_id(slot)), None)
-    if slot.cancelled and ours is None:
-        return  # a wider exception, from the import: it is changed where it was made
-    key = "undo" if ours is not None else "cancel_day"
-    with ui.element("button").props('type="button"').classes("small").mark(key) as button:
-        ui.label(page.say(key))
+def _slot(page: Page, slot: Slot, week: Week, where: tzinfo, back: str) -> Html:
+    """One visit of the plan.
 
-    async def ask(_: object) -> None:
-        if ours is not None:
-            await _tell(page, slot, remove=[ours.id])
-        else:
-            _dialog(page, slot)
+    Args:
+        back: the address of this week; "": nothing can be changed now.
+    """
+    plan, ours = slot.plan, _ours(slot, week)
+    who = " · ".join(part for part in (show.service(plan.service, page.lang), plan.person, plan.courier) if part)
+    change = None
+    # A wider exception, from the import, is changed where it was made.
+    if back and (ours or not slot.cancelled):
+        change = tag(
+            "a", page.say("undo" if ours else "cancel_day"), href=f"{back}&{urlencode({'slot': slot.id})}", class_="small"
+        )
+    return tag(
+        "div",
+        tag("div", f"{show.clock(slot.opens_ns, where)}–{show.clock(slot.closes_ns, where)}  {plan.place}", class_="when"),
+        tag("div", who, class_="quiet"),
+        tag("div", f"– {page.say('cancelled_day')}: {slot.cancelled}") if slot.cancelled else None,
+        change,
+        class_="slot cancelled" if slot.cancelled else "slot",
+    )
 
-    button.on("click", page.click(ask))
+
+def _ours(slot: Slot, week: Week) -> PlanException | None:
+    """The exception that was made here for this day."""
+    return next((one for one in week.exceptions if one.id == _exception_id(slot)), None)
 
 
-def _dialog(page: Page, slot: Slot) -> None:
-    with ui.dialog() as dialog, ui.element("div").classes("ask card"):
-        text(f"{page.say('cancel_day')}: {slot.plan.place} {show.day(slot.date, page.lang)}", element="h2")
-        reason = ui.input(page.say("why")).props('autofocus maxlength="200"').classes("wide").mark("reason")
+def _question(page: Page, slot: Slot, week: Week, back: str) -> None:
+    """Cancel this day, or restore it."""
+    ours = _ours(slot, week)
+    with ui.element("section").classes("card ask"):
+        title = page.say("undo" if ours else "cancel_day")
+        text(f"{title}: {slot.plan.place} {show.day(slot.date, page.lang)}", element="h2")
+        reason = None
+        if ours is None:
+            reason = ui.input(page.say("why")).props('autofocus maxlength="200"').classes("wide")
 
         async def save(_: object) -> None:
-            dialog.close()
-            plan = slot.plan
-            row = {"id": _exception_id(slot), "site": plan.site, "date": slot.date, "kind": "cancelled", "plan": plan.id,
-                   "reason": (reason.value or "").strip()}  # fmt: skip
-            await _tell(page, slot, rows=[row])
-
-        async def cancel(_: object) -> None:
-            dialog.close()
+            if ours is not None:
+                await _tell(page, slot, remove=[ours.id])
+            else:
+                row = {"id": _exception_id(slot), "site": slot.plan.site, "date": slot.date, "kind": "cancelled",
+                       "plan": slot.plan.id, "reason": (reason.value if reason else "").strip()}  # fmt: skip
+                await _tell(page, slot, rows=[row])
+            ui.navigate.to(back)
 
         with ui.element("div").classes("buttons"):
-            for key, work in (("save", save), ("cancel", cancel)):
-                with ui.element("button").props('type="button"').classes("act").mark(key) as button:
-                    ui.label(page.say(key))
-                button.on("click", page.click(work))
-    dialog.open()
+            with ui.element("button").props('type="button"').classes("act good") as button:
+                ui.label(page.say("save"))
+            button.on("click", page.click(save))
+            ui.link(page.say("cancel"), back).classes("act button")
 
 
 async def _tell(page: Page, slot: Slot, **what: Any) -> None:
     await page.console.reach.call(
         page.session, "visits.except", site=slot.plan.site, place=slot.plan.place, **{"rows": [], **what}
     )
-    ui.navigate.reload()
 
 
 def _exception_id(slot: Slot) -> str:

@@ -66,7 +66,7 @@ def facts(page: Page, visit: Visit, where: tzinfo) -> None:
     with ui.element("section").classes("card"):
         with ui.element("h1"):
             ui.label(f"{visit.place} · {show.service(visit.service, page.lang)}")
-        badge(page, visit)
+        ui.html(badge(page, visit))
         late = show.lateness(visit, page.lang)
         rows = (
             ("window", f"{show.day(visit.date, page.lang)} {show.window(visit, where)}"),
