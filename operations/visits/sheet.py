@@ -4,9 +4,7 @@ All rows are streamed: a million visits take no more memory than a hundred.
 """
 
 import contextlib
-import os
 import re
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +21,7 @@ from operations.visits import chain_file, columns, totals
 from operations.visits.columns import Cell, Names, Rows
 from operations.visits.corrections import Step, said
 from operations.visits.csv_file import CsvTable
+from operations.visits.parts import Parts
 from operations.visits.xlsx_file import Book
 
 _PAGE: Final = 500
@@ -128,7 +127,7 @@ def make(
     first = ledger.log_range(**order.filters)[0]
     if not first:
         raise Unavailable(f"there are no visits of {order.month} at {order.site}; `kanhu visits list` shows which there are")
-    parts = _Parts(folder, order.stem)
+    parts = Parts(folder, order.stem)
     try:
         made = _make(ledger, order, first, parts, xlsx, csv, progress)
         if packed:
@@ -141,7 +140,7 @@ def make(
     return made
 
 
-def _make(ledger: Ledger, order: Order, first: int, parts: "_Parts", xlsx: bool, csv: bool, progress: Progress) -> Made:
+def _make(ledger: Ledger, order: Order, first: int, parts: Parts, xlsx: bool, csv: bool, progress: Progress) -> Made:
     rows = Rows(ZoneInfo(order.zone), order.language, order.names)
     head = _head(ledger, order, first)
     made = Made(head, totals.Totals())
@@ -298,45 +297,3 @@ def _belongs(entry: LogEntry, order: Order, mine: str, chosen: _Chosen) -> bool:
         undated = chosen.visits is None and not chain_file.date_of(entry.subject)
         return undated or _opens.decode(entry.text).date.startswith(order.month)
     return entry.n in chosen.corrections or (entry.kind == "tap" and entry.subject in chosen.taps)
-
-
-class _Parts:
-    """The files of one sheet while they are written: others see them when all are complete."""
-
-    def __init__(self, folder: Path, stem: str) -> None:
-        self._folder, self._stem = folder, stem
-        self._open: list[tuple[Path, Path]] = []
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Misconfigured(f"{folder} cannot be made: {error}", "choose another --folder") from error
-
-    def new(self, ending: str) -> Path:
-        """A file to write; only this user can read it, because a sheet may hold names."""
-        final = self._folder / f"{self._stem}{ending}"
-        part = final.with_name(f".{final.name}.part")
-        part.unlink(missing_ok=True)
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        self._open.append((part, final))
-        return part
-
-    def pack(self) -> None:
-        """Put all into one .zip."""
-        members, self._open = self._open, []
-        target = self.new(".zip")
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
-            for part, final in members:
-                packed.write(part, final.name, zipfile.ZIP_STORED if final.suffix == ".xlsx" else zipfile.ZIP_DEFLATED)
-                part.unlink()
-
-    def finish(self) -> list[Path]:
-        """Give them their names."""
-        done, self._open = self._open, []
-        for part, final in done:
-            part.replace(final)
-        return [final for _, final in done]
-
-    def clean(self) -> None:
-        """Remove what was not finished."""
-        for part, _ in self._open:
-            part.unlink(missing_ok=True)
