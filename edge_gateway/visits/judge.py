@@ -29,6 +29,8 @@ from edge_gateway.visits.records import (
 _S: Final = 1_000_000_000
 _EARTH_M: Final = 6_371_000.0
 _REFUSED: Final = frozenset({Reason.BAD_CODE, Reason.NOT_OUR_CARD})
+# Also a card that is enrolled for its number alone may show signature and counter.
+_COUNTED_IN_CLEAR: Final = frozenset({CardKind.NTAG21X, CardKind.UID})
 # Signs that speak against two taps, of which nobody can say which is the wrong one.
 MUTUAL: Final = frozenset({Reason.REPLAY, Reason.CLONED_CARD, Reason.COUNTER_OUT_OF_ORDER, Reason.TWO_PLACES})
 _CLOCK_S: Final = {"gnss": 1.0, "ntp": 2.0, "rtc": 120.0}
@@ -186,7 +188,7 @@ def _used_before(signs: _Signs, card: Card, past: Past) -> Judgement | None:
     same_reader = (first.site, first.device) == (mine.site, mine.device)
     if first.tap == mine.tap or (same_reader and abs(first.time_ns - mine.time_ns) <= signs.rules.repeat_s * _S):
         return Judgement(Ruling.REPEATED, signs.evidence.grade, same=first.tap)
-    if card.kind is CardKind.NTAG21X:
+    if card.kind in _COUNTED_IN_CLEAR:
         # Its counter is no secret: whoever copied the card counts as well, and may have been first.
         signs.add(Reason.CLONED_CARD, first)
         return None

@@ -105,10 +105,11 @@ def test_a_copy_that_came_before_the_tap_of_an_offline_reader_does_not_get_that_
     assert desk.judged[copy.id].judgement.ruling is Ruling.REVIEW
 
 
-def test_a_counter_that_anybody_can_count_on_puts_both_before_a_person() -> None:
-    desk = MemoryDesk()
-    desk.take(tap(), sun(5, NTAG21X))
-    found = desk.take(at_b(3_600), sun(5, NTAG21X))
+@pytest.mark.parametrize("kind", [CardKind.NTAG21X, CardKind.UID])
+def test_a_counter_that_anybody_can_count_on_puts_both_before_a_person(kind: CardKind) -> None:
+    desk, card = MemoryDesk(), msgspec.structs.replace(NTAG21X, kind=kind)
+    desk.take(tap(), sun(5, card))
+    found = desk.take(at_b(3_600), sun(5, card))
     assert (found.ruling, found.reasons) == (Ruling.REVIEW, (Reason.CLONED_CARD,))
     assert desk.judged["futian/rr-1/1/1"].judgement.reasons == (Reason.CLONED_CARD,)
 
