@@ -146,5 +146,8 @@ def _weekdays(value: object) -> tuple[int, ...]:
         if span is None:
             return ()
         first = int(span[1])
-        found.update(range(first, int(span[2] or first) + 1))
+        last = int(span[2] or first)
+        if last < first:  # `6-2`: guessing would leave out days on which somebody waits for a meal
+            return ()
+        found.update(range(first, last + 1))
     return tuple(sorted(found))

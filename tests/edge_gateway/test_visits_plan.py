@@ -88,6 +88,7 @@ def test_every_problem_of_a_row_is_told_at_once() -> None:
         pytest.param({"grace_min": True}, "grace_min is True", id="a state for a number"),
         pytest.param({"grace_min": float("nan")}, "grace_min is nan", id="nan"),
         pytest.param({"weekdays": []}, "weekdays is []", id="no weekday"),
+        pytest.param({"weekdays": "6-2 4"}, "weekdays is '6-2 4'", id="days that run backwards are not dropped"),
         pytest.param({"weekdays": [1, 8]}, "numbers 1 (Monday) to 7", id="an eighth day"),
         pytest.param({"holidays": "never"}, "as_usual, none, only", id="unknown word"),
         pytest.param({"opens_min": "١١:٠٠"}, "or a time such as 11:00", id="other digits"),
