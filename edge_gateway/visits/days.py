@@ -3,6 +3,7 @@
 Nothing is remembered between two calls: a late tap, a correction or the passing of time all just derive again.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
@@ -57,7 +58,7 @@ def derive(
         corrections: those about other visits are passed over. One that names a tap is about the visit which that tap is in.
         zone: of the site, for the date of what was not planned.
         has_reader: whether the place has a reader; without one nobody can have missed a visit.
-        elsewhere: slots of other places of the site, to tell a wrong door from an unplanned visit.
+        elsewhere: slots of other places of the site, to tell a wrong door from an unplanned visit: those that are still `owed`.
         heard_ns: until when every reader of the place is known to have been there. A visit that became due after it is still
             `planned`: it is missed once the readers are heard again, or unknown once they are away. None: is not asked.
     """
@@ -74,6 +75,25 @@ def derive(
     found += [_unplanned(site, place, group, elsewhere, zone, rules) for group in _groups(match.spare, rules)]
     visits = [_corrected(visit, own, corrections) for visit, own in found]
     return sorted(visits, key=lambda visit: (visit.opens_ns or visit.start_ns or 0, not visit.slot, visit.id))
+
+
+def owed(slots: Iterable[Slot], been: Iterable[tuple[str, str, int]]) -> list[Slot]:
+    """The slots at whose place their own courier has not tapped in their time.
+
+    Who was at every door that expected him, and taps at one more, is at no wrong door there. By taps and not by visits: so it
+    is the same whichever place is derived first.
+
+    Args:
+        been: courier, place and time of taps that are counted or under review.
+    """
+    moments: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for courier, place, time_ns in been:
+        moments[courier, place].append(time_ns)
+    return [
+        slot
+        for slot in slots
+        if not any(slot.from_ns <= at <= slot.to_ns for at in moments.get((slot.plan.courier, slot.plan.place), ()))
+    ]
 
 
 def _served(slot: Slot, served: Sequence[Stop], match: Match, rules: Rules) -> tuple[Visit, list[JudgedTap]]:

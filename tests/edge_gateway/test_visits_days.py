@@ -281,6 +281,20 @@ def test_a_courier_who_was_to_be_at_another_door_then_is_at_the_wrong_one() -> N
     assert one(derive([], tapped("11:20", "k-2"), elsewhere=other)).state is State.UNPLANNED
 
 
+def test_who_has_been_at_every_door_that_expected_him_is_at_no_wrong_one() -> None:
+    lines = [msgspec.structs.replace(LUNCH, id=name, place=place) for name, place in (("x", "wutong-5"), ("y", "wutong-7"))]
+    other = plan.slots(lines, (), (), SHANGHAI, "2025-11-16", "2025-11-16")
+
+    def state(*been: tuple[str, str, int]) -> State:
+        return one(derive([], tapped("11:20"), elsewhere=days.owed(other, been))).state
+
+    at_5, at_7 = ("k-1", "wutong-5", clock("11:10")), ("k-1", "wutong-7", clock("11:40"))
+    assert state() is state(at_5) is state(at_7) is State.WRONG_PLACE
+    assert state(at_5, at_7) is state(at_7, at_5) is State.UNPLANNED
+    assert state(at_5, ("k-2", "wutong-7", clock("11:40"))) is State.WRONG_PLACE  # somebody else was there
+    assert state(at_5, ("k-1", "wutong-7", clock("19:40"))) is State.WRONG_PLACE  # much later
+
+
 def test_two_unplanned_taps_within_the_hour_are_one_visit_with_an_end() -> None:
     visit = one(derive([], tapped("16:00"), tapped("16:40")))
     assert (visit.start_ns, visit.end_ns, visit.date) == (clock("16:00"), clock("16:40"), "2025-11-16")
