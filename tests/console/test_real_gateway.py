@@ -71,9 +71,13 @@ def test_a_visit_that_a_courier_missed_is_confirmed_in_the_browser_and_stands_in
             live(page)
             expect(page.get_by_text("<b>送到了</b>，卡忘带了").first).to_be_visible()
             page.get_by_role("button", name="确认来过").click()
+            page.get_by_label("打卡时间").fill("11:40")
+            page.get_by_role("button", name="保存").click()
             expect(page.locator(".total")).to_have_text("都核对完了。")
             (after,), whole = ledger_of(gateway)
             assert (after.state, after.counted, after.reviewing, after.by) == (State.ON_TIME, True, False, "anna")
+            assert after.courier == "r-17"
+            assert after.start_ns == int(datetime.fromisoformat(f"{day}T11:40:00+08:00").timestamp()) * 10**9
             assert whole >= 4, "claim and decision, each with the visit it made"
             cancel_a_day(page, gateway, console.url)
             # The console is frozen, then dead: nobody waits for it.

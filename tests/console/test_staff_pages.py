@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 from dashboards.console.audit import Audit
 from dashboards.console.store import Store
 from edge_gateway.visits.look import open_ledger
-from edge_gateway.visits.records import PlanException
-from tests.console.staff import DATE, ConsoleProcess, live
+from edge_gateway.visits.records import PlanException, State
+from tests.console.staff import DATE, ConsoleProcess, at, live
 from tests.servers import eventually
 
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1440, "height": 900}
@@ -121,11 +121,11 @@ def test_to_decline_takes_a_reason_which_the_history_keeps_with_what_was_there(
     live(page)
     first = 3 if "p-3" in page.locator(".card h1").inner_text() else 4
     page.get_by_role("button", name="不予计入").click()
-    page.get_by_role("button", name="保存").click()
+    page.locator(".q-dialog").get_by_role("button", name="不予计入").click()
     expect(page.get_by_role("alert").filter(has_text="没有原因")).to_be_visible()
     assert console.village.visit(first).reviewing
     page.locator("textarea").fill("当天 <b>没有</b> 送餐")
-    page.get_by_role("button", name="保存").click()
+    page.locator(".q-dialog").get_by_role("button", name="不予计入").click()
     expect(page.locator(".total")).to_have_text("还有 1 条待核对")
     decided = console.village.visit(first)
     assert not decided.counted
@@ -134,6 +134,48 @@ def test_to_decline_takes_a_reason_which_the_history_keeps_with_what_was_there(
     history = page.locator(".history")
     expect(history).to_contain_text("当天 <b>没有</b> 送餐")
     expect(history).to_contain_text("原来：✓")
+    page.context.close()
+
+
+def test_who_came_and_when_is_corrected_and_a_decision_taken_anew_at_the_visit_itself(
+    browser: Browser, console: ConsoleProcess
+) -> None:
+    page = opened(browser, PHONE)
+    console.enter(page, "anna", f"/visit?site=yunhe&id=meal-2/{DATE}")
+    live(page)
+    page.get_by_role("button", name="更正").click()
+    page.get_by_role("button", name="保存").click()
+    page.locator("textarea").fill("代班")
+    page.get_by_role("button", name="保存").click()
+    expect(page.get_by_role("alert").filter(has_text="还没有改动")).to_be_visible()
+    page.get_by_label("配送员", exact=True).fill("r-99")
+    page.get_by_label("打卡时间").fill("11:40")
+    page.get_by_role("button", name="保存").click()
+    expect(page.locator("dl")).to_contain_text("r-99")
+    changed = console.village.visit(2)
+    assert (changed.courier, changed.start_ns, changed.state) == ("r-99", at(11, 40), State.LATE)
+    assert console.village.asked[-1][1]["changes"] == {"courier": "r-99", "start_ns": at(11, 40)}
+    live(page)
+    page.get_by_role("button", name="不予计入").click()
+    page.locator("textarea").fill("不是这一家")
+    page.locator(".q-dialog").get_by_role("button", name="不予计入").click()
+    expect(page.locator(".count")).to_have_text("不计入")
+    assert not console.village.visit(2).counted
+    page.context.close()
+
+
+def test_keys_mean_nothing_behind_a_dialog(browser: Browser, console: ConsoleProcess) -> None:
+    page = opened(browser)
+    console.enter(page, "anna", "/review")
+    live(page)
+    page.keyboard.press("d")
+    dialog = page.locator(".q-dialog")
+    expect(dialog.get_by_role("heading", name="不予计入")).to_be_visible()
+    dialog.get_by_role("heading", name="不予计入").click()
+    page.keyboard.press("a")
+    dialog.get_by_role("button", name="取消").click()
+    expect(dialog).to_have_count(0)
+    assert console.village.asked == []
     page.context.close()
 
 

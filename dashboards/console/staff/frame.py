@@ -103,11 +103,12 @@ async def choose_site(page: Page, wanted: str) -> str:
 
 
 async def sites(page: Page) -> list[str]:
-    """The sites of which he may see at least a part and that have visits or a plan; all of his while none has."""
+    """The sites of which he may see a part and that have a plan (these first) or visits; all of his while none has."""
     his = sorted(site for site in page.console.reach.registry().sites if sees_some_of(page.session.user, site))
 
     def in_use(ledger: "Ledger") -> list[str]:
-        return [site for site in his if ledger.plans(site) or ledger.visits(site=site, limit=1)]
+        planned = [site for site in his if ledger.plans(site)]
+        return planned + [site for site in his if site not in planned and ledger.visits(site=site, limit=1)]
 
     try:
         return await page.console.reach.read(in_use) or his

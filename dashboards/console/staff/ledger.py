@@ -106,7 +106,7 @@ def rows(page: Page, visits: list[Visit], where: tzinfo, names: Mapping[str, str
     if not visits:
         ui.label(page.say("no_visits")).classes("empty")
         return
-    keys = ("state", "window", "place", "person", "courier", "start", "grade", "reasons")
+    keys = ("state", "window", "place", "person_service", "courier", "start", "grade", "reasons")
     head = tag("div", *(tag("span", page.say(key)) for key in keys), class_="visit head", aria_hidden="true")
     ui.html(join([head, *(_row(page, visit, where, names) for visit in visits)])).classes("visits")
 

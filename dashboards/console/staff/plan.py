@@ -28,6 +28,7 @@ class Week:
     days: Sequence[tuple[str, Sequence[Slot]]]
     exceptions: Sequence[PlanException]
     holidays: dict[str, str]
+    lines: int
 
 
 async def build(request: Request, date: str = "", site: str = "", slot: str = "") -> None:
@@ -46,14 +47,14 @@ async def build(request: Request, date: str = "", site: str = "", slot: str = ""
         with ui.element("div").classes("days"):
             for step, key in ((-7, "previous_week"), (7, "next_week")):
                 target = link("/plan", date=(first + timedelta(step)).isoformat(), site=site)
-                ui.link(page.say(key), target).classes("step")
+                ui.link(f"‹ {page.say(key)}" if step < 0 else f"{page.say(key)} ›", target).classes("step")
                 if step < 0:
                     ui.label(page.say("week_of", first=show.day(first.isoformat(), page.lang))).classes("day")
         week = await read(page, lambda ledger: _week(ledger, page, site, first, where))
         if week is None:
             return
         if not any(slots for _, slots in week.days):
-            ui.label(page.say("no_plan")).classes("empty")
+            ui.label(page.say("no_plan" if week.lines else "no_plan_yet")).classes("empty")
         back = link("/plan", date=first.isoformat(), site=site)
         asked = next((one for _, slots in week.days for one in slots if one.id == slot), None)
         if asked is not None and not gone:
@@ -70,7 +71,7 @@ def _week(ledger: "Ledger", page: Page, site: str, first: date, where: tzinfo) -
                     key=lambda slot: (slot.opens_ns, slot.plan.place)))
         for on in dates
     ]  # fmt: skip
-    return Week(days, ledger.exceptions(site, dates[0], dates[-1]), ledger.holidays(site))
+    return Week(days, ledger.exceptions(site, dates[0], dates[-1]), ledger.holidays(site), len(ledger.plans(site)))
 
 
 def _day(page: Page, on: str, slots: Sequence[Slot], week: Week, where: tzinfo, back: str) -> Html:

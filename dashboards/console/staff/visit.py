@@ -10,8 +10,9 @@ from nicegui import ui
 from starlette.requests import Request
 
 from dashboards.console.live import Page
-from dashboards.console.roles import Right, may_see
+from dashboards.console.roles import Right, may, may_see
 from dashboards.console.staff import show
+from dashboards.console.staff.decide import Decision
 from dashboards.console.staff.frame import away, choose_site, frame, link, read, text, zone
 from dashboards.console.staff.ledger import badge
 from edge_gateway.visits.records import JudgedTap, State, Visit
@@ -57,8 +58,21 @@ async def build(request: Request, site: str = "", id: str = "") -> None:
         ui.link(f"‹ {page.say('back')}", link("/ledger", date=known.visit.date, site=site)).classes("step")
         where = zone(page, site)
         facts(page, known.visit, where)
+        _decide(page, known.visit)
         taps(page, known.taps, where)
         history(page, known.history, where)
+
+
+def _decide(page: Page, visit: Visit) -> None:
+    """Say something about it, also anew: what was said before is kept."""
+    if not may(page.session.user, Right.DECIDE) or visit.state in (State.PLANNED, State.CANCELLED):
+        return
+
+    async def done(_: str) -> None:
+        ui.navigate.reload()
+
+    with ui.element("div").classes("buttons").props('role="group"'):
+        Decision(page, visit, done).buttons()
 
 
 def facts(page: Page, visit: Visit, where: tzinfo) -> None:
@@ -69,7 +83,7 @@ def facts(page: Page, visit: Visit, where: tzinfo) -> None:
         ui.html(badge(page, visit))
         late = show.lateness(visit, page.lang)
         rows = (
-            ("window", f"{show.day(visit.date, page.lang)} {show.window(visit, where)}"),
+            ("window" if visit.opens_ns else "date", f"{show.day(visit.date, page.lang)} {show.window(visit, where)}"),
             ("start", " ".join(part for part in (show.started(visit, where), late) if part) or page.say("no_taps")),
             ("person", visit.person),
             ("courier", visit.courier),
