@@ -87,12 +87,14 @@ def _then(tap: Tap, uid: bytes, ring: KeyRing, former: FormerOf) -> Card | None:
 
 
 def _of_code(tap: Tap, shown: Sun, ring: KeyRing, former: FormerOf) -> Evidence:
-    found = sun.identify(shown, ring.metas(), lambda uid: ring.card_by_uid(uid) is not None)
+    metas = ring.metas()
+    found = sun.identify(shown, metas, lambda uid: ring.card_by_uid(uid) is not None)
     card = ring.card_by_uid(found.uid) if found is not None else None
     if found is None or card is None:
         sun.check_nobody(shown)
         if found is None:
-            return Evidence(Grade.NONE, problem=Reason.NOT_OUR_CARD)
+            # Without any key, as after a loss of the ledger, nobody can say whose card it is.
+            return Evidence(Grade.NONE, problem=Reason.NOT_OUR_CARD if metas else Reason.UNKNOWN_CARD)
         return Evidence(Grade.NONE, uid=found.uid.hex(), problem=Reason.UNKNOWN_CARD)
     uid, keys = found.uid.hex(), ring.file_keys(card)
     if any(sun.check(found, key, _MODES.get(card.kind)) for key in keys):

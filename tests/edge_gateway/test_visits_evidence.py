@@ -138,6 +138,14 @@ def test_a_text_that_is_no_card_of_ours_says_so(text: str) -> None:
     assert evidence(tap(text), ring()) == Evidence(Grade.NONE, problem=Reason.NOT_OUR_CARD)
 
 
+def test_a_gateway_that_lost_the_keys_of_its_site_refuses_nobody() -> None:
+    there = ring()
+    there.metas = lambda: []  # type: ignore[method-assign]
+    for text in (code(), code("LRP")):
+        assert evidence(tap(text), there) == Evidence(Grade.NONE, problem=Reason.UNKNOWN_CARD)
+    assert evidence(tap("hello"), there).problem is Reason.NOT_OUR_CARD
+
+
 def test_a_tap_without_text_is_an_unreadable_card() -> None:
     assert evidence(tap("", ""), ring()) == Evidence(Grade.NONE, problem=Reason.CARD_UNREADABLE)
 
