@@ -30,7 +30,7 @@ from edge_gateway.visits.stops import Stop, stops
 _S: Final = 1_000_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _BEST_FIRST: Final = tuple(Grade)
-_LOOKED_AT: Final = frozenset({Reason.WRONG_PLACE, Reason.UNPLANNED, Reason.CLOCK_UNSYNCED})
+_LOOKED_AT: Final = frozenset({Reason.WRONG_PLACE, Reason.UNPLANNED, Reason.CLOCK_UNSYNCED, Reason.WEAKER_PROOF})
 
 
 def derive(
@@ -248,11 +248,14 @@ def _proved(visit: Visit, first: Stop, taps: Sequence[JudgedTap], reasons: list[
         reasons.append(Reason.CARD_FORGOTTEN)  # a tag at the door or of a service, and nobody's card beside it
     if start.received_ns - start.time_ns > rules.synced_late_s * _S:
         reasons.append(Reason.SYNCED_LATE)
+    grade = min((one.judgement.grade for one in first.taps), key=_BEST_FIRST.index)
     doubtful = any(one.judgement.ruling is Ruling.REVIEW for one in taps)
+    if grade is Grade.WEAK and not doubtful:  # a card that was enrolled for no more than its number: a copy shows the same
+        reasons.append(Reason.WEAKER_PROOF)
     return msgspec.structs.replace(
         visit,
         start_ns=start.time_ns,
-        grade=min((one.judgement.grade for one in first.taps), key=_BEST_FIRST.index),
+        grade=grade,
         reviewing=doubtful or not first.courier or not _LOOKED_AT.isdisjoint(reasons),
         counted=visit.state in DONE,
         reasons=tuple(dict.fromkeys(reasons)),

@@ -40,7 +40,7 @@ class Reason(StrEnum):
     # review: the card
     UNKNOWN_CARD = "unknown_card"
     REVOKED_CARD = "revoked_card"
-    WEAKER_PROOF = "weaker_proof"  # a card that can do better showed only its number
+    WEAKER_PROOF = "weaker_proof"  # only a number: of a card that can do better, or of one that was enrolled for no more
     CLONED_CARD = "cloned_card"  # the counter stands where it stood, or went back
     COUNTER_OUT_OF_ORDER = "counter_out_of_order"  # counters and times of this card's taps disagree
     COUNTER_GAP = "counter_gap"

@@ -371,6 +371,17 @@ def said(action: str, reason: str = "checked", n: int = 1, visit: str = "lunch/2
     return Correction(n, visit, clock("18:00") + n, action, "s-1", reason, changes)
 
 
+def test_a_visit_by_a_number_alone_is_counted_and_looked_at() -> None:
+    strong = tapped("11:20")
+    weak = msgspec.structs.replace(strong, judgement=Judgement(Ruling.COUNTED, Grade.WEAK))
+    visit = one(derive(slots(LUNCH), weak))
+    assert (visit.counted, visit.reviewing, visit.reasons) == (True, True, (Reason.WEAKER_PROOF,))
+    assert one(derive(slots(LUNCH), weak, corrections=[said("approve")])).reviewing is False
+    # A better proof at the same stop is proof enough.
+    better = msgspec.structs.replace(tapped("11:21"), judgement=Judgement(Ruling.COUNTED, Grade.MEDIUM))
+    assert one(derive(slots(LUNCH), weak, better)).reviewing is False
+
+
 def test_what_a_person_said_last_decides_and_a_machine_deducts_nothing() -> None:
     doubt = tapped("11:20", ruling=Ruling.REVIEW, reasons=(Reason.COUNTER_GAP,))
     before = one(derive(slots(LUNCH), doubt))
