@@ -8,18 +8,16 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, timedelta, tzinfo
-from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
-
-import msgspec
 
 from edge_gateway.errors import Misconfigured, Unavailable
 from edge_gateway.store_file import read_only
 from edge_gateway.visits import codec, plan
 from edge_gateway.visits.chain import GENESIS, LogEntry
 from edge_gateway.visits.ledger_file import SCHEMA_VERSION
+from edge_gateway.visits.look_rows import CourierLink, Filter, PersonRow, Totals, link_hash, of_visits, subject
 from edge_gateway.visits.records import (
     Card,
     Correction,
@@ -32,78 +30,11 @@ from edge_gateway.visits.records import (
     Visit,
 )
 
+__all__ = ["CourierLink", "Ledger", "PersonRow", "Totals", "link_hash", "open_ledger", "subject"]
+
 _LOG: Final = "SELECT n, at_ns, kind, subject, by, body, hash FROM log"
 # Beyond any window of a plan: a slot of one date is the same however long the range that is asked for.
 _ALL: Final = 1 << 62
-
-
-class PersonRow(msgspec.Struct, frozen=True):
-    """Somebody in the sealed map, without what is sealed. role: elder, courier, staff ..."""
-
-    id: str
-    role: str
-    site: str
-
-
-class CourierLink(msgspec.Struct, frozen=True):
-    """A courier's personal link, until when it is good (wall clock)."""
-
-    courier: str
-    site: str
-    until_ns: int
-
-    @property
-    def expires_ns(self) -> int:
-        """The same as `until_ns`."""
-        return self.until_ns
-
-
-class Totals(msgspec.Struct, frozen=True):
-    """Visits and taps in numbers. by_state: `State` -> visits; counted, reviewing: visits; refused: taps."""
-
-    by_state: dict[str, int]
-    counted: int
-    reviewing: int
-    taps: int
-    refused: int
-
-
-class Filter:
-    """Conditions of a query: what is None is not asked."""
-
-    def __init__(self, **equal: object) -> None:
-        self._parts: list[str] = []
-        self.values: list[Any] = []
-        for column, value in equal.items():
-            if value is not None:
-                self.add(f"{column} = ?", value)
-
-    def literally(self, condition: str) -> "Filter":
-        """One more condition, written so that a partial index is used."""
-        self._parts.append(condition)
-        return self
-
-    def add(self, condition: str, value: object) -> "Filter":
-        """One more condition with one `?`; none when the value is None."""
-        if value is not None:
-            self._parts.append(condition)
-            self.values.append(value if not isinstance(value, bool) else int(value))
-        return self
-
-    @property
-    def where(self) -> str:
-        """` WHERE ...`, or nothing."""
-        return f" WHERE {' AND '.join(self._parts)}" if self._parts else ""
-
-
-def subject(site: str, what: str) -> str:
-    """What the log calls a visit or a line of the plan, whose ids are unique in a site only."""
-    return f"{site}|{what}"
-
-
-def link_hash(token: str) -> bytes:
-    """By what a personal link is found; the token itself is kept nowhere. It is random and long, so a plain hash is enough."""
-    return sha256(token.encode("utf-8", "replace")).digest()
 
 
 def open_ledger(path: Path) -> "Ledger":
@@ -149,7 +80,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         Args:
             conditions: site, place, courier, person, service, state, reviewing, counted, date_from, date_to (inclusive).
         """
-        asked = _of_visits(**conditions)
+        asked = of_visits(**conditions)
         way = " DESC" if newest_first else ""
         order = ", ".join(column + way for column in ("date", "site", "place", "begins_ns", "id"))
         query = f"SELECT body FROM visit{asked.where} ORDER BY {order} LIMIT ? OFFSET ?"
@@ -157,7 +88,7 @@ class Ledger(AbstractContextManager["Ledger"]):
 
     def each_visit(self, **conditions: Any) -> Iterator[Visit]:
         """As `visits`, all of them, one by one in little memory."""
-        asked = _of_visits(**conditions)
+        asked = of_visits(**conditions)
         for (body,) in self._db.execute(
             f"SELECT body FROM visit{asked.where} ORDER BY date, site, place, begins_ns, id", asked.values
         ):
@@ -165,7 +96,7 @@ class Ledger(AbstractContextManager["Ledger"]):
 
     def count(self, **conditions: Any) -> int:
         """How many visits fit."""
-        asked = _of_visits(**conditions)
+        asked = of_visits(**conditions)
         return int(self._db.execute(f"SELECT count(*) FROM visit{asked.where}", asked.values).fetchone()[0])
 
     def visit(self, visit_id: str, site: str) -> Visit | None:
@@ -202,7 +133,7 @@ class Ledger(AbstractContextManager["Ledger"]):
         date_to: str | None = None,
     ) -> Totals:
         """Visits and taps of these dates."""
-        asked = _of_visits(site=site, place=place, date_from=date_from, date_to=date_to)
+        asked = of_visits(site=site, place=place, date_from=date_from, date_to=date_to)
         by_state: dict[str, int] = {}
         counted = reviewing = 0
         query = f"SELECT state, count(*), sum(counted), sum(reviewing) FROM visit{asked.where} GROUP BY state"
@@ -365,32 +296,9 @@ class Ledger(AbstractContextManager["Ledger"]):
 
     def log_range(self, **conditions: Any) -> tuple[int, int]:
         """First and last entry about the visits that fit; (0, 0) when there is none."""
-        asked = _of_visits(**conditions)
+        asked = of_visits(**conditions)
         found = self._db.execute(f"SELECT min(first_n), max(last_n) FROM visit{asked.where}", asked.values).fetchone()
         return (found[0] or 0, found[1] or 0)
-
-
-def _of_visits(
-    *,
-    site: str | None = None,
-    place: str | None = None,
-    courier: str | None = None,
-    person: str | None = None,
-    service: str | None = None,
-    state: str | None = None,
-    reviewing: bool | None = None,
-    counted: bool | None = None,
-    date_from: str | None = None,
-    date_to: str | None = None,
-) -> Filter:
-    asked = Filter(site=site, place=place, person=person, service=service, state=state)
-    if courier is not None:
-        asked.add("courier = ?", courier)
-        if courier:
-            asked.literally("courier <> ''")
-    if reviewing is not None:
-        asked.literally(f"reviewing = {int(reviewing)}")
-    return asked.add("counted = ?", counted).add("date >= ?", date_from).add("date <= ?", date_to)
 
 
 def _entries(rows: "sqlite3.Cursor | Sequence[Any]") -> Iterator[LogEntry]:
