@@ -213,7 +213,7 @@ def _unplanned(
 
 def _meant(stop: Stop, place: str, elsewhere: Sequence[Slot]) -> Slot | None:
     """The slot this courier was to serve at another place at that time."""
-    if not stop.courier or stop.uncertainty_ns >= VAGUE_NS:
+    if not (place and stop.courier) or stop.uncertainty_ns >= VAGUE_NS:
         return None
     fitting = [
         slot

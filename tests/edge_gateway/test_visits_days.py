@@ -281,6 +281,15 @@ def test_a_courier_who_was_to_be_at_another_door_then_is_at_the_wrong_one() -> N
     assert one(derive([], tapped("11:20", "k-2"), elsewhere=other)).state is State.UNPLANNED
 
 
+def test_where_nobody_knows_the_place_it_is_not_the_wrong_one() -> None:
+    somewhere = tapped("11:20")
+    somewhere = msgspec.structs.replace(somewhere, tap=msgspec.structs.replace(somewhere.tap, place="", device="carried-1"))
+    found = days.derive(
+        "futian", "", [], [somewhere], (), (), LAST_HOUR, Rules(), zone=SHANGHAI, has_reader=False, elsewhere=slots(LUNCH)
+    )
+    assert (one(found).state, one(found).counted, one(found).reviewing) == (State.UNPLANNED, True, True)
+
+
 def test_who_has_been_at_every_door_that_expected_him_is_at_no_wrong_one() -> None:
     lines = [msgspec.structs.replace(LUNCH, id=name, place=place) for name, place in (("x", "wutong-5"), ("y", "wutong-7"))]
     other = plan.slots(lines, (), (), SHANGHAI, "2025-11-16", "2025-11-16")
