@@ -128,6 +128,9 @@ class AlertBook:
             alert = self._by_key.get(verdict.key)
             if isinstance(verdict, Returned):
                 if alert is not None and alert.returns:
+                    if verdict.evidence:
+                        # The alert closes now; what ended it may have happened long ago.
+                        alert.evidence = [*alert.evidence, verdict.evidence][-_EVIDENCE:]
                     self._close(alert, GATEWAY, verdict.reason, now_ns)
             elif alert is None:
                 self._raise(verdict, flooded, now_ns)

@@ -17,7 +17,8 @@ def look(view: View) -> Iterator[Verdict]:
         return
     for (site, visit), (at_ns, reason) in view.visits.settled.items():
         if key_of(site, visit) in view.open:
-            yield Returned(key_of(site, visit), at_ns, reason)
+            when = words.exact(at_ns, words.zone(view.registry, site))
+            yield Returned(key_of(site, visit), at_ns, reason, f"{when} {reason} {visit}")
     for missed in view.visits.missed:
         if key_of(missed.site, missed.visit) not in view.open and (missed.site, missed.visit) not in view.visits.settled:
             yield _finding(view, missed)

@@ -50,11 +50,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """The condition behind `key` is gone since `at_ns`; `reason` is a fixed word such as `heard_again`."""
+    """The condition behind `key` is gone since `at_ns`; `reason` is a fixed word such as `heard_again`.
+
+    Attributes:
+        evidence: what was seen, with its time, where the alert should keep it: "" for nothing.
+    """
 
     key: str
     at_ns: int
     reason: str
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)

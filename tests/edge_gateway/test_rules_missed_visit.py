@@ -36,9 +36,10 @@ def test_an_open_alert_is_not_raised_again_and_nothing_is_said_before_the_ledger
 
 def test_it_ends_with_the_time_and_the_reason_the_ledger_gives() -> None:
     settled = MappingProxyType({("futian", "meal-1/2026-11-20"): (NOW - HOUR, "tapped")})
-    assert said(VisitsSeen((), settled), KEY, "sos/futian/w3-201") == [Returned(KEY, NOW - HOUR, "tapped")]
+    returned = Returned(KEY, NOW - HOUR, "tapped", "2026-11-20 11:46:40+0800 tapped meal-1/2026-11-20")
+    assert said(VisitsSeen((), settled), KEY, "sos/futian/w3-201") == [returned]
     assert said(VisitsSeen((), settled)) == []
-    assert said(VisitsSeen((MISSED,), settled), KEY) == [Returned(KEY, NOW - HOUR, "tapped")]
+    assert said(VisitsSeen((MISSED,), settled), KEY) == [returned]
 
 
 def test_a_site_nobody_knows_any_more_and_a_visit_of_anybody_can_be_told_too() -> None:

@@ -296,6 +296,7 @@ async def test_a_missed_visit_is_told_once_and_ends_with_the_time_of_the_late_ta
     await rig.g.committer.settle()
     (alert,) = rig.alerts()
     assert (alert.closed_by, alert.history[-1].reason) == ("gateway", "tapped")
+    assert alert.evidence[-1] == f"2026-11-20 11:40:00+0800 tapped {MEAL}"
     await rig.do("visits.decide", site=SITE, visit=MEAL, by="zhang", action="decline", reason="no")
     await rig.until("12:40")
     rig.tick()
