@@ -21,6 +21,7 @@ from edge_gateway.visits.book import GATEWAY, Book
 from edge_gateway.visits.calendar import Calendar
 from edge_gateway.visits.card_book import CardBook
 from edge_gateway.visits.evidence import evidence
+from edge_gateway.visits.meal_book import MealBook
 from edge_gateway.visits.people_book import PeopleBook
 from edge_gateway.visits.records import (
     PHONE,
@@ -87,6 +88,7 @@ class Ledger:
         self.calendar = Calendar(self.book, registry)
         self.cards = CardBook(self.book)
         self.people = PeopleBook(self.book)
+        self.meals = MealBook(self.book, self.calendar)
         self.visits = VisitBook(self.book, self.calendar, self.rules, registry)
         self.book.forget += [self.calendar.forget, self.cards.forget]
         self._desk_readers = frozenset(desk_readers)
@@ -202,18 +204,8 @@ class Ledger:
         self.book.write("tap", tap.id, GATEWAY, body)
         taken.judged.append(judged)
         if use == "counter":
-            self._serve(judged)
+            self.meals.write(judged)  # a meal, not a visit
         return {(tap.site, judged.place, near) for near in self.calendar.around(tap.site, judged.place, tap.time_ns)}
-
-    def _serve(self, judged: JudgedTap) -> None:
-        """A tap at a counter with a scale is a meal, not a visit."""
-        meal = served.served(judged, self.calendar.zone(judged.tap.site))
-        if meal is None:
-            return
-        self.book.db.execute(
-            "INSERT OR IGNORE INTO served (tap, site, place, holder, date, time_ns, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (meal.tap, meal.site, meal.place, meal.holder, meal.date, meal.time_ns, codec.pack(meal)),
-        )
 
     def doubt(self, tap_id: str, by: Judgement, because: str) -> Touched:
         """An earlier tap comes under review too; what has to be derived again."""
@@ -229,10 +221,13 @@ class Ledger:
         """A tap is judged otherwise than it was; within a transaction. What has to be derived again."""
         if new == old:
             return set()
-        self.book.db.execute(
-            "UPDATE tap SET body = ?, ruling = ? WHERE id = ?", (codec.pack(new), new.judgement.ruling.value, new.tap.id)
-        )
+        row = self.book.db.execute(
+            "UPDATE tap SET body = ?, ruling = ? WHERE id = ? RETURNING use",
+            (codec.pack(new), new.judgement.ruling.value, new.tap.id),
+        ).fetchone()
         self.book.write(kind, new.tap.id, GATEWAY, {**codec.plain(new.judgement), "because": because})
+        if row == ("counter",):
+            self.meals.write(new)
         tap = new.tap
         return {(tap.site, new.place, near) for near in self.calendar.around(tap.site, new.place, tap.time_ns)}
 

@@ -120,6 +120,11 @@ def served(judged: JudgedTap, zone: tzinfo) -> Served | None:
     )
 
 
+def subject(meal: Served) -> str:
+    """What the chain calls a meal: its date stands there, so that a sheet can tell which meals it has to show."""
+    return f"{meal.site}|{meal.date}/{meal.tap}"
+
+
 def canteen_visit(meal: Served) -> Visit | None:
     """The visit that an elder's meal at the counter is; None: a courier's, or nothing was weighed, so a person has to say."""
     if meal.role is not CardRole.ELDER or meal.mass_g is None:
@@ -155,7 +160,10 @@ def compare(
 
 def differences(meals: Iterable[Served], visits: Iterable[Visit], zone: tzinfo, carry_s: int = CARRY_S) -> list[Difference]:
     """The same for all dates at once, as for a month; what is at the edges lacks its neighbours."""
-    found = _matched(meals, visits, carry_s)
+    return _differences(_matched(meals, visits, carry_s), zone)
+
+
+def _differences(found: Meals, zone: tzinfo) -> list[Difference]:
     made = [_of_meal(meal, Mismatch.NOT_HANDED_OVER, zone) for meal in found.meals if found.meal_fates[meal.tap] is Fate.LOST]
     eaten = [meal for meal in found.unweighed if meal.role is CardRole.ELDER and meal.tap not in found.meal_fates]
     made += [_of_meal(meal, Mismatch.NOT_WEIGHED, zone) for meal in eaten]
@@ -180,7 +188,18 @@ def totals(meals: Iterable[Served], visits: Iterable[Visit], date: str, carry_s:
 
 def all_totals(meals: Iterable[Served], visits: Iterable[Visit], carry_s: int = CARRY_S) -> list[DayTotal]:
     """The same for all dates at once, sorted by date and holder."""
+    return _totals(_matched(meals, visits, carry_s))
+
+
+def join(
+    meals: Iterable[Served], visits: Iterable[Visit], zone: tzinfo, carry_s: int = CARRY_S
+) -> tuple[list[DayTotal], list[Difference]]:
+    """`all_totals` and `differences` of one matching, for half the time."""
     found = _matched(meals, visits, carry_s)
+    return _totals(found), _differences(found, zone)
+
+
+def _totals(found: Meals) -> list[DayTotal]:
     days: dict[tuple[str, str, CardRole, str], Counter[str]] = defaultdict(Counter)
     grams: dict[tuple[str, str, CardRole, str], float] = defaultdict(float)
     for meal in (*found.meals, *found.unweighed):
