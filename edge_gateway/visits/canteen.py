@@ -8,6 +8,7 @@ from edge_gateway.visits.records import Reason, Served, Slot, State, Visit
 from edge_gateway.visits.served import MEAL, canteen_visit
 
 _S = 10**9
+_NEXT_NS = 7_200 * _S  # sooner than this after his last meal nobody eats the next one
 
 
 def with_meals(
@@ -19,7 +20,8 @@ def with_meals(
     """The visits of one place with its elders' meals.
 
     A meal within the time of a slot (service meal, this place, this person) whose visit has no tap is that visit, also when a
-    person has confirmed it before the meal was known here.
+    person has confirmed it before the meal was known here. One more soon after another, which no slot expects, is counted and
+    looked at: it may be for somebody else, and his card may be in other hands.
 
     Args:
         visits: as `days.derive` gave them.  slots: of the same place and days.
@@ -28,13 +30,16 @@ def with_meals(
     found = {visit.id: visit for visit in visits}
     planned = [slot for slot in slots if slot.plan.service == MEAL and slot.plan.person and not slot.cancelled]
     planned.sort(key=lambda slot: (slot.opens_ns, slot.id))
+    last: dict[str, int] = {}
     for meal in sorted(meals, key=lambda one: (one.time_ns, one.tap)):
         eaten = canteen_visit(meal)
         if eaten is None:
             continue
+        again = meal.holder in last and meal.time_ns - last[meal.holder] < _NEXT_NS
+        last[meal.holder] = meal.time_ns
         slot = next((slot for slot in planned if _awaits(slot, meal, found)), None)
         if slot is None:
-            found[eaten.id] = corrected(eaten)
+            found[eaten.id] = corrected(_one_more(eaten) if again else eaten)
         else:
             found[slot.id] = corrected(_as_planned(eaten, slot))
     return sorted(found.values(), key=lambda visit: (visit.opens_ns or visit.start_ns or 0, not visit.slot, visit.id))
@@ -49,6 +54,10 @@ def _awaits(slot: Slot, meal: Served, found: dict[str, Visit]) -> bool:
     )
 
 
+def _one_more(eaten: Visit) -> Visit:
+    return msgspec.structs.replace(eaten, state=State.UNPLANNED, reviewing=True, reasons=(*eaten.reasons, Reason.UNPLANNED))
+
+
 def _as_planned(eaten: Visit, slot: Slot) -> Visit:
     late_ns = max(0, eaten.start_ns - slot.closes_ns) or min(0, eaten.start_ns - slot.opens_ns)  # type: ignore[operator]
     state = State.LATE if late_ns > 0 else State.EARLY if late_ns < 0 else State.ON_TIME
@@ -61,5 +70,5 @@ def _as_planned(eaten: Visit, slot: Slot) -> Visit:
         opens_ns=slot.opens_ns,
         closes_ns=slot.closes_ns,
         late_s=late_ns // _S if late_ns > 0 else -(-late_ns // _S),
-        reasons=(Reason(state.value),) if late_ns else (),
+        reasons=(*eaten.reasons, Reason(state.value)) if late_ns else eaten.reasons,
     )

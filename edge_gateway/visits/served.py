@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from edge_gateway.visits.meals import CARRY_S, Fate, Meals, is_tapped, match
-from edge_gateway.visits.records import CardRole, JudgedTap, Ruling, Served, State, Visit
+from edge_gateway.visits.records import CardRole, Grade, JudgedTap, Reason, Ruling, Served, State, Visit
 
 MODEL: Final = "meal_counter"
 MEAL: Final = "meal"
@@ -129,6 +129,7 @@ def canteen_visit(meal: Served) -> Visit | None:
     """The visit that an elder's meal at the counter is; None: a courier's, or nothing was weighed, so a person has to say."""
     if meal.role is not CardRole.ELDER or meal.mass_g is None:
         return None
+    weak = meal.grade is Grade.WEAK
     return Visit(
         id=meal.tap,
         site=meal.site,
@@ -140,8 +141,9 @@ def canteen_visit(meal: Served) -> Visit | None:
         state=State.ON_TIME,
         start_ns=meal.time_ns,
         grade=meal.grade,
-        reviewing=meal.reviewing,
+        reviewing=meal.reviewing or weak,
         counted=True,
+        reasons=(Reason.WEAKER_PROOF,) if weak else (),
         taps=(meal.tap,),
     )
 

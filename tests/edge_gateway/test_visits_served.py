@@ -20,6 +20,7 @@ from edge_gateway.visits.records import (
     JudgedTap,
     Judgement,
     Plan,
+    Reason,
     Ruling,
     Served,
     Slot,
@@ -283,6 +284,31 @@ def test_a_meal_that_comes_after_a_person_has_confirmed_the_visit_is_no_second_o
     said = lambda visit: msgspec.structs.replace(visit, by="wang", comment="seen")  # noqa: E731
     [seen] = with_meals([confirmed], [planned], [found], said)
     assert (seen.id, seen.taps, seen.by, seen.comment) == (planned.id, (found.tap,), "wang", "seen")
+
+
+def test_a_second_meal_soon_after_the_first_is_counted_and_looked_at() -> None:
+    first, soon, evening = (meal(minutes, "h1", role=CardRole.ELDER) for minutes in (0, 40, 360))
+    for meals in ([first, soon, evening], [evening, soon, first]):
+        found = with_meals([], [], meals)
+        assert [(one.state, one.reviewing) for one in found] == [
+            (State.ON_TIME, False),
+            (State.UNPLANNED, True),
+            (State.ON_TIME, False),
+        ]
+        assert all(one.counted for one in found) and found[1].reasons == (Reason.UNPLANNED,)
+    # Another elder's is his own, and what the plan expects is expected.
+    assert not any(one.reviewing for one in with_meals([], [], [first, meal(40, "h2", role=CardRole.ELDER)]))
+    lines = [slot(-30, 30), slot(31, 60)]
+    lines[1] = msgspec.structs.replace(lines[1], id=f"second/{DATE}", from_ns=at(31))
+    assert not any(one.reviewing for one in with_meals([], lines, [first, soon]))
+
+
+def test_a_meal_by_the_number_of_a_card_alone_is_looked_at() -> None:
+    weak = msgspec.structs.replace(meal(0, "h1", role=CardRole.ELDER), grade=Grade.WEAK)
+    [found] = with_meals([], [], [weak])
+    assert (found.counted, found.reviewing, found.reasons) == (True, True, (Reason.WEAKER_PROOF,))
+    [found] = with_meals([], [slot(-70, -30)], [weak])
+    assert (found.reviewing, found.reasons) == (True, (Reason.WEAKER_PROOF, Reason.LATE))
 
 
 def test_a_courier_makes_no_canteen_visit() -> None:
