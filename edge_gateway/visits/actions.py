@@ -11,7 +11,7 @@ from edge_gateway.visits import codec, corrections, judge, plan
 from edge_gateway.visits.calendar import days
 from edge_gateway.visits.ledger import Ledger
 from edge_gateway.visits.look import subject
-from edge_gateway.visits.records import Card, Correction, Grade, JudgedTap, Plan, PlanException, Reason, Ruling, Visit
+from edge_gateway.visits.records import Card, Correction, Grade, JudgedTap, Plan, PlanException, Reason, Ruling, State, Visit
 from edge_gateway.visits.visit_book import CLAIM, Touched
 
 Row = Mapping[str, object]
@@ -189,7 +189,10 @@ class Actions:
                 (line.site, line.place, since, today),
             )
             touched |= {(line.site, line.place, day) for (day,) in rows}
-        return touched
+        # A tap at another door may have been meant for this line, or not any more.
+        since = (date.fromisoformat(today) - _LATE_PLAN).isoformat() if new else today
+        states = State.WRONG_PLACE, State.UNPLANNED
+        return touched | self._ledger.visits.elsewhere(line.site, line.courier, since, today, states)
 
     def _expected_on(self, site: str, day: str) -> Touched:
         """Places of a day that is not in the future: one that is will be derived when it comes."""

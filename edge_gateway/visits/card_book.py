@@ -10,10 +10,12 @@ import msgspec
 from edge_gateway.errors import Rejected
 from edge_gateway.visits import codec, past
 from edge_gateway.visits.book import Book
+from edge_gateway.visits.evidence import Former
 from edge_gateway.visits.records import Card, CardKind, CardRole, TapFact
 
 # Read aloud over a telephone: no 0/o, 1/l/i, u/v.
 _LETTERS: Final = "23456789abcdefghjkmnpqrstwxyz"
+_OLD_KEYS: Final = 8
 DESK: Final = "desk"  # `TapFact.device` of a reading that burned the counters below it
 
 
@@ -74,6 +76,23 @@ class CardBook:
     def file_keys(self, card: Card) -> list[bytes]:
         """Keys that prove a reading, the newest first."""
         return [keys["file"] for keys in self.keys(card.id).values() if "file" in keys]
+
+    def former(self, site: str, uid: bytes) -> list[Former]:
+        """What this number stood for before: keys that were changed, cards that were given to somebody else since."""
+        rows = self._book.db.execute(
+            "SELECT body FROM card WHERE site = ? AND number = ? ORDER BY rowid DESC", (site, self._book.seal.index(uid))
+        ).fetchall()
+        found: list[Former] = []
+        since_ns: int | None = None
+        for (body,) in rows:
+            card = codec.unpack_card(body)
+            old = [(bytes.fromhex(one["file"]), int(one["until_ns"])) for one in self._secrets(card.id).get("old", ())]
+            if since_ns is not None:
+                found.append(Former(card, [*self.file_keys(card), *(key for key, _ in old)], since_ns))
+            else:
+                found += [Former(card, [key], until_ns) for key, until_ns in reversed(old)]
+            since_ns = card.enrolled_ns
+        return found
 
     def keys(self, card_id: str) -> dict[int, dict[str, bytes]]:
         """Key version, the newest first -> name of the key (`file`, `app3`) -> key."""
@@ -171,7 +190,13 @@ class CardBook:
     def rekey(self, card: Card, version: int, keys: Mapping[str, bytes], by: str, done: bool) -> Card:
         """New keys: told before the card is changed (old ones are read too), and again, `done`, when it is."""
         secret = self._secrets(card.id)
-        kept = {} if done else dict(secret["keys"])
+        kept = dict(secret["keys"])
+        if done:
+            # A reader may still have taps that were made with them.
+            now_ns = self._book.clock_ns()
+            gone = [own["file"] for other, own in kept.items() if other != str(version) and "file" in own]
+            secret["old"] = [*secret.get("old", ()), *({"file": key, "until_ns": now_ns} for key in gone)][-_OLD_KEYS:]
+            kept = {}
         kept[str(version)] = {name: key.hex() for name, key in keys.items()} or secret["keys"].get(str(version), {})
         secret["keys"] = kept
         self._book.db.execute("UPDATE card SET sealed = ? WHERE id = ?", (self._sealed(card.id, secret), card.id))
@@ -229,3 +254,7 @@ class Ring:
     def file_keys(self, card: Card) -> Sequence[bytes]:
         """Keys that prove a reading of this card, the newest first."""
         return self._cards.file_keys(card)
+
+    def former(self, uid: bytes) -> Sequence[Former]:
+        """What a number stood for before."""
+        return self._cards.former(self._site, uid)

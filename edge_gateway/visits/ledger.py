@@ -33,6 +33,7 @@ from edge_gateway.visits.records import (
     Outage,
     Reason,
     Ruling,
+    State,
     Tap,
     Visit,
 )
@@ -139,7 +140,8 @@ class Ledger:
             self.book.write("failed", tap.id, GATEWAY, {"why": why, "time_ns": tap.time_ns, "shown": self._mark(tap).hex()})
             return set()
         mark = self._mark(tap)
-        shown = evidence(tap, self.cards.ring(tap.site))
+        ring = self.cards.ring(tap.site)
+        shown = evidence(tap, ring, former=ring.former)
         at = None
         if tap.device == PHONE and shown.card is not None and shown.card.role is CardRole.PLACE:
             at = self.people.position(shown.card.holder)
@@ -205,7 +207,10 @@ class Ledger:
         taken.judged.append(judged)
         if use == "counter":
             self.meals.write(judged)  # a meal, not a visit
-        return {(tap.site, judged.place, near) for near in self.calendar.around(tap.site, judged.place, tap.time_ns)}
+        near = self.calendar.around(tap.site, judged.place, tap.time_ns)
+        # Who has now been at the right door is at no wrong one any more.
+        wrong = self.visits.elsewhere(tap.site, judged.courier, min(near), max(near), (State.WRONG_PLACE,))
+        return {(tap.site, judged.place, day) for day in near} | wrong
 
     def doubt(self, tap_id: str, by: Judgement, because: str) -> Touched:
         """An earlier tap comes under review too; what has to be derived again."""

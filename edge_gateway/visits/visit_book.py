@@ -149,7 +149,29 @@ class VisitBook:
         """What the couriers who tapped here were expected to do at other places then."""
         couriers = sorted({judged.courier for judged in taps} - {""})
         slots = [slot for one in couriers for slot in self._calendar.of_courier(site, one, first, last)]
-        return [slot for slot in slots if slot.plan.place != place]
+        there = [slot for slot in slots if slot.plan.place != place]
+        if not there:
+            return []
+        been: list[tuple[str, str, int]] = []
+        for one in couriers:
+            been += self._book.db.execute(
+                "SELECT courier, place, time_ns FROM tap WHERE courier = ? AND courier <> '' AND date BETWEEN ? AND ?"
+                " AND site = ? AND use = 'visit' AND ruling IN ('counted', 'review')",
+                (one, first, last, site),
+            )
+        return days.owed(there, been)
+
+    def elsewhere(self, site: str, courier: str, first: str, last: str, states: Sequence[State]) -> Touched:
+        """Where visits of this courier stand in these states: a tap or a plan at another place may make them something else."""
+        if not courier:
+            return set()
+        marks = ", ".join("?" * len(states))
+        rows = self._book.db.execute(
+            "SELECT place, date FROM visit WHERE courier = ? AND courier <> '' AND date BETWEEN ? AND ? AND site = ?"
+            f" AND state IN ({marks})",
+            (courier, first, last, site, *(state.value for state in states)),
+        )
+        return {(site, place, day) for place, day in rows}
 
     def _meals(self, site: str, place: str, first: str, last: str) -> list[Served]:
         rows = self._book.db.execute(

@@ -159,10 +159,10 @@ def test_a_fault_of_ours_stops_no_other_tap_and_is_put_before_a_person(world: Wo
     bad, good = world.tap("secret words", "11:10", "door-2"), world.tap(world.read(card), "11:20")
     real = ledger.evidence
 
-    def evidence(tap: Tap, ring: object) -> Evidence:
+    def evidence(tap: Tap, ring: object, former: object) -> Evidence:
         if tap.id == bad.id:
             raise RuntimeError(f"met {tap.text}")
-        return real(tap, ring)  # type: ignore[arg-type]
+        return real(tap, ring, former=former)  # type: ignore[arg-type]
 
     monkeypatch.setattr(ledger, "evidence", evidence)
     taken = world.take(bad, good)
@@ -194,6 +194,27 @@ def test_a_fault_of_ours_at_one_place_stops_no_other_and_is_told_once(world: Wor
     assert len([visit for visit in world.visits() if visit.place == "w3-202"]) == 1
     with world.look() as ledger:
         chain.verify(ledger.log())
+
+
+def test_a_wrong_door_is_none_once_the_courier_was_at_the_right_one_whatever_came_first(world: World) -> None:
+    card = world.card("k-1")
+    world.plan()
+    first, second = world.read(card), world.read(card)
+    world.take(world.tap(first, "11:20", "door-2", received_ns=at("11:25")))
+    (wrong,) = world.visits(place="w3-202")
+    assert wrong.state is State.WRONG_PLACE
+    world.take(world.tap(second, "11:40"))
+    (other,) = world.visits(place="w3-202")
+    assert (other.state, world.visit().state) == (State.UNPLANNED, State.ON_TIME)
+
+
+def test_a_plan_that_comes_later_says_the_same_as_one_that_was_there(world: World) -> None:
+    card = world.card("k-1")
+    world.take(world.tap(world.read(card), "11:20", "door-2"))
+    assert [visit.state for visit in world.visits()] == [State.UNPLANNED]
+    world.plan()
+    (visit,) = world.visits(place="w3-202")
+    assert visit.state is State.WRONG_PLACE
 
 
 def test_a_line_that_is_changed_today_leaves_yesterday_as_it_was(world: World) -> None:
@@ -304,6 +325,30 @@ def test_a_card_is_enrolled_once_and_a_found_one_keeps_its_history(world: World)
     world.take(world.tap(text, "18:00"))
     with world.look() as ledger:
         assert [t.judgement.reasons for t in ledger.refused(SITE)] == [(Reason.REPLAY,)]
+
+
+@pytest.mark.parametrize("change", ["rotated", "given to another"])
+def test_a_tap_that_waited_while_its_card_was_changed_is_its_holders_and_never_refused(world: World, change: str) -> None:
+    card = world.card("k-1")
+    world.plan()
+    waits = world.tap(world.read(card), "11:20", received_ns=at("18:00"))
+    world.now_ns = at("15:00")
+    chip = world.chips[card.id]
+    new = {"file": bytes(range(16)), "app3": bytes(16)}
+    if change == "rotated":
+        for done in (False, True):
+            world.ledger.saved(lambda one, done=done: one.cards.rekey(one.cards.get(card.id), 2, new, "zhang", done))
+    else:
+        world.actions.revoke(card.id, "zhang", "k-1 left", None)
+        with world.ledger.book.transaction():
+            about = chip.card.kind, CardRole.COURIER, "k-2", 2, new
+            world.ledger.cards.enrol(SITE, chip.uid, *about, None, "zhang", True)
+    taken = world.take(waits)
+    assert taken.judged[0].judgement.ruling in (Ruling.COUNTED, Ruling.REVIEW)
+    visit = world.visit()
+    assert (visit.courier, visit.start_ns, visit.counted) == ("k-1", at("11:20"), True)
+    late = world.take(world.tap(chip.read(), "18:30", "door-2"))
+    assert late.judged[0].judgement.ruling is Ruling.REVIEW and Reason.CLONED_CARD in late.judged[0].judgement.reasons
 
 
 def test_a_master_of_another_site_is_noticed_before_it_spoils_a_card(world: World) -> None:
