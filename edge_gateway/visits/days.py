@@ -15,6 +15,7 @@ from edge_gateway.visits.judge import Rules
 from edge_gateway.visits.matching import VAGUE_NS, Match
 from edge_gateway.visits.records import (
     DONE,
+    CardRole,
     Correction,
     Grade,
     JudgedTap,
@@ -123,7 +124,14 @@ def _served(slot: Slot, served: Sequence[Stop], match: Match, rules: Rules) -> t
         late_s=late_s,
     )
     visit = _proved(visit, first, own, reasons, rules)
-    return (msgspec.structs.replace(visit, reviewing=True) if slot.id in match.shared else visit), own
+    # Staff tap for other reasons too: that one was there is no meal yet.
+    unsure = slot.id in match.shared or (_is_staff(first) and plan.courier != first.courier)
+    return (msgspec.structs.replace(visit, reviewing=True) if unsure else visit), own
+
+
+def _is_staff(stop: Stop) -> bool:
+    card = stop.first.evidence.card
+    return card is not None and card.role is CardRole.STAFF
 
 
 def _punctual(stop: Stop, slot: Slot) -> tuple[State, int]:

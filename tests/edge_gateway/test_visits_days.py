@@ -226,6 +226,15 @@ def test_a_substitute_is_named_and_not_suspected() -> None:
     assert (visit.courier, visit.reasons, visit.reviewing) == ("k-2", (Reason.SUBSTITUTE,), False)
 
 
+def test_a_member_of_staff_who_was_there_then_is_asked_whether_he_brought_it() -> None:
+    for courier, reasons in (("k-1", (Reason.SUBSTITUTE,)), ("", ())):
+        expected = slots(msgspec.structs.replace(LUNCH, courier=courier))
+        visit = one(derive(expected, tapped("11:20", "s-1", CardRole.STAFF)))
+        assert (visit.courier, visit.counted, visit.reviewing, visit.reasons) == ("s-1", True, True, reasons)
+    named = slots(msgspec.structs.replace(LUNCH, courier="s-1"))
+    assert one(derive(named, tapped("11:20", "s-1", CardRole.STAFF))).reviewing is False
+
+
 def test_who_has_his_own_to_do_here_hides_nobody_who_was_forgotten() -> None:
     second = msgspec.structs.replace(LUNCH, id="lunch2", person="p2", courier="k-2")
     states = {visit.person: visit.state for visit in derive(slots(LUNCH, second), tapped("11:20"))}
