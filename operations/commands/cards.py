@@ -1,7 +1,7 @@
 """`kanhu cards`: make cards at the desk, look at them, take them out of use."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -33,6 +33,9 @@ ReaderName = Annotated[
     typer.Option("--reader", envvar="KANHU_CARDS_READER", help="usb, tty:/dev/ttyUSB0:pn532, or pcsc.", show_envvar=False),
 ]
 Wait = Annotated[float, typer.Option(min=0, help="How long to wait for a card, seconds.")]
+
+
+_IN_HAND: Final = frozenset({CardRole.COURIER, CardRole.STAFF, CardRole.ELDER})
 
 
 @master_app.command()
@@ -82,12 +85,18 @@ def enrol(
     """Make the card on the reader one of the site. If it is taken away too early, hold it again, or do the same again."""
     at_desk.ids(site=site, holder=holder, by=by)
     wish = desk.Wish(site, role, holder, by, link, weak, again)
-    ask = at_desk.gateway(load(settings))
+    known = load(settings)
+    ask = at_desk.gateway(known)
     secret = None if master is None else at_desk.master(master, passphrase_file)
     made = at_desk.with_card(reader, wait, lambda there, card: desk.enrol(there, ask, secret, wish, card, at_desk.say))
     at_desk.tell(made, as_json, "已登记 enrolled", f"{role.value} {holder}")
     if made.kind is CardKind.UID:
         err.print("[yellow]anybody can copy its number: its taps are weak evidence, and a person looks at them[/yellow]")
+    for other in at_desk.cards(known, site) if role in _IN_HAND else []:
+        if other.revoked_ns is None and (other.role, other.holder) == (role, holder) and other.id != made.card:
+            # Mostly the one before was lost. Whoever has it now taps as its holder, and nothing would show it.
+            lost = f"kanhu cards revoke {other.id} --by {by} --reason lost"
+            err.print(f"[yellow]{holder} has also card {other.id}; if it is lost or broken: {lost}[/yellow]", soft_wrap=True)
 
 
 @app.command()

@@ -15,6 +15,9 @@ from typer.testing import CliRunner
 import kanhu
 from edge_gateway import commands
 from edge_gateway.errors import KanhuError, Misconfigured
+from edge_gateway.visits import codec
+from edge_gateway.visits.ledger_file import connect
+from edge_gateway.visits.records import Card, CardKind, CardRole
 from firmware.sim.board.nfc.pty import PtyPort
 from firmware.sim.board.nfc.type2 import MifareClassic
 from operations.cards import master as masters
@@ -191,6 +194,23 @@ def test_what_anybody_can_copy_needs_the_word_weak(at_reader: Reading) -> None:
     assert "weak_card" in str(desk.fails("enrol", *WHO, *how))
     assert "weak evidence" in desk.ok("enrol", *WHO, "--weak", *how)
     assert desk.book.of("cards.enrol")[0]["kind"] == "uid"
+
+
+def test_a_second_card_in_one_hand_is_told_at_the_desk(at_reader: Reading) -> None:
+    from edge_gateway import settings
+
+    desk, port, how = at_reader
+    ledger = connect(settings.load(desk.settings).visits_file)
+    for name, revoked_ns in (("c-old", None), ("c-gone", 10**18)):
+        card = Card(name, "yunhe", CardKind.NTAG424, CardRole.COURIER, "courier-3", revoked_ns=revoked_ns)
+        ledger.execute(
+            "INSERT INTO card (id, chip, site, holder, number, sealed, body) VALUES (?, ?, 'yunhe', 'courier-3', ?, x'', ?)",
+            (name, name, name.encode(), codec.pack(card)),
+        )
+    ledger.close()
+    put(port, Pulled())
+    told = desk.ok("enrol", *WHO, *desk.with_master, *how)
+    assert "kanhu cards revoke c-old" in told.replace("\n", " ") and "c-gone" not in told
 
 
 def test_a_wrong_passphrase_or_a_bad_id_ends_before_the_reader_is_opened(desk: Desk) -> None:
