@@ -50,6 +50,8 @@ class Rules:
         repaired_s: how wrong a time computed from an uptime may be.
         receipt_s: how long before its receipt a tap without any time may have been.
         accuracy_m, near_m: a phone's position is one up to this accuracy, and at the place within this distance.
+        phone_late_s: a phone that was offline for a round is believed where and when it was; longer ago it is only its word, and
+            codes collected at a tag on one day could be handed in for all days of a month.
         fold_s: taps of one courier at one place within this time are one stop.
         stay_s: taps of one courier within this time are one visit, where nothing was planned.
         service_s: a service's tag names the service of a tap that was at most so long before.
@@ -68,6 +70,7 @@ class Rules:
     receipt_s: float = 86_400.0
     accuracy_m: float = 200.0
     near_m: float = 300.0
+    phone_late_s: float = 43_200.0
     fold_s: float = 180.0
     stay_s: float = 3_600.0
     service_s: float = 120.0
@@ -275,6 +278,8 @@ def _is_burst(around: Sequence[TapFact], mine: TapFact, rules: Rules) -> bool:
 def _is_there(tap: Tap, rules: Rules, at: tuple[float, float] | None) -> bool:
     """Whether a phone showed that it is at the place."""
     if tap.lat is None or tap.lon is None or tap.accuracy_m is None or at is None:
+        return False
+    if tap.received_ns - tap.time_ns > rules.phone_late_s * _S:
         return False
     return tap.accuracy_m <= rules.accuracy_m and _distance_m((tap.lat, tap.lon), at) <= rules.near_m + tap.accuracy_m
 

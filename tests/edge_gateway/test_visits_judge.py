@@ -254,6 +254,12 @@ def test_a_phone_shows_where_it_is_or_is_looked_at(where: dict[str, Any], reason
     assert judge.judge(phone, sun(5, TAG), MemoryDesk().past).reasons == (Reason.LOCATION_UNVERIFIED,)
 
 
+@pytest.mark.parametrize(("late_s", "reasons"), [(40_000, ()), (50_000, (Reason.LOCATION_UNVERIFIED,))])
+def test_where_a_phone_says_it_was_long_ago_nobody_can_verify(late_s: int, reasons: tuple[Reason, ...]) -> None:
+    phone = tap(device=PHONE, place="", lat=22.55, lon=114.05, accuracy_m=30.0, received_ns=NOON + late_s * S)
+    assert judge.judge(phone, sun(5, TAG), MemoryDesk().past, at=(22.55, 114.05)).reasons == reasons
+
+
 @pytest.mark.parametrize(
     ("fields", "seconds"),
     [
