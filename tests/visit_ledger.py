@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from edge_gateway.visits import codec
+from edge_gateway.visits import codec, served
 from edge_gateway.visits.chain import GENESIS, body_hash, canonical, link
 from edge_gateway.visits.ledger_file import connect
 from edge_gateway.visits.look import subject
@@ -20,6 +20,7 @@ from edge_gateway.visits.records import (
     Judgement,
     Reason,
     Ruling,
+    Served,
     State,
     Tap,
     Visit,
@@ -44,7 +45,7 @@ class LedgerFile:
         self.db.execute("PRAGMA synchronous = OFF")
         self.db.execute("BEGIN")
         self.n, self.head = 0, GENESIS
-        self._rows: dict[str, list[tuple[Any, ...]]] = {"log": [], "visit": []}
+        self._rows: dict[str, list[tuple[Any, ...]]] = {"log": [], "visit": [], "served": []}
         self._first: dict[tuple[str, str], int] = {}
 
     def write(self, kind: str, about: str, by: str, body: Mapping[str, Any], at_ns: int) -> int:
@@ -73,6 +74,12 @@ class LedgerFile:
         if steps == 1:
             self._first[visit.site, visit.id] = first
         self._rows["visit"].append((*row, visit.reviewing, visit.counted, begins_ns, first, n, codec.pack(visit)))
+
+    def served(self, meal: Served, at_ns: int = 0) -> None:
+        """A meal of the counter as it stands now."""
+        self.write("served", served.subject(meal), "gateway", codec.plain(meal), at_ns or meal.time_ns)
+        row = (meal.tap, meal.site, meal.place, meal.holder, meal.date, meal.time_ns, codec.pack(meal))
+        self._rows["served"].append(row)
 
     def corrected(self, before: Visit, after: Visit, action: str, reason: str, at_ns: int, **changes: Any) -> None:
         """What a person said, and what became of the visit."""
@@ -116,6 +123,8 @@ class LedgerFile:
         columns = "site, id, place, date, person, service, courier, state, reviewing, counted, begins_ns, first_n, last_n, body"
         marks = ", ".join("?" * 14)
         self.db.executemany(f"INSERT OR REPLACE INTO visit ({columns}) VALUES ({marks})", self._rows["visit"])
+        columns = "tap, site, place, holder, date, time_ns, body"
+        self.db.executemany(f"INSERT OR REPLACE INTO served ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", self._rows["served"])
         for rows in self._rows.values():
             rows.clear()
 

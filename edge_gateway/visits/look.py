@@ -300,6 +300,14 @@ class Ledger(AbstractContextManager["Ledger"]):
         found = self._db.execute(f"SELECT min(first_n), max(last_n) FROM visit{asked.where}", asked.values).fetchone()
         return (found[0] or 0, found[1] or 0)
 
+    def first_of_meals(self, site: str, date_from: str, date_to: str) -> int:
+        """The first entry about visits and meals of these dates; 0 when there is none."""
+        query = "SELECT min(n) FROM log WHERE subject >= ? AND subject < ?"  # a meal's subject begins with its date
+        names = (subject(site, date_from), subject(site, date_to) + "0")  # "0" comes after "/"
+        found = self._db.execute(query, names).fetchone()[0]
+        visits = self.log_range(site=site, date_from=date_from, date_to=date_to)[0]
+        return min((n for n in (found, visits) if n), default=0)
+
 
 def _entries(rows: "sqlite3.Cursor | Sequence[Any]") -> Iterator[LogEntry]:
     for n, at_ns, kind, about, by, body, digest in rows:

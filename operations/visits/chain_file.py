@@ -19,6 +19,7 @@ from edge_gateway.visits import chain
 FORMAT: Final = "kanhu-visits-chain/1"
 _LONGEST_LINE: Final = 1 << 22
 _DATED: Final = re.compile(r"\|[^/]+/(\d{4}-\d\d-\d\d)$")
+_MEAL: Final = re.compile(r"\|(\d{4}-\d\d-\d\d)/.+$")
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +29,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
         places, couriers: only these; empty: all.  zone: IANA.  language: of the words in the sheet.
         after, previous: number and hash of the entry before the first line.  last, head: those of the last one.
         made_ns: wall clock of the machine that made it.
+        meals: there is a page of meals; the days before and after the month are then here as well.
     """
 
     format: str = FORMAT
@@ -42,6 +44,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     last: int
     head: str
     made_ns: int = 0
+    meals: bool = False
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -103,6 +106,12 @@ class Writer:
 def date_of(about: str) -> str:
     """The date in the name of a planned visit (`lunch-1/2026-11-04`); "" in that of another."""
     match = _DATED.search(about)
+    return match[1] if match else ""
+
+
+def date_of_meal(about: str) -> str:
+    """The date in the name of a meal (`2026-11-04/wutong/counter-1/3/7`)."""
+    match = _MEAL.search(about)
     return match[1] if match else ""
 
 

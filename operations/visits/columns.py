@@ -19,12 +19,13 @@ Names = Mapping[str, Mapping[str, str]]  # pseudonym -> name, address
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. width: in characters, for XLSX."""
+    """One column. width: in characters, for XLSX; element: of the six; number: shown as one there."""
 
     key: str
     zh: str
     width: int
     element: bool = False
+    number: bool = False
 
     @property
     def title(self) -> str:
@@ -42,8 +43,8 @@ COLUMNS: Final = (
     Column("end", "结束", 19, True),
     Column("planned", "计划时段", 12),
     Column("state", "状态", 10),
-    Column("early_min", "早到分钟", 8),
-    Column("late_min", "迟到分钟", 8),
+    Column("early_min", "早到分钟", 8, number=True),
+    Column("late_min", "迟到分钟", 8, number=True),
     Column("counted", "计入", 6),
     Column("in_review", "待核对", 8),
     Column("proof", "证据", 8),

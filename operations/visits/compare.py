@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from operations.visits import chain_file, columns, totals
+from operations.visits import chain_file, columns, meals, totals
 from operations.visits.columns import Cell, Column
 from operations.visits.expected import Expected
-from operations.visits.sheet import about
+from operations.visits.proof import about
 
 MOST_TOLD: Final = 500
 
@@ -125,6 +125,22 @@ class Table:
                 self._compare(row, totals.COLUMNS, right, f"{where} ({group} {name})")
         for group, name in wanted:
             self._report.tell(self._where, "row", "no row", f"{group} {name}")
+
+    def meals(self) -> None:
+        """The page of meals."""
+        if not self._find_header(meals.COLUMNS):
+            return
+        keys = [column.key for column in meals.COLUMNS[: meals.KEY]]
+        wanted = {tuple(self._neutral(str(cell)) for cell in row[: meals.KEY]): row for row in self._expected.meals()}
+        for where, row in self._rows():
+            key = tuple(self._at(row, name) for name in keys)
+            right = wanted.pop(key, None)
+            if right is None:
+                self._report.tell(where, "row", " ".join(key), "none in the chain")
+            else:
+                self._compare(row, meals.COLUMNS, right, f"{where} ({' '.join(key)})")
+        for key in wanted:
+            self._report.tell(self._where, "row", "no row", " ".join(key))
 
     def _about(self) -> bool:
         """The lines above the totals; whether their header was found."""

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge_gateway.visits.records import Reason, Visit
-from operations.visits import chain_file
+from edge_gateway.visits import codec
+from edge_gateway.visits.records import Reason, Served, Visit
+from operations.visits import chain_file, meals
 from operations.visits.chain_file import Head, Line
 from operations.visits.columns import Row, Rows
 from operations.visits.corrections import Step, said
@@ -40,17 +41,23 @@ class Expected:
 
     def __init__(self, head: Head) -> None:
         self.head = head
-        self.rows = Rows(ZoneInfo(head.zone), head.language)
+        self._zone = ZoneInfo(head.zone)
+        self.rows = Rows(self._zone, head.language)
         self.totals = Totals()
         self._mine = f"{head.site}|"
         self._histories: dict[str, list[Step]] = {}
         self._pending: dict[str, bytes | None] = {}
         self._refused: dict[str, Row] = {}
+        # Dates beside the month, whose visits and meals the page of meals needs.
+        self._near = meals.neighbours(head.month) if head.meals else ("", "")
+        self._beside: set[str] = set()
         self._folder = tempfile.TemporaryDirectory(prefix="kanhu-verify-")
         self._db = sqlite3.connect(Path(self._folder.name) / "expected.db", isolation_level=None)
         self._db.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;"
-            "CREATE TABLE visit (id TEXT PRIMARY KEY, body BLOB NOT NULL, seen INTEGER NOT NULL DEFAULT 0); BEGIN;"
+            "CREATE TABLE visit (id TEXT PRIMARY KEY, body BLOB NOT NULL, seen INTEGER NOT NULL DEFAULT 0);"
+            "CREATE TABLE near (id TEXT PRIMARY KEY, body BLOB NOT NULL);"
+            "CREATE TABLE served (tap TEXT PRIMARY KEY, date TEXT NOT NULL, body BLOB NOT NULL); BEGIN;"
         )
 
     def __enter__(self) -> "Expected":
@@ -62,11 +69,14 @@ class Expected:
 
     def add(self, line: Line) -> str:
         """One entry, in order; what is wrong with it, or ""."""
+        if line.kind in ("served", "served_gone") and line.subject.startswith(self._mine):
+            return self._meal(line)
         if line.kind not in ("visit", "visit_gone", "correction") or not line.subject.startswith(self._mine):
             return self._tap(line) if line.kind == "tap" and not line.sealed else ""
         visit = line.subject[len(self._mine) :]
         if line.kind == "visit_gone":
             self._pending[visit] = None
+            self._move_away(visit)
         elif line.sealed:
             return self._hidden(line, visit)
         elif line.kind == "visit":
@@ -79,8 +89,11 @@ class Expected:
         """A whole month's sheet has every visit of its site open; in a part of it others are sealed."""
         if self.head.places or self.head.couriers:
             return ""
-        inside = (chain_file.date_of(line.subject) or self.head.month).startswith(self.head.month)
+        inside = self._wanted(chain_file.date_of(line.subject) or self.head.month)
         return f"the visit {visit} is sealed" if inside and line.kind == "visit" else ""
+
+    def _wanted(self, on: str) -> bool:
+        return on.startswith(self.head.month) or on in self._near
 
     def _visit(self, line: Line, visit: str) -> str:
         try:
@@ -90,6 +103,10 @@ class Expected:
         if found.id != visit or found.site != self.head.site:
             return f"it is about {line.subject} and holds the visit {found.site}|{found.id}"
         self._pending[visit] = bytes(line.body) if found.date.startswith(self.head.month) else None
+        self._move_away(visit)
+        if found.date in self._near:
+            self._beside.add(visit)
+            self._db.execute("INSERT INTO near (id, body) VALUES (?, ?)", (visit, bytes(line.body)))
         if visit in self._histories:
             self._step(line, visit, self._histories[visit])
         if len(self._pending) >= _GATHER:
@@ -126,6 +143,52 @@ class Expected:
         except (KeyError, ValueError, TypeError) as error:
             return f"it is no tap: {error!r}"
         return ""
+
+    def _move_away(self, visit: str) -> None:
+        """It is no longer a visit of the days beside the month."""
+        if visit in self._beside:
+            self._beside.discard(visit)
+            self._db.execute("DELETE FROM near WHERE id = ?", (visit,))
+
+    def _meal(self, line: Line) -> str:
+        """A meal of the counter; a part of a month has none."""
+        on = chain_file.date_of_meal(line.subject)
+        if self.head.places or self.head.couriers or not self._wanted(on):
+            return ""
+        tap = line.subject[len(self._mine) + len(on) + 1 :]
+        if line.kind == "served_gone":
+            self._db.execute("DELETE FROM served WHERE tap = ?", (tap,))
+            return ""
+        if line.sealed:
+            return f"the meal {tap} is sealed"
+        if not self.head.meals:
+            return "the first line says that there are no meals"
+        try:
+            meal = codec.record_of(Served, json.loads(bytes(line.body)))
+        except msgspec.ValidationError as error:
+            return f"it is no meal: {error}"
+        if (meal.site, meal.date, meal.tap) != (self.head.site, on, tap):
+            return f"it is about {line.subject} and holds the meal {meal.site}|{meal.date}/{meal.tap}"
+        self._db.execute("INSERT OR REPLACE INTO served (tap, date, body) VALUES (?, ?, ?)", (tap, on, codec.pack(meal)))
+        return ""
+
+    def meals(self) -> Iterator[Row]:
+        """Rows of the page of meals."""
+        found: list[Row] = []
+        served = self._db.execute("SELECT body FROM served ORDER BY date, tap")
+        joiner = meals.Joiner(
+            (codec.unpack_served(body) for (body,) in served), self._zone, self.head.language, self.head.month, found.append
+        )
+        # The index for the order is made here: who has no meals needs none.
+        self._db.execute("CREATE INDEX IF NOT EXISTS visit_date ON visit (json_extract(body, '$.date'))")
+        before = "SELECT body FROM near WHERE json_extract(body, '$.date') = ?"
+        month = "SELECT body FROM visit ORDER BY json_extract(body, '$.date')"
+        for query, values in ((before, self._near[:1]), (month, ()), (before, self._near[1:])):
+            for (body,) in self._db.execute(query, values):
+                visit: Any = _decode.decode(body)
+                joiner.add(visit)
+        joiner.end()
+        yield from found
 
     def _flush(self) -> None:
         kept = [(visit, body) for visit, body in self._pending.items() if body is not None]

@@ -8,20 +8,19 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 from zoneinfo import ZoneInfo
-
-import msgspec
 
 from edge_gateway.errors import Misconfigured, Unavailable
 from edge_gateway.visits.chain import LogEntry
 from edge_gateway.visits.look import Ledger, subject
 from edge_gateway.visits.records import JudgedTap, Visit
-from operations.visits import chain_file, columns, totals
-from operations.visits.columns import Cell, Names, Rows
+from operations.visits import chain_file, columns, meals, totals
+from operations.visits.columns import Cell, Names, Row, Rows
 from operations.visits.corrections import Step, said
 from operations.visits.csv_file import CsvTable
 from operations.visits.parts import Parts
+from operations.visits.proof import Chosen, about, write_chain
 from operations.visits.xlsx_file import Book
 
 _PAGE: Final = 500
@@ -77,6 +76,7 @@ class Made:
     head: chain_file.Head
     totals: totals.Totals
     refused: int = 0
+    meal_differences: int = 0
     files: list[Path] = field(default_factory=list)
 
 
@@ -124,12 +124,11 @@ def make(
         Misconfigured: the month is none, or the folder cannot be written.
     """
     check_month(order.month)
-    first = ledger.log_range(**order.filters)[0]
-    if not first:
+    if not ledger.log_range(**order.filters)[0]:
         raise Unavailable(f"there are no visits of {order.month} at {order.site}; `kanhu visits list` shows which there are")
     parts = Parts(folder, order.stem)
     try:
-        made = _make(ledger, order, first, parts, xlsx, csv, progress)
+        made = _make(ledger, order, parts, xlsx, csv, progress)
         if packed:
             parts.pack()
         made.files = parts.finish()
@@ -140,9 +139,9 @@ def make(
     return made
 
 
-def _make(ledger: Ledger, order: Order, first: int, parts: Parts, xlsx: bool, csv: bool, progress: Progress) -> Made:
+def _make(ledger: Ledger, order: Order, parts: Parts, xlsx: bool, csv: bool, progress: Progress) -> Made:
     rows = Rows(ZoneInfo(order.zone), order.language, order.names)
-    head = _head(ledger, order, first)
+    head = _head(ledger, order)
     made = Made(head, totals.Totals())
     info = about(head)
     with contextlib.ExitStack() as stack:
@@ -154,22 +153,48 @@ def _make(ledger: Ledger, order: Order, first: int, parts: Parts, xlsx: bool, cs
             for name, of in (("visits", rows.columns), ("exceptions", columns.EXCEPTIONS))
             if csv
         ]
-        chosen = _write_visits(ledger, order, rows, made, book, tables, progress)
+        eaten: list[Row] = []
+        joiner = _joiner(ledger, order, eaten) if head.meals else None
+        chosen = _write_visits(ledger, order, rows, made, book, tables, progress, joiner)
         _write_refused(ledger, order, rows, made, book, tables, chosen)
         found = list(made.totals.rows())
         if book is not None:
-            book.close(info, found, totals.COLUMNS)
+            book.close(info, found, totals.COLUMNS, (eaten, meals.COLUMNS) if joiner is not None else None)
         if csv:
-            with CsvTable(parts.new("-totals.csv"), *info, (), columns.titles(totals.COLUMNS)) as table:
-                for row in found:
-                    table.row(row)
+            _write_csv(parts.new("-totals.csv"), found, *info, (), columns.titles(totals.COLUMNS))
+        if joiner is not None:
+            made.meal_differences = joiner.differences
+        if csv and joiner is not None:
+            _write_csv(parts.new("-meals.csv"), eaten, columns.titles(meals.COLUMNS))
     with parts.new(".chain.jsonl").open("wb") as file:
-        _write_chain(ledger, order, head, chosen, file)
+        write_chain(ledger, head, chosen, file)
     return made
 
 
-def _head(ledger: Ledger, order: Order, first: int) -> chain_file.Head:
+def _write_csv(path: Path, rows: Sequence[Row], *above: Sequence[Cell]) -> None:
+    with CsvTable(path, *above) as table:
+        for row in rows:
+            table.row(row)
+
+
+def _joiner(ledger: Ledger, order: Order, rows: list[Row]) -> meals.Joiner:
+    """With the visits of the day before the month."""
+    before, after = meals.neighbours(order.month)
+    served = ledger.each_served(site=order.site, date_from=before, date_to=after)
+    joiner = meals.Joiner(served, ZoneInfo(order.zone), order.language, order.month, rows.append)
+    for visit in ledger.each_visit(site=order.site, date_from=before, date_to=before):
+        joiner.add(visit)
+    return joiner
+
+
+def _head(ledger: Ledger, order: Order) -> chain_file.Head:
     last, newest = ledger.head()
+    first = ledger.log_range(**order.filters)[0]
+    # A part of a month has none: a meal of the counter belongs to no place yet, and others' visits explain where it went.
+    whole = not order.places and not order.couriers
+    with_meals = whole and bool(ledger.served(site=order.site, date_from=order.dates[0], date_to=order.dates[1], limit=1))
+    if with_meals:
+        first = min(first, ledger.first_of_meals(order.site, *meals.neighbours(order.month)))
     before = next(ledger.log(first - 1, first - 1), None) if first > 1 else None
     return chain_file.Head(
         site=order.site,
@@ -183,33 +208,8 @@ def _head(ledger: Ledger, order: Order, first: int) -> chain_file.Head:
         last=last,
         head=newest,
         made_ns=order.made_ns,
+        meals=with_meals,
     )
-
-
-def about(head: chain_file.Head) -> list[tuple[str, Cell]]:
-    """What stands above the totals: the same for making and for verifying."""
-    local = columns.LocalTime(ZoneInfo(head.zone))
-    return [
-        ("站点 site", head.site),
-        ("月份 month", head.month),
-        ("地点 places", " ".join(head.places) or "全部 all"),
-        ("配送员 couriers", " ".join(head.couriers) or "全部 all"),
-        ("时区 zone", head.zone),
-        ("制表时间 made", local.text(head.made_ns)),
-        ("台账条目 ledger entries", f"{head.after + 1} - {head.last}"),
-        ("链首 chain begins after", head.previous),
-        ("链尾 chain ends with", head.head),
-        ("核对 verify", f"kanhu visits verify --head {head.head[:16]}"),
-    ]
-
-
-@dataclass(slots=True)
-class _Chosen:
-    """Which bodies of the chain belong to the sheet: visits (None: all of the month), corrections by number, taps."""
-
-    visits: set[str] | None
-    corrections: set[int]
-    taps: set[str]
 
 
 def _visits(ledger: Ledger, order: Order) -> Iterator[Visit]:
@@ -217,10 +217,17 @@ def _visits(ledger: Ledger, order: Order) -> Iterator[Visit]:
 
 
 def _write_visits(
-    ledger: Ledger, order: Order, rows: Rows, made: Made, book: Book | None, tables: Sequence[CsvTable], progress: Progress
-) -> _Chosen:
+    ledger: Ledger,
+    order: Order,
+    rows: Rows,
+    made: Made,
+    book: Book | None,
+    tables: Sequence[CsvTable],
+    progress: Progress,
+    joiner: meals.Joiner | None,
+) -> Chosen:
     corrected = {correction.visit for correction in ledger.corrections(order.site, *order.dates)}
-    chosen = _Chosen(set() if order.places or order.couriers else None, set(), set())
+    chosen = Chosen(set() if order.places or order.couriers else None, set(), set())
     total = ledger.count(**order.filters)
     for done, visit in enumerate(_visits(ledger, order), 1):
         told = ""
@@ -232,6 +239,8 @@ def _write_visits(
             chosen.visits.add(subject(order.site, visit.id))
         row, exception = rows.visit(visit, told), rows.exception(visit)
         made.totals.add(visit)
+        if joiner is not None:
+            joiner.add(visit)
         if book is not None:
             book.visit(row)
             if exception is not None:
@@ -242,6 +251,11 @@ def _write_visits(
                 tables[1].row(exception)
         if done % 5000 == 0:
             progress(done, total)
+    if joiner is not None:
+        after = meals.neighbours(order.month)[1]
+        for visit in ledger.each_visit(site=order.site, date_from=after, date_to=after):
+            joiner.add(visit)
+        joiner.end()
     return chosen
 
 
@@ -251,7 +265,7 @@ def step(entry: LogEntry) -> Step:
 
 
 def _write_refused(
-    ledger: Ledger, order: Order, rows: Rows, made: Made, book: Book | None, tables: Sequence[CsvTable], chosen: _Chosen
+    ledger: Ledger, order: Order, rows: Rows, made: Made, book: Book | None, tables: Sequence[CsvTable], chosen: Chosen
 ) -> None:
     for judged in _refused(ledger, order):
         made.refused += 1
@@ -270,30 +284,3 @@ def _refused(ledger: Ledger, order: Order) -> Iterator[JudgedTap]:
     while page := ledger.refused(order.site, date_from=first, date_to=last, limit=_PAGE, offset=offset):
         yield from (judged for judged in page if order.wants(judged.place, judged.courier))
         offset += len(page)
-
-
-class _Opens(msgspec.Struct):
-    """Of a visit's body, what decides whether it belongs to the month."""
-
-    date: str = ""
-
-
-_opens: Final = msgspec.json.Decoder(_Opens)
-
-
-def _write_chain(ledger: Ledger, order: Order, head: chain_file.Head, chosen: _Chosen, file: IO[bytes]) -> None:
-    writer = chain_file.Writer(file, head)
-    mine = subject(order.site, "")
-    for entry in ledger.log(head.after + 1, head.last):
-        writer.add(entry, _belongs(entry, order, mine, chosen))
-    writer.flush()
-
-
-def _belongs(entry: LogEntry, order: Order, mine: str, chosen: _Chosen) -> bool:
-    if entry.kind == "visit":
-        if not entry.subject.startswith(mine) or (chosen.visits is not None and entry.subject not in chosen.visits):
-            return False
-        # One that was not planned has no date in its name: it is always open, so that a sealed one is seen to be hidden.
-        undated = chosen.visits is None and not chain_file.date_of(entry.subject)
-        return undated or _opens.decode(entry.text).date.startswith(order.month)
-    return entry.n in chosen.corrections or (entry.kind == "tap" and entry.subject in chosen.taps)

@@ -21,7 +21,7 @@ from operations.visits.columns import neutral
 from operations.visits.compare import Lines, Report, Table
 from operations.visits.expected import Expected
 
-_TWIN: Final = re.compile(r"(?P<stem>.*?)(?:-(?:visits|exceptions|totals)\.csv|\.xlsx|\.chain\.jsonl(?:\.gz)?)")
+_TWIN: Final = re.compile(r"(?P<stem>.*?)(?:-(?:visits|exceptions|totals|meals)\.csv|\.xlsx|\.chain\.jsonl(?:\.gz)?)")
 _DECODED: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _SHORTEST: Final = 12  # hex digits of a head hash
 
@@ -111,7 +111,7 @@ def _twins(chain_path: Path) -> list[Path]:
     match = _TWIN.fullmatch(chain_path.name)
     if match is None:
         return []
-    endings = (".xlsx", "-visits.csv", "-totals.csv", "-exceptions.csv")
+    endings = (".xlsx", "-visits.csv", "-totals.csv", "-exceptions.csv", "-meals.csv")
     return [path for ending in endings if (path := chain_path.with_name(match["stem"] + ending)).is_file()]
 
 
@@ -149,6 +149,7 @@ def _table(path: Path, expected: Expected, report: Report) -> None:
             ("-visits.csv", table.visits),
             ("-exceptions.csv", table.exceptions),
             ("-totals.csv", table.totals),
+            ("-meals.csv", table.meals),
         ):
             if path.name.endswith(ending):
                 check()
@@ -169,7 +170,8 @@ def _xlsx(path: Path, expected: Expected, report: Report) -> None:
         return
     with contextlib.closing(book):
         names = list(book.sheetnames)
-        for wanted in (xlsx_file.TOTALS, xlsx_file.EXCEPTIONS, xlsx_file.VISITS):
+        eaten = (xlsx_file.MEALS,) if report.head.meals else ()
+        for wanted in (xlsx_file.TOTALS, xlsx_file.EXCEPTIONS, xlsx_file.VISITS, *eaten):
             if wanted not in names:
                 report.tell(path.name, "page", ", ".join(names), wanted)
                 return
@@ -181,6 +183,8 @@ def _xlsx(path: Path, expected: Expected, report: Report) -> None:
         table(*more).visits()
         table(xlsx_file.EXCEPTIONS).exceptions()
         table(xlsx_file.TOTALS).totals()
+        if eaten:
+            table(xlsx_file.MEALS).meals()
 
 
 def _lines(book: Any, pages: Sequence[str]) -> Lines:

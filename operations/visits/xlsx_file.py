@@ -18,6 +18,7 @@ from operations.visits.columns import Cell, Column, Row
 TOTALS: Final = "汇总 totals"
 EXCEPTIONS: Final = "异常 exceptions"
 VISITS: Final = "明细 visits"
+MEALS: Final = "用餐 meals"
 _STREAMED: Final = ((2, EXCEPTIONS), (3, VISITS))
 MOST_ROWS: Final = 1_048_576  # of one page, by the format
 _GATHER: Final = 500  # rows
@@ -63,8 +64,18 @@ class Book:
         if self._exceptions.rows < self._most:
             self._exceptions.row(row)
 
-    def close(self, info: Sequence[tuple[str, Cell]], totals: Sequence[Row], columns: Sequence[Column]) -> None:
-        """Put it together: what the sheet is about, and the totals under their columns."""
+    def close(
+        self,
+        info: Sequence[tuple[str, Cell]],
+        totals: Sequence[Row],
+        columns: Sequence[Column],
+        meals: tuple[Sequence[Row], Sequence[Column]] | None = None,
+    ) -> None:
+        """Put it together: what the sheet is about, and the totals under their columns.
+
+        Args:
+            meals: rows and columns of a page of its own; what does not fit on it is in the CSV file only.
+        """
         self._visits.end()
         with self._zip.open(_member("xl/worksheets/sheet2.xml"), "w", force_zip64=True) as member:
             self._exceptions.end(closes=False)
@@ -72,7 +83,7 @@ class Book:
             while block := self._spool.read(1 << 20):
                 member.write(block)
         self._spool.close()
-        with zipfile.ZipFile(self._skeleton(self._pages, info, totals, columns)) as skeleton:
+        with zipfile.ZipFile(self._skeleton(self._pages, info, totals, columns, meals)) as skeleton:
             for name in skeleton.namelist():
                 if name not in self._zip.NameToInfo:
                     self._zip.writestr(_member(name), skeleton.read(name))
@@ -93,7 +104,12 @@ class Book:
         return _Page(member, self._pattern[VISITS])
 
     def _skeleton(
-        self, pages: int, info: Sequence[tuple[str, Cell]], totals: Sequence[Row], columns: Sequence[Column]
+        self,
+        pages: int,
+        info: Sequence[tuple[str, Cell]],
+        totals: Sequence[Row],
+        columns: Sequence[Column],
+        meals: tuple[Sequence[Row], Sequence[Column]] | None = None,
     ) -> io.BytesIO:
         import xlsxwriter
 
@@ -107,6 +123,8 @@ class Book:
         _empty(book.add_worksheet(EXCEPTIONS), formats, self._exception_columns)
         for n in range(1, pages + 1):
             _empty(book.add_worksheet(VISITS if n == 1 else f"{VISITS} {n}"), formats, self._columns)
+        if meals is not None:
+            _page(book.add_worksheet(MEALS), formats, meals[0][: self._most - 1], meals[1])
         book.close()
         return found
 
@@ -160,13 +178,27 @@ def _write(sheet: Any, at: int, n: int, cell: Cell, formats: _Formats) -> None:
         sheet.write_number(at, n, cell, formats.number)
 
 
+def _page(sheet: Any, formats: _Formats, rows: Sequence[Row], columns: Sequence[Column]) -> None:
+    """A page with few rows."""
+    for n, column in enumerate(columns):
+        sheet.set_column(n, n, column.width)
+        sheet.write_string(0, n, column.title, formats.title)
+    for at, row in enumerate(rows, 1):
+        for n, cell in enumerate(row):
+            _write(sheet, at, n, cell, formats)
+    sheet.freeze_panes(1, 2)
+    sheet.set_landscape()
+    sheet.repeat_rows(0)
+    sheet.autofilter(0, 0, len(rows), len(columns) - 1)
+
+
 def _empty(sheet: Any, formats: _Formats, columns: Sequence[Column]) -> None:
     """A page with its header and one row of formats, which the stream replaces."""
     for n, column in enumerate(columns):
         sheet.set_column(n, n, column.width)
         sheet.write_string(0, n, column.title, formats.element if column.element else formats.title)
     for n, column in enumerate(columns):
-        sheet.write_blank(1, n, None, formats.number if column.key.endswith("_min") else formats.text)
+        sheet.write_blank(1, n, None, formats.number if column.number else formats.text)
     sheet.freeze_panes(1, 2)
     sheet.set_landscape()
     sheet.repeat_rows(0)

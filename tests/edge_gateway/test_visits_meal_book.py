@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_gateway.visits import codec, look
+from edge_gateway.visits import codec
+from edge_gateway.visits.chain import LogEntry
 from edge_gateway.visits.records import CardRole, Served, State
 from tests.couriers.cards import SITE
 from tests.edge_gateway.visits_world import DAY, World, at
@@ -25,7 +26,7 @@ def meals(world: World) -> list[Served]:
         return ledger.served()
 
 
-def entries(world: World) -> list[look.LogEntry]:
+def entries(world: World) -> list[LogEntry]:
     with world.look() as ledger:
         return [entry for entry in ledger.log() if entry.kind.startswith("served")]
 

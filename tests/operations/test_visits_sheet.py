@@ -226,7 +226,7 @@ def test_files_are_for_this_user_only_and_all_or_none_of_them_appear(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(sheet, "_write_chain", full)
+    monkeypatch.setattr(sheet, "write_chain", full)
     with look.open_ledger(ledger.path) as opened, pytest.raises(Unavailable, match="No space left"):
         sheet.make(opened, out, Order("wutong", "2026-11", "Asia/Shanghai"))
     assert {path: path.read_bytes() for path in out.iterdir()} == before
