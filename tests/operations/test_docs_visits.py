@@ -13,7 +13,8 @@ import openpyxl
 import pytest
 
 from edge_gateway.visits import look, words
-from edge_gateway.visits.records import Grade, Reason, State, Tap, Visit
+from edge_gateway.visits.records import CardRole, Grade, Reason, Served, State, Tap, Visit
+from edge_gateway.visits.served import canteen_visit
 from operations.visits import plan_file, sheet
 from operations.visits.advice import ADVICE, advice
 from operations.visits.verify import verify
@@ -23,6 +24,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 SAMPLE = DOCS / "examples" / "visits"
 PAGES = {"en": DOCS / "visits.md", "zh-CN": DOCS / "visits.zh-CN.md"}
 SITE = "wutong"
+_MEALS = ("date", "holder", "role", "served", "grams", "handed_over", "claimed", "confirmed", "words")
 _SHOWN = ("date", "place", "courier", "start", "planned", "state", "counted", "proof", "corrections")
 
 
@@ -86,13 +88,42 @@ def story(ledger: LedgerFile) -> None:
     ledger.refused(replay, Reason.REPLAY, "")
 
 
-def make(folder: Path) -> list[Path]:
+def counter(ledger: LedgerFile) -> None:
+    """What was weighed at the counter for these three days: one meal came nowhere, one elder ate at the counter."""
+    taken = {
+        "2026-11-02": ("10:41:10", "10:41:30", "10:42:05"),
+        "2026-11-03": ("10:38:00", "10:38:25"),
+        "2026-11-04": ("10:52:00", "10:52:20", "10:52:45", "17:01:30"),
+    }
+    seq = 0
+    for day, clocks in taken.items():
+        for n, clock in enumerate(clocks):
+            seq += 1
+            holder = "k-020" if (day, n) == ("2026-11-04", 0) else "k-012"
+            ledger.served(weighed(seq, day, clock, holder, 480.0 + 7 * seq))
+    lost = weighed(seq + 1, "2026-11-04", "10:53:10", "k-012", 512.0)
+    eaten = weighed(seq + 2, "2026-11-04", "11:48:00", "e-310", 455.0, CardRole.ELDER)
+    ledger.served(lost)
+    ledger.served(eaten)
+    at_counter = canteen_visit(eaten)
+    assert at_counter is not None
+    ledger.visit(msgspec.structs.replace(at_counter, received_ns=eaten.time_ns + 2 * S))
+
+
+def weighed(seq: int, day: str, clock: str, holder: str, mass_g: float, role: CardRole = CardRole.COURIER) -> Served:
+    """A meal of the sample."""
+    tap = f"{SITE}/counter-1/2/{seq}"
+    return Served(tap, SITE, "hall", holder, role, day, at(day, clock), mass_g, "counter-1/2026-10-28", Grade.STRONG)
+
+
+def make(folder: Path, language: str = "zh-CN") -> list[Path]:
     """The files of the sample."""
     with tempfile.TemporaryDirectory() as kept:
         ledger = LedgerFile(Path(kept) / "visits.db")
         story(ledger)
+        counter(ledger)
         ledger.close()
-        order = sheet.Order(SITE, "2026-11", "Asia/Shanghai", made_ns=at("2026-12-01", "09:00"))
+        order = sheet.Order(SITE, "2026-11", "Asia/Shanghai", language, made_ns=at("2026-12-01", "09:00"))
         with look.open_ledger(ledger.path) as opened:
             return sheet.make(opened, folder, order).files
 
@@ -120,7 +151,7 @@ def test_the_sample_is_verified_and_a_changed_one_is_not(tmp_path: Path) -> None
     (head,) = printed
     report = verify(files, head)
     assert [str(difference) for difference in report.differences] == []
-    assert len(report.rows) == 6
+    assert len(report.rows) == 8
     rows = next(path for path in files if path.name.endswith("-visits.csv"))
     rows.write_text(rows.read_text(encoding="utf-8").replace("迟到", "准时", 1), encoding="utf-8")
     assert verify(files, head).count == 1
@@ -135,6 +166,7 @@ def sample_table(language: str) -> str:
     with tempfile.TemporaryDirectory() as kept:
         ledger = LedgerFile(Path(kept) / "visits.db")
         story(ledger)
+        counter(ledger)
         ledger.close()
         order = sheet.Order(SITE, "2026-11", "Asia/Shanghai", language, made_ns=at("2026-12-01", "09:00"))
         with look.open_ledger(ledger.path) as opened:
@@ -146,6 +178,18 @@ def sample_table(language: str) -> str:
     titles = [rows[0][n] if language != "en" else rows[0][n].split(" ")[-1] for n in shown]
     lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
     return "\n".join([*lines, *(f"| {' | '.join(row[n].replace('|', '/') for n in shown)} |" for row in rows[1:])])
+
+
+def meals_table(language: str) -> str:
+    """The sample's page of meals, without what is 0 everywhere."""
+    with tempfile.TemporaryDirectory() as kept:
+        path = next(f for f in make(Path(kept), language) if f.name.endswith("-meals.csv"))
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.reader(file))
+    shown = [n for n, title in enumerate(rows[0]) if title.split(" ")[-1] in _MEALS]
+    titles = [rows[0][n].split(" ")[-1 if language == "en" else 0] for n in shown]
+    lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
+    return "\n".join([*lines, *(f"| {' | '.join(row[n] for n in shown)} |" for row in rows[1:])])
 
 
 def reasons_table(language: str) -> str:
@@ -176,7 +220,12 @@ MEANING: dict[State, dict[str, str]] = {
     },
     State.CANCELLED: {"en": "taken out by an exception", "zh-CN": "按例外取消"},
 }
-TABLES: dict[str, Callable[[str], str]] = {"sample": sample_table, "reasons": reasons_table, "states": states_table}
+TABLES: dict[str, Callable[[str], str]] = {
+    "sample": sample_table,
+    "meals": meals_table,
+    "reasons": reasons_table,
+    "states": states_table,
+}
 
 
 def _block(name: str) -> re.Pattern[str]:
