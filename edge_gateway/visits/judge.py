@@ -50,8 +50,8 @@ class Rules:
         repaired_s: how wrong a time computed from an uptime may be.
         receipt_s: how long before its receipt a tap without any time may have been.
         accuracy_m, near_m: a phone's position is one up to this accuracy, and at the place within this distance.
-        phone_late_s: a phone that was offline for a round is believed where and when it was; longer ago it is only its word, and
-            codes collected at a tag on one day could be handed in for all days of a month.
+        phone_late_s: a phone that was offline for a round is believed where and when it was. Longer ago is only its word: codes
+            collected at a tag on one day could be handed in for all days of a month.
         fold_s: taps of one courier at one place within this time are one stop.
         stay_s: taps of one courier within this time are one visit, where nothing was planned.
         service_s: a service's tag names the service of a tap that was at most so long before.
