@@ -133,7 +133,7 @@ def _expected(plan: Plan, day: date, holiday: bool) -> bool:
 
 
 def _slot(plan: Plan, day: date, zone: tzinfo, exceptions: Sequence[PlanException]) -> Slot:
-    mine = sorted((one for one in exceptions if _concerns(one, plan)), key=lambda one: one.id)
+    mine = sorted((one for one in exceptions if concerns(one, plan)), key=lambda one: one.id)
     cancelled = [one.reason or "cancelled" for one in mine if one.kind == "cancelled"]
     opens_min, closes_min = plan.opens_min, plan.closes_min
     for one in mine:
@@ -156,7 +156,8 @@ def _slot(plan: Plan, day: date, zone: tzinfo, exceptions: Sequence[PlanExceptio
     )
 
 
-def _concerns(exception: PlanException, plan: Plan) -> bool:
+def concerns(exception: PlanException, plan: Plan) -> bool:
+    """Whether it is about this line of the plan."""
     return (
         exception.site == plan.site
         and exception.plan in ("", plan.id)

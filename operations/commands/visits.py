@@ -10,7 +10,7 @@ from edge_gateway.visits import corrections, words
 from edge_gateway.visits.chain import LogEntry
 from edge_gateway.visits.records import State
 from operations.commands import visits_month, visits_plan
-from operations.commands.common import AsJson, SettingsFile, instant, load, out
+from operations.commands.common import AsJson, SettingsFile, instant, out
 from operations.commands.visits_common import (
     By,
     Site,
@@ -18,9 +18,13 @@ from operations.commands.visits_common import (
     a_date,
     as_json,
     ask,
+    in_both,
     ledger,
+    next_command,
     reasons,
     safe,
+    said_before,
+    settings_of,
     site_of,
     state,
     table_of,
@@ -32,7 +36,7 @@ from operations.visits.advice import advice
 from operations.visits.columns import LocalTime
 from operations.visits.corrections import said
 from operations.visits.sheet import step
-from operations.words import program
+from operations.words import printable
 
 app = typer.Typer(help="Visits: ledger, review, plan, month sheet.", invoke_without_command=True)
 app.add_typer(visits_plan.plan_app, name="plan")
@@ -47,9 +51,9 @@ ACTIONS = tuple(action for action in corrections.ACTIONS if action != correction
 @app.callback()
 def visits(context: typer.Context, settings: SettingsFile = None, site: Site = None) -> None:
     """The ledger of visits: who was visited, when, by whom, and how well that is proved. Without a command: today."""
-    context.obj = settings
+    said_before(settings, site)
     if context.invoked_subcommand is None:
-        _today(load(settings), site)
+        _today(settings_of(settings), site)
 
 
 def _today(settings: Settings, site: str | None) -> None:
@@ -61,14 +65,15 @@ def _today(settings: Settings, site: str | None) -> None:
     if found:
         out.print(table_of(found, where))
     else:
-        out.print(f"今天没有上门计划, 也没有打卡 no visits today; a plan: {program()} visits plan template plan.xlsx")
+        plan = next_command(settings, "plan template plan.xlsx")
+        out.print(f"今天没有上门计划, 也没有打卡 no visits today; a plan: {plan}", soft_wrap=True)
     if waiting:
-        out.print(f"[yellow]待核对 in review: {waiting:,}[/yellow]; look: {program()} visits review")
+        review = next_command(settings, "review", found_site)
+        out.print(f"[yellow]待核对 in review: {waiting:,}[/yellow]; look: {review}", soft_wrap=True)
 
 
 @app.command("list")
 def list_(
-    context: typer.Context,
     settings: SettingsFile = None,
     site: Site = None,
     date_from: Annotated[str, typer.Option("--from", help="First date: 2026-11-01, today or yesterday.")] = "today",
@@ -80,7 +85,7 @@ def list_(
     json: AsJson = False,
 ) -> None:
     """Rows of the ledger. Works also while the gateway is down."""
-    found_settings = load(settings or context.obj)
+    found_settings = settings_of(settings)
     found_site = site_of(found_settings, site)
     where = zone_of(found_settings, found_site)
     first = a_date(date_from, where)
@@ -98,16 +103,17 @@ def list_(
 
 
 @app.command()
-def show(context: typer.Context, visit: VisitId, settings: SettingsFile = None, site: Site = None) -> None:
+def show(visit: VisitId, settings: SettingsFile = None, site: Site = None) -> None:
     """One visit with its taps, reasons, and everything that was ever written about it."""
-    found_settings = load(settings or context.obj)
+    found_settings = settings_of(settings)
     found_site = site_of(found_settings, site)
     where = zone_of(found_settings, found_site)
     with ledger(found_settings) as opened:
         found, history = opened.visit(visit, found_site), opened.history(visit, found_site)
         taps = opened.taps(found) if found else []
     if found is None and not history:
-        raise Misconfigured(f"there is no visit {visit[:80]!r} at {found_site}", f"`{program()} visits list` shows them")
+        rows = next_command(found_settings, "list", found_site)
+        raise Misconfigured(f"there is no visit {visit[:80]!r} at {found_site}", f"`{rows}` shows them")
     if found is not None:
         out.print(table_of([found], where))
         if found.reasons:
@@ -131,21 +137,20 @@ def _history(history: list[LogEntry], local: LocalTime) -> None:
             out.print(f"  {entry.n} {told}", markup=False, soft_wrap=True)
         else:
             body = entry.body
-            told = words.state(State(body["state"]), "zh-CN") if entry.kind == "visit" else "不再有 gone"
+            told = in_both(State(body["state"])) if entry.kind == "visit" else "不再有 gone"
             counted = "计入 counted" if body.get("counted") else "不计入 not counted"
-            out.print(f"  {entry.n} {when} {entry.by}: {told} {body.get('state', '')}, {counted}", markup=False, soft_wrap=True)
+            out.print(f"  {entry.n} {when} {entry.by}: {told}, {counted}", markup=False, soft_wrap=True)
 
 
 @app.command()
 def review(
-    context: typer.Context,
     settings: SettingsFile = None,
     site: Site = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="So many at most.")] = 50,
     json: AsJson = False,
 ) -> None:
     """What waits for a person, oldest first, with the reason and the command for it. Counted until somebody declines."""
-    found_settings = load(settings or context.obj)
+    found_settings = settings_of(settings)
     found_site = site_of(found_settings, site)
     where = zone_of(found_settings, found_site)
     with ledger(found_settings) as opened:
@@ -168,15 +173,14 @@ def review(
         if visit.comment:
             out.print(f"  “{safe(visit.comment)}”")
     if found:
-        first = found[0].id
-        out.print(f"[dim]decide: {program()} visits decide {safe(first)} approve --by you --reason seen[/dim]")
+        words_ = f"decide {printable(found[0].id)} approve --by you --reason seen"
+        out.print(f"decide: {next_command(found_settings, words_, found_site)}", style="dim", markup=False, soft_wrap=True)
     if total > len(found):
         out.print(f"[dim]{len(found):,} of {total:,}; more: --limit[/dim]")
 
 
 @app.command()
 def decide(
-    context: typer.Context,
     visit: VisitId,
     action: Annotated[str, typer.Argument(metavar="ACTION", help="approve, decline, confirm, change or note.")],
     by: By,
@@ -194,7 +198,7 @@ def decide(
     """A person's word about a visit: approve and decline settle a review, confirm says it took place without a tap."""
     if action not in ACTIONS:
         raise Misconfigured(f"there is no action {action[:40]!r}", f"one of {', '.join(ACTIONS)}")
-    found_settings = load(settings or context.obj)
+    found_settings = settings_of(settings)
     found_site = site_of(found_settings, site)
     where = zone_of(found_settings, found_site)
     changes: dict[str, Any] = {
@@ -215,7 +219,6 @@ def decide(
 
 @app.command("object")
 def object_(
-    context: typer.Context,
     visit: VisitId,
     courier: Annotated[str, typer.Option(help="Whose visit it is.")],
     text: Annotated[str, typer.Option(help="What is wrong, in the courier's words.")],
@@ -223,14 +226,14 @@ def object_(
     site: Site = None,
 ) -> None:
     """Write down a courier's objection; the visit goes to review, and nothing else changes."""
-    found = load(settings or context.obj)
+    found = settings_of(settings)
     answer = ask(found, "visits.object", site=site_of(found, site), visit=visit, courier=courier, text=text)
     _answered(answer)
 
 
 def _answered(answer: Any) -> None:
     now = answer["visit"]
-    told = f"{words.state(State(now['state']), 'zh-CN')} {now['state']}"
+    told = in_both(State(now["state"]))
     counted = "计入 counted" if now["counted"] else "不计入 not counted"
     waits = ", 待核对 in review" if now["reviewing"] else ""
     out.print(f"[green]已记录 written[/green] as entry {answer['n']}: {safe(str(now['id']))} {told}, {counted}{waits}")
@@ -238,7 +241,6 @@ def _answered(answer: Any) -> None:
 
 @app.command()
 def refused(
-    context: typer.Context,
     settings: SettingsFile = None,
     site: Site = None,
     date_from: Annotated[str | None, typer.Option("--from", help="First date: 2026-11-01, today or yesterday.")] = None,
@@ -247,7 +249,7 @@ def refused(
     json: AsJson = False,
 ) -> None:
     """Taps whose own proof is wrong: forged or used codes, foreign cards. Kept, shown, never a visit."""
-    found_settings = load(settings or context.obj)
+    found_settings = settings_of(settings)
     found_site = site_of(found_settings, site)
     where = zone_of(found_settings, found_site)
     first, last = (a_date(text, where) if text else None for text in (date_from, date_to))
@@ -264,7 +266,6 @@ def refused(
 
 @app.command()
 def link(
-    context: typer.Context,
     courier: Annotated[str, typer.Argument(metavar="COURIER", help="Pseudonym of the courier.")],
     by: By,
     settings: SettingsFile = None,
@@ -272,22 +273,21 @@ def link(
     days: Annotated[float, typer.Option(min=0.01, max=400, help="How long it is good.")] = 90.0,
 ) -> None:
     """Make a courier's personal link: his own record and objections, without a password. Shown this once."""
-    found = load(settings or context.obj)
+    found = settings_of(settings)
     answer = ask(found, "visits.link", courier=courier, site=site_of(found, site), by=by, days=days)
     public = found.console.public_url.rstrip("/")
     out.print(f"{public}/me/{answer['token']}", markup=False, soft_wrap=True)
     if not public:
         out.print("[dim]put the console's address before it; set console.public_url, and it stands here[/dim]")
-    out.print("whoever has it sees this courier's record: give it to nobody else; lost: `visits unlink`, then a new one")
+    out.print("whoever has it sees this courier's record: give it to nobody else; lost: `kanhu visits unlink`, then a new one")
 
 
 @app.command()
 def unlink(
-    context: typer.Context,
     courier: Annotated[str, typer.Argument(metavar="COURIER", help="Pseudonym of the courier.")],
     by: By,
     settings: SettingsFile = None,
 ) -> None:
     """Take all personal links of a courier back."""
-    answer = ask(load(settings or context.obj), "visits.unlink", courier=courier, by=by)
+    answer = ask(settings_of(settings), "visits.unlink", courier=courier, by=by)
     out.print(f"{answer['removed']} removed")

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Iterable
+from contextvars import ContextVar
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -17,14 +19,17 @@ from edge_gateway.registry import load as load_registry
 from edge_gateway.rules.words import zone
 from edge_gateway.settings import Settings
 from edge_gateway.visits import codec, look, words
-from edge_gateway.visits.records import JudgedTap, State, Visit
-from operations.commands.common import out
+from edge_gateway.visits.records import Grade, JudgedTap, Reason, Ruling, State, Visit
+from operations.commands.common import load, out
+from operations.install import find_settings
 from operations.visits.columns import LocalTime
-from operations.words import printable
+from operations.words import printable, program
 
 Site = Annotated[str | None, typer.Option("--site", help="Id of the site; needed where the registry has several.")]
 By = Annotated[str, typer.Option("--by", help="Who you are: a-z, 0-9, - and _. It stands in the ledger.")]
 VisitId = Annotated[str, typer.Argument(metavar="VISIT", help="Its id, as `kanhu visits list` shows it.")]
+_FILE: ContextVar[Path | None] = ContextVar("settings file that was named", default=None)
+_SITE: ContextVar[str | None] = ContextVar("site that was named", default=None)
 _COLOURS: Final = {
     State.ON_TIME: "green",
     State.EARLY: "green",
@@ -46,19 +51,42 @@ def registry(settings: Settings) -> Registry:
         return Registry()
 
 
+def said_before(file: Path | None, site: str | None) -> None:
+    """What stood before the command's own word: `kanhu visits -s FILE --site ID list`."""
+    _FILE.set(file)
+    _SITE.set(site)
+
+
+def settings_of(file: Path | None) -> Settings:
+    """The settings a command works with; `-s` may stand before or after the command's own word."""
+    _FILE.set(file or _FILE.get())
+    return load(_FILE.get())
+
+
 def site_of(settings: Settings, site: str | None) -> str:
-    """The site that is meant.
+    """The site that is meant; `--site` may stand before or after the command's own word.
 
     Raises:
         Misconfigured: nobody said which of several.
     """
-    if site:
-        return site
+    if meant := site or _SITE.get():
+        return meant
     known = sorted(registry(settings).sites)
-    if len(known) != 1:
-        have = ", ".join(known) or "none"
-        raise Misconfigured(f"which site? The registry has {have}", "add --site ID")
+    if not known:
+        raise Misconfigured(
+            f"which site? There is none in {settings.registry}", "in another folder: -s FILE of its kanhu.toml; else --site ID"
+        )
+    if len(known) > 1:
+        raise Misconfigured(f"which site? The registry has {', '.join(known)}", "add --site ID")
     return known[0]
+
+
+def next_command(settings: Settings, words_: str, site: str = "") -> str:
+    """A `kanhu visits` command to copy: with the settings file that was named, and the site where there are several."""
+    file = _FILE.get()
+    named = f" -s {file}" if file and find_settings(None) != file else ""
+    where = f" --site {site}" if site and len(registry(settings).sites) != 1 else ""
+    return f"{program()} visits{named}{where} {words_}"
 
 
 def zone_of(settings: Settings, site: str) -> tzinfo:
@@ -104,9 +132,14 @@ def safe(text: str) -> str:
     return escape(printable(text))
 
 
+def in_both(word: State | Grade | Ruling | Reason) -> str:
+    """准时 on time."""
+    return f"{words.text(word, 'zh-CN')} {words.text(word, 'en')}"
+
+
 def state(visit: Visit) -> str:
     """准时 on time, in its colour; with what waits or does not count."""
-    told = f"{words.state(visit.state, 'zh-CN')} {words.state(visit.state, 'en')}"
+    told = in_both(visit.state)
     return f"[{_COLOURS[visit.state]}]{told}[/{_COLOURS[visit.state]}]" + (
         " [yellow]待核对[/yellow]" if visit.reviewing else ""
     )
@@ -123,7 +156,7 @@ def table_of(visits: Iterable[Visit], where: tzinfo) -> Table:
         start = local.text(visit.start_ns)[11:]
         counted = "是 yes" if visit.counted else "否 no"
         cells = (visit.date[5:], window, safe(visit.place), safe(visit.service), safe(visit.courier), start)
-        table.add_row(*cells, state(visit), counted, words.grade(visit.grade, "zh-CN"), safe(visit.id))
+        table.add_row(*cells, state(visit), counted, in_both(visit.grade), safe(visit.id))
     return table
 
 
@@ -136,8 +169,8 @@ def tap_line(judged: JudgedTap, where: tzinfo) -> str:
     """One tap: when, where, how good, what became of it."""
     tap, judgement = judged.tap, judged.judgement
     told = f"{LocalTime(where).text(tap.time_ns)} {safe(tap.id)} at {safe(judged.place) or '?'}"
-    told += f": {words.grade(judgement.grade, 'zh-CN')}, {words.ruling(judgement.ruling, 'zh-CN')} {judgement.ruling.value}"
-    why = "; ".join(words.reason(reason, "zh-CN") for reason in judgement.reasons)
+    told += f": {in_both(judgement.grade)}, {in_both(judgement.ruling)}"
+    why = "; ".join(f"{words.reason(reason, 'zh-CN')} / {words.reason(reason, 'en')}" for reason in judgement.reasons)
     return f"{told}: {why}" if why else told
 
 

@@ -9,8 +9,8 @@ import typer
 from edge_gateway.errors import Misconfigured
 from edge_gateway.settings import Settings
 from edge_gateway.visits.words import LANGUAGES
-from operations.commands.common import SettingsFile, bar, err, load, out
-from operations.commands.visits_common import Site, ask, ledger, registry, site_of
+from operations.commands.common import SettingsFile, bar, err, out
+from operations.commands.visits_common import Site, ask, ledger, next_command, registry, settings_of, site_of
 from operations.visits import sheet as sheets
 from operations.visits import verify as verifying
 from operations.visits.columns import Names
@@ -39,7 +39,7 @@ def sheet(
         raise Misconfigured(f"there is no language {language[:20]!r}", f"one of {', '.join(LANGUAGES)}")
     if names and not (by and why):
         raise Misconfigured("--names needs --by and --why", "who looks at names, and what for, is written down")
-    found = load(settings)
+    found = settings_of(settings)
     found_site = site_of(found, site)
     known = registry(found).sites.get(found_site)
     zone = known.zone if known else "Asia/Shanghai"
@@ -51,7 +51,7 @@ def sheet(
     # Opened after the names were asked for: the chain then holds who looked.
     with ledger(found) as opened, bar(f"visits of {month}") as progress:
         made = sheets.make(opened, folder, order, packed=packed, progress=progress)
-    _told(made, names)
+    _told(made, names, next_command(found, "review", found_site))
 
 
 def _names(settings: Settings, order: sheets.Order, by: str, why: str) -> Names:
@@ -68,7 +68,7 @@ def _names(settings: Settings, order: sheets.Order, by: str, why: str) -> Names:
     return found
 
 
-def _told(made: sheets.Made, names: bool) -> None:
+def _told(made: sheets.Made, names: bool, review: str) -> None:
     totals = made.totals
     for path in made.files:
         out.print(str(path), markup=False, soft_wrap=True)
@@ -77,9 +77,16 @@ def _told(made: sheets.Made, names: bool) -> None:
     open_ = f"待核对 in review {totals.total('in_review'):,}, 情况不明 unknown {totals.total('unknown'):,},"
     out.print(f"{open_} 未送达 missed {totals.total('missed'):,}, 不予采信的打卡 refused taps {made.refused:,}")
     if totals.total("in_review"):
-        out.print(f"[yellow]settle what is in review first[/yellow]: {program()} visits review")
+        out.print(f"[yellow]settle what is in review first[/yellow]: {review}", soft_wrap=True)
+    if totals.total("not_yet"):
+        out.print(
+            f"[yellow]not over yet[/yellow]: {totals.total('not_yet'):,} visits are still to come; make the sheet anew then"
+        )
     out.print(f"链尾 head {made.head.head}", soft_wrap=True)
-    out.print("[dim]write its first 16 digits on the signed paper; verify: kanhu visits verify FILE --head DIGITS[/dim]")
+    digits = made.head.head[:16]
+    out.print(
+        f"[dim]write {digits} on the signed paper; verify: kanhu visits verify FILE --head {digits}[/dim]", soft_wrap=True
+    )
     if names:
         out.print(
             "[yellow]there are names in these files[/yellow]: keep them where names may be, and delete them after the claim"
@@ -112,6 +119,6 @@ def _report(report: Report) -> None:
     for line in dict.fromkeys(report.unproved):
         out.print(f"[yellow]not proved[/yellow]: {line}", soft_wrap=True)
     if report.count:
-        out.print(f"[bold red]不符 {report.count:,} differences[/bold red]")
+        out.print(f"[bold red]不符 {report.count:,} difference{'s' if report.count > 1 else ''}[/bold red]")
     else:
         out.print(f"[bold green]相符 everything holds[/bold green]; head {report.head.head}", soft_wrap=True)

@@ -11,10 +11,23 @@ from rich.table import Table
 from edge_gateway.errors import Misconfigured
 from edge_gateway.settings import Settings
 from edge_gateway.visits.codec import plain
-from edge_gateway.visits.plan import check_exception
+from edge_gateway.visits.plan import check_exception, concerns
 from edge_gateway.visits.records import Plan, PlanException
-from operations.commands.common import AsJson, SettingsFile, err, load, out
-from operations.commands.visits_common import By, Site, a_date, as_json, ask, ledger, registry, safe, site_of, zone_of
+from operations.commands.common import AsJson, SettingsFile, err, out
+from operations.commands.visits_common import (
+    By,
+    Site,
+    a_date,
+    as_json,
+    ask,
+    ledger,
+    next_command,
+    registry,
+    safe,
+    settings_of,
+    site_of,
+    zone_of,
+)
 from operations.visits import cells, plan_template
 from operations.visits.plan_file import PlanFile, exception_id, read_file
 from operations.words import program
@@ -39,7 +52,7 @@ def import_(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is wrong and what would be imported.")] = False,
 ) -> None:
     """Plans, and exceptions and holidays if the workbook has such sheets. One bad row stops all; every problem is told."""
-    found = load(settings)
+    found = settings_of(settings)
     found_site = site_of(found, site)
     read = read_file(file, found_site)
     if replace and not read.plans:
@@ -100,7 +113,7 @@ def list_plans(
     json: AsJson = False,
 ) -> None:
     """The plan as it is now."""
-    found = load(settings)
+    found = settings_of(settings)
     with ledger(found) as opened:
         plans = [plan for plan in opened.plans(site_of(found, site)) if place in (None, plan.place)]
     if json:
@@ -115,7 +128,7 @@ def list_plans(
         first = "" if plan.first == "2000-01-01" else plan.first
         texts = (plan.id, plan.place, plan.person, plan.service, days, window, plan.courier, plan.holidays, first, plan.last)
         table.add_row(*(safe(text) for text in texts))
-    out.print(table if plans else f"没有计划 no plan; a form: {program()} visits plan template plan.xlsx")
+    out.print(table if plans else f"没有计划 no plan; a form: {next_command(found, 'plan template plan.xlsx')}")
 
 
 @plan_app.command("remove")
@@ -126,7 +139,7 @@ def remove_plans(
     site: Site = None,
 ) -> None:
     """Take lines out of the plan from now on; what was, stays in the ledger."""
-    found = load(settings)
+    found = settings_of(settings)
     answer = ask(found, "visits.plan_remove", site=site_of(found, site), ids=ids, by=by)
     out.print(f"{answer['removed']} removed")
 
@@ -156,7 +169,7 @@ def add_exception(
     reason: Annotated[str, typer.Option(help="Why.")] = "",
 ) -> None:
     """One day is different for a line of the plan, a place or a person."""
-    found = load(settings)
+    found = settings_of(settings)
     found_site = site_of(found, site)
     date = a_date(day, zone_of(found, found_site))
     try:
@@ -169,6 +182,12 @@ def add_exception(
     check_exception(plain(entry))
     ask(found, "visits.except", site=found_site, by=by, rows=[_short(entry)])
     out.print(f"{kind}: {id}")
+    with ledger(found) as opened:
+        concerned = [one for one in opened.plans(found_site) if concerns(entry, one)]
+    if not concerned:
+        # Accepted all the same: its line may come with the next import. Most often it is a slip of the pen.
+        about = " ".join(part for part in (plan, place, person) if part)
+        err.print(f"[yellow]no line of the plan is about {safe(about)}[/yellow]: it changes nothing now")
 
 
 @except_app.command("list")
@@ -180,7 +199,7 @@ def list_exceptions(
     json: AsJson = False,
 ) -> None:
     """Days that are different, from today on."""
-    found = load(settings)
+    found = settings_of(settings)
     found_site = site_of(found, site)
     where = zone_of(found, found_site)
     with ledger(found) as opened:
@@ -204,7 +223,7 @@ def remove_exceptions(
     site: Site = None,
 ) -> None:
     """Those days are as planned again."""
-    found = load(settings)
+    found = settings_of(settings)
     ask(found, "visits.except", site=site_of(found, site), by=by, rows=[], remove=ids)
     out.print(f"{len(ids)} removed")
 
@@ -222,7 +241,7 @@ def import_holidays(file: File, by: By, settings: SettingsFile = None, site: Sit
 
 
 def _import_only(file: Path, by: str, settings: Path | None, site: str | None, only: str) -> None:
-    found = load(settings)
+    found = settings_of(settings)
     found_site = site_of(found, site)
     _send_others(found, found_site, by, read_file(file, found_site, only=only))
 
@@ -230,7 +249,7 @@ def _import_only(file: Path, by: str, settings: Path | None, site: str | None, o
 @holidays_app.command("list")
 def list_holidays(settings: SettingsFile = None, site: Site = None) -> None:
     """Holidays that are known."""
-    found = load(settings)
+    found = settings_of(settings)
     with ledger(found) as opened:
         days = opened.holidays(site_of(found, site))
     for day, name in days.items():

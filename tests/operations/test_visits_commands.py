@@ -179,7 +179,7 @@ def test_refused_taps_are_listed(site: Site) -> None:
     tap = {"phone": 7, "seq": 1, "time_ns": int(datetime.now(UTC).timestamp()) * 10**9, "text": FORGED}
     site.gateway.call("visits.tap", site="wutong", **tap)
     eventually(lambda: "wutong/phone" in site.ok("visits", "refused"), 30.0, "the tap was judged")
-    assert "refused" in site.ok("visits", "refused", "--from", "today")
+    assert "not accepted" in site.ok("visits", "refused", "--from", "today")
     assert site.ok("visits", "refused", "--to", "2026-01-01").strip() == "没有 none"
 
 
@@ -198,7 +198,7 @@ def test_the_month_sheet_is_made_with_names_and_holds_on_a_machine_without_a_gat
     assert "异常 exceptions: 1" in checked.output  # the refused tap
     wrong = alone("visits", "verify", str(packed), "--head", "0" * 16)
     assert wrong.exit_code == 1
-    assert "不符 1 differences" in wrong.output
+    assert "不符 1 difference" in wrong.output
 
 
 def test_which_site_is_asked_where_there_are_several_and_no_ledger_is_told(tmp_path: Path) -> None:
