@@ -22,7 +22,7 @@ def there() -> Courier:
         visit("p1/2026-11-20", 20, 11),
         visit("p2/2026-11-20", 20, 12, place="guilin-1-102", state=State.LATE, reasons=(Reason.LATE,), late_s=1900),
         visit("p1/2026-11-19", 19, 11, reviewing=True, grade=Grade.WEAK, reasons=(Reason.WEAKER_PROOF, Reason.CLOCK_UNSYNCED)),
-        visit("p1/2026-11-18", 18, 11, counted=False, by="li", state=State.WRONG_PLACE, comment=EVIL),
+        visit("p1/2026-11-18", 18, 11, counted=False, by="li", state=State.WRONG_PLACE, comment=f"{EVIL}!"),
         visit("p1/2026-11-17", 17, 11, counted=False, state=State.UNKNOWN, reviewing=True, start_ns=None, taps=(),
               grade=Grade.NONE, reasons=(Reason.READER_OFFLINE,)),
         visit("p3/2026-11-16", 16, 11, courier="r-9", comment="of r-9"),
@@ -106,7 +106,7 @@ def test_script_in_a_comment_and_in_an_objection_is_shown_as_text(site: str, pag
     errors: list[str] = []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.goto(f"{site}/me/{TOKEN}")
-    expect(page.locator(".comment")).to_have_text(EVIL)
+    expect(page.locator(".comment")).to_have_text(f"{EVIL}!")
     expect(page.locator(".history q")).to_contain_text([EVIL])
     assert page.title() != "owned" and page.locator("main img").count() == 0
     assert [text for text in errors if "favicon" not in text and "404" not in text] == []

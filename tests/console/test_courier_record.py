@@ -72,6 +72,23 @@ def test_nothing_of_another_courier_is_shown(site: str) -> None:
     assert "guilin-1-102" in others and "wutong-3-201" not in others and "r-17" not in others
 
 
+def test_a_comment_that_is_somebodys_objection_or_correction_is_said_once_or_to_nobody_else(there: Courier, site: str) -> None:
+    there.ledger.all_visits = [
+        visit("p1/2026-11-20", 20, 11, comment="of r-9 alone"),
+        visit("p1/2026-11-19", 19, 11, comment="nobody came"),
+        visit("p1/2026-11-18", 18, 11, comment="the door was broken"),
+    ]
+    there.ledger.entries["p1/2026-11-20"] = [
+        said(5, ns(2026, 11, 20, 15, 0), "p1/2026-11-20", "object", "r-9", "of r-9 alone"),
+    ]
+    there.ledger.entries["p1/2026-11-19"] = [
+        said(6, ns(2026, 11, 19, 15, 0), "p1/2026-11-19", "decline", "li", "nobody came"),
+    ]
+    page = ask(site + ME).text
+    assert "of r-9 alone" not in page
+    assert (page.count("nobody came"), page.count("the door was broken")) == (1, 1)
+
+
 def test_corrections_say_who_when_and_why_and_an_objection_waits_for_its_answer(there: Courier, site: str) -> None:
     there.ledger.entries["p1/2026-11-18"] = [
         said(5, ns(2026, 11, 18, 15, 0), "p1/2026-11-18", "decline", "li", Reason.WRONG_PLACE),
@@ -178,7 +195,7 @@ def test_words_that_could_not_be_delivered_are_still_in_the_form(
 
 def test_markup_in_any_text_is_shown_as_text(there: Courier, site: str) -> None:
     evil = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
-    there.ledger.all_visits[0] = visit("p1/2026-11-20", 20, 11, place=evil, comment=evil, service=evil)
+    there.ledger.all_visits[0] = visit("p1/2026-11-20", 20, 11, place=evil, comment=f"{evil}!", service=evil)
     there.ledger.entries["p1/2026-11-20"] = [said(1, ns(2026, 11, 20, 12, 0), "p1/2026-11-20", "note", evil, evil)]
     page = ask(site + ME).text
     assert "<script>" not in page and "<img" not in page and page.count("&lt;script&gt;") == 5

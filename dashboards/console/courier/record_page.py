@@ -125,7 +125,7 @@ def _visit(row: Row, record: Record, local: Local, language: str) -> Html:
     return tag(
         "article",
         visit_head(row, local, language),
-        tag("p", visit.comment, class_="comment") if visit.comment else "",
+        tag("p", visit.comment, class_="comment") if _own_comment(row) else "",
         _history(row.words, record.link.courier, local, language),
         tag("p", text("waiting", language), class_="badge wait") if row.waits else "",
         tag(
@@ -137,6 +137,11 @@ def _visit(row: Row, record: Record, local: Local, language: str) -> Html:
         class_="visit" if visit.counted else "visit off",
         data_visit=visit.id,
     )
+
+
+def _own_comment(row: Row) -> bool:
+    """Whether the comment says something that is not said below already, or was said by somebody else for the staff alone."""
+    return bool(row.visit.comment) and all(row.visit.comment != word.reason for word in row.words)
 
 
 def _stray(tap: JudgedTap, local: Local, language: str) -> Html:
