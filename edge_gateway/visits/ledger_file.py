@@ -28,7 +28,7 @@ CREATE TABLE tap (id TEXT NOT NULL UNIQUE, site TEXT NOT NULL, place TEXT NOT NU
                   mark BLOB NOT NULL, body BLOB NOT NULL, text BLOB NOT NULL);
 CREATE INDEX tap_place ON tap (site, place, time_ns);
 CREATE INDEX tap_device ON tap (site, device, received_ns);
-CREATE INDEX tap_courier ON tap (courier, date) WHERE courier <> '';
+CREATE INDEX tap_courier ON tap (courier, date, site, use, ruling, place, time_ns) WHERE courier <> '';
 CREATE INDEX tap_refused ON tap (site, date) WHERE ruling = 'refused';
 CREATE TABLE fact (chip TEXT NOT NULL, tap TEXT NOT NULL, site TEXT NOT NULL, device TEXT NOT NULL, place TEXT NOT NULL,
                    boot INTEGER NOT NULL, seq INTEGER NOT NULL, counter INTEGER, time_ns INTEGER NOT NULL,

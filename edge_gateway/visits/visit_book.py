@@ -15,6 +15,7 @@ from edge_gateway.visits.book import GATEWAY, Book
 from edge_gateway.visits.calendar import Calendar
 from edge_gateway.visits.judge import Rules
 from edge_gateway.visits.look import subject
+from edge_gateway.visits.matching import VAGUE_NS
 from edge_gateway.visits.records import Correction, JudgedTap, Outage, Reason, Served, Slot, State, Visit
 
 log = logging.getLogger(__name__)
@@ -147,13 +148,19 @@ class VisitBook:
 
     def _elsewhere(self, site: str, place: str, taps: Sequence[JudgedTap], first: str, last: str) -> list[Slot]:
         """What the couriers who tapped here were expected to do at other places then."""
-        couriers = sorted({judged.courier for judged in taps} - {""})
-        slots = [slot for one in couriers for slot in self._calendar.of_courier(site, one, first, last)]
-        there = [slot for slot in slots if slot.plan.place != place]
-        if not there:
-            return []
+        moments: dict[str, list[int]] = {}
+        for judged in taps:
+            if judged.courier:
+                moments.setdefault(judged.courier, []).append(judged.tap.time_ns)
+        there = [
+            slot
+            for courier in sorted(moments)
+            for slot in self._calendar.of_courier(site, courier, first, last)
+            if slot.plan.place != place
+            and any(slot.from_ns - VAGUE_NS <= ns <= slot.to_ns + VAGUE_NS for ns in moments[courier])
+        ]
         been: list[tuple[str, str, int]] = []
-        for one in couriers:
+        for one in sorted({slot.plan.courier for slot in there}):
             been += self._book.db.execute(
                 "SELECT courier, place, time_ns FROM tap WHERE courier = ? AND courier <> '' AND date BETWEEN ? AND ?"
                 " AND site = ? AND use = 'visit' AND ruling IN ('counted', 'review')",
