@@ -152,10 +152,15 @@ class Town:
             folder / "gateway", {"broker": broker.settings().model_dump(mode="json", exclude_none=True)}, registry
         )
         self.gateway.environment = self.clock.environment
-        self.gateway.start()
+        self.begin()
         eventually(self._ledger_is_there, PATIENCE_S, "the ledger")
         self.typed = Site(self.gateway, broker)
         self.doors = {name: Door(folder / name, broker, name, began_ns) for name in doors if name not in virtual}
+
+    def begin(self) -> None:
+        """Start the gateway; it answers then."""
+        self.gateway.start(wait=False)
+        self.gateway.wait_until_ready(PATIENCE_S)
 
     def _ledger_is_there(self) -> bool:
         try:
@@ -191,10 +196,10 @@ class Town:
 
         eventually(reached, within_s, f"{what}\n{self.gateway.log[-2000:]}")
 
-    def hours(self, clock: str) -> None:
+    def hours(self, upto_ns: int) -> None:
         """A long time in which no board has anything to say, but the gateway looks at its clock as often as it would."""
-        while self.now_ns() < at(clock):
-            self.go(min(SILENCE_S * 0.8, (at(clock) - self.now_ns()) / 1e9), step_s=SILENCE_S)
+        while self.now_ns() < upto_ns:
+            self.go(min(SILENCE_S * 0.8, (upto_ns - self.now_ns()) / 1e9), step_s=SILENCE_S)
             self._until_it_has_looked(self.clock.now_ns())
 
     def _until_it_has_looked(self, now_ns: int) -> None:
