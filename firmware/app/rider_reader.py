@@ -100,7 +100,7 @@ class Reader:
         """Carry one APDU to a card on the reader, for who holds its keys; the polling stands still for a moment.
 
         Args:
-            key: what tells the card apart (app.taps).
+            key: what tells the card apart (`Taps.name`).
             first: find it; else it is the one of the APDU before, which has had power all the time.
         Returns:
             its answer, and how many ms it took.
@@ -128,7 +128,7 @@ class Reader:
     async def _find(self, key: str) -> Target:
         targets = await self._chip.poll()
         for target, name in zip(targets, keys(targets)):
-            if target.speaks_apdu and name == key:
+            if target.speaks_apdu and self._taps.name(name) == key:
                 return target
         raise CardError("the card is not there")
 
@@ -169,8 +169,8 @@ class Reader:
     def _save(self, items: list, visit) -> None:
         """The event: in flash, and the gateway may ask the card about it."""
         seq = self._device.event(items, visit.first)
-        if items[1][1] == cards.SUN:
-            self.carry.note(seq, visit.key)
+        if items[1][1] == cards.SUN and self._taps.is_here(visit):
+            self.carry.note(seq, self._taps.name(visit.key))
 
     def _meaning(self, visit) -> str:
         """What a tap that was recorded is shown as."""

@@ -37,6 +37,7 @@ class Taps:
         self._fold_ms = fold_ms
         self._tries = tries
         self._here = []  # visits
+        self._gone = 0  # cards with a random UID that were taken away
         self._recorded = []  # (key, ms), oldest first
 
     def seen(self, keys: list, moment) -> tuple:
@@ -63,8 +64,17 @@ class Taps:
                 visit.misses += 1
                 visit.sightings = 0
         left = [v for v in self._here if v.misses >= _MISSES and not v.settled]
+        self._gone += len([v for v in self._here if v.misses >= _MISSES and not is_number(v.key)])
         self._here = [v for v in self._here if v.misses < _MISSES]
         return visits, left
+
+    def is_here(self, visit) -> bool:
+        """It was not taken away since."""
+        return visit in self._here
+
+    def name(self, key: str) -> str:
+        """What tells a card from all that come later: with a random UID the next one has the same key."""
+        return key if is_number(key) else "%s of %d" % (key, self._gone)
 
     @property
     def waiting(self) -> bool:

@@ -329,6 +329,29 @@ def test_a_question_that_goes_on_is_never_carried_to_a_card_that_lost_its_power(
     assert told["error"] == "the card was let go" and len(bench.chip.apdus) == before
 
 
+def test_a_question_about_a_card_with_a_random_number_never_goes_to_the_next_one():
+    bench = Bench()
+    there = [bytes.fromhex("08123456")]
+
+    async def poll():
+        return [Target(i + 1, 0x20, uid) for i, uid in enumerate(there)]
+
+    bench.chip.poll = poll
+    run(bench.reader.round())
+    assert len(bench.device.events) == 1
+    assert "answer" in asked(bench, last=True)[0][1]
+    there.clear()
+    for _ in range(2):
+        run(bench.reader.round())
+    there.append(bytes.fromhex("08654321"))  # another courier's: it cannot prove the key of the one before
+    run(bench.reader.round())
+    assert len(bench.device.events) == 2
+    before = len(bench.chip.apdus)
+    [(_, told)] = asked(bench, session="s2")
+    assert told["error"] == "the card is not there" and len(bench.chip.apdus) == before
+    assert "answer" in asked(bench, session="s3", event=[17, 2])[0][1]
+
+
 def test_a_question_during_another_is_told_that_the_reader_is_busy():
     bench = Bench()
     bench.polls(1, B)
