@@ -20,7 +20,17 @@ class PeopleBook:
         self._book = book
 
     def set(self, person: str, role: str, site: str, details: Mapping[str, Any], by: str) -> None:
-        """Write down who `person` is; what was there is replaced."""
+        """Write down who `person` is; what was there is replaced.
+
+        Raises:
+            Rejected: another site has a person of this id: one of the two would get the other's name and address.
+        """
+        known = self._book.db.execute("SELECT site FROM person WHERE id = ? AND site <> ?", (person, site)).fetchone()
+        if known is not None:
+            raise Rejected(
+                "other_site",
+                f"{person} is a person or place of {known[0]}; take another id (or `kanhu people forget {person}`)",
+            )
         sealed = self._book.seal.seal(json.dumps(dict(details), ensure_ascii=False).encode(), f"person/{person}")
         self._book.db.execute(
             "INSERT INTO person (id, site, role, sealed) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
