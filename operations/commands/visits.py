@@ -9,7 +9,7 @@ from edge_gateway.settings import Settings
 from edge_gateway.visits import corrections, words
 from edge_gateway.visits.chain import LogEntry
 from edge_gateway.visits.records import State
-from operations.commands import visits_month, visits_plan
+from operations.commands import visits_meals, visits_month, visits_plan
 from operations.commands.common import AsJson, SettingsFile, instant, out
 from operations.commands.visits_common import (
     By,
@@ -44,6 +44,7 @@ app.add_typer(visits_plan.except_app, name="except")
 app.add_typer(visits_plan.holidays_app, name="holidays")
 app.command()(visits_month.sheet)
 app.command()(visits_month.verify)
+app.command()(visits_meals.meals)
 
 ACTIONS = tuple(action for action in corrections.ACTIONS if action != corrections.OBJECT)
 
