@@ -152,6 +152,10 @@ class _Formats:
 def _totals(
     sheet: Any, formats: _Formats, info: Sequence[tuple[str, Cell]], rows: Sequence[Row], columns: Sequence[Column]
 ) -> None:
+    # It is printed and signed.
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    sheet.set_footer("&L制表 made by ____________&C审核 checked by ____________&R日期 date ____________")
     # Numbers of formats follow their first use: this line is the same in every skeleton.
     sheet.write_string(0, 0, "上门台账月报表 month sheet of visits", formats.title)
     for n, name in enumerate(("text", "number", "element", "bold"), 1):
@@ -188,6 +192,7 @@ def _page(sheet: Any, formats: _Formats, rows: Sequence[Row], columns: Sequence[
             _write(sheet, at, n, cell, formats)
     sheet.freeze_panes(1, 2)
     sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(0)
     sheet.autofilter(0, 0, len(rows), len(columns) - 1)
 
@@ -201,6 +206,7 @@ def _empty(sheet: Any, formats: _Formats, columns: Sequence[Column]) -> None:
         sheet.write_blank(1, n, None, formats.number if column.number else formats.text)
     sheet.freeze_panes(1, 2)
     sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(0)
 
 
