@@ -7,7 +7,7 @@ from edge_gateway.visits.records import JudgedTap, Served
 
 
 class MealBook:
-    """The table of meals. Each state of a meal is an entry of the chain: kind `served`, or `served_gone` with what was there."""
+    """The table of meals. Each state of one is an entry of the chain: kind `served`, or `served_gone` with what was there."""
 
     def __init__(self, book: Book, calendar: Calendar) -> None:
         self._book = book

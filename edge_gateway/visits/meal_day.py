@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from edge_gateway.visits.served import MEAL, DayTotal, Difference, join
+from edge_gateway.visits.served import DayTotal, Difference, join
 
 if TYPE_CHECKING:
     from edge_gateway.visits.look import Ledger
@@ -40,7 +40,7 @@ def meal_day(ledger: "Ledger", site: str, on: str, zone: tzinfo) -> MealDay:
     """
     day = date.fromisoformat(on)
     first, last = ((day + timedelta(n)).isoformat() for n in (-1, 1))
-    visits = ledger.each_visit(site=site, service=MEAL, date_from=first, date_to=last)
+    visits = ledger.each_visit(site=site, date_from=first, date_to=last)
     served = ledger.each_served(site=site, date_from=first, date_to=last)
     totals, differences = join(served, visits, zone)
     mine = [one for one in differences if one.date == on]

@@ -62,7 +62,7 @@ def match(meals: Iterable[Served], visits: Iterable[Visit], carry_s: int = CARRY
     """Give every meal and every visit its fate.
 
     Args:
-        visits: of service meal; in any order, as the meals.
+        visits: of service meal, and those whose service nobody knows (""); in any order, as the meals.
         carry_s: longest time from the counter to the door.
     """
     found = Meals()
@@ -98,14 +98,15 @@ def is_tapped(visit: Visit) -> bool:
 def _match_courier(
     found: Meals, meals: list[Served], visits: list[Visit], undone: dict[tuple[str, str], int], carry_ns: int
 ) -> None:
-    tapped = [visit for visit in visits if is_tapped(visit)]
-    claimed = [visit for visit in visits if visit.counted and not is_tapped(visit)]
+    tapped = [visit for visit in visits if is_tapped(visit) and visit.service]
+    claimed = [visit for visit in visits if visit.counted and not is_tapped(visit) and visit.service]
     found.visits += tapped + claimed
     firsts, others = _stops(tapped)
     for group, fate in (([first for first, _ in firsts], Fate.MATCHED), (others, Fate.MATCHED), (claimed, Fate.CONFIRMED)):
         pairs, meals = _in_order(meals, group, carry_ns)
         for meal, visit in pairs:
             found.pair(meal, visit, fate)
+    meals = _unplanned(found, meals, [visit for visit in visits if is_tapped(visit) and not visit.service], carry_ns)
     meals = _without_a_time(found, meals, claimed)
     for first, stop in firsts:
         _share_visits(found, [first, *stop])
@@ -148,6 +149,16 @@ def _in_order(meals: list[Served], visits: list[Visit], carry_ns: int) -> tuple[
         if waiting and waiting[0].time_ns - _EARLY_NS <= at_ns:
             pairs.append((waiting.popleft(), visit))
     return pairs, left + list(waiting)
+
+
+def _unplanned(found: Meals, meals: list[Served], visits: list[Visit], carry_ns: int) -> list[Served]:
+    """A tap that no line of the plan expected says nothing of its service: with a meal on the way it brought that one, without
+    it was something else; the meals left."""
+    pairs, left = _in_order(meals, visits, carry_ns)
+    for meal, visit in pairs:
+        found.visits.append(visit)
+        found.pair(meal, visit, Fate.MATCHED)
+    return left
 
 
 def _without_a_time(found: Meals, meals: list[Served], claimed: list[Visit]) -> list[Served]:

@@ -120,6 +120,11 @@ def served(judged: JudgedTap, zone: tzinfo) -> Served | None:
     )
 
 
+def may_be_meal(visit: Visit) -> bool:
+    """Whether it is compared with meals: one of another service is not."""
+    return visit.service in (MEAL, "")
+
+
 def subject(meal: Served) -> str:
     """What the chain calls a meal: its date stands there, so that a sheet can tell which meals it has to show."""
     return f"{meal.site}|{meal.date}/{meal.tap}"
@@ -217,7 +222,7 @@ def _totals(found: Meals) -> list[DayTotal]:
 
 
 def _matched(meals: Iterable[Served], visits: Iterable[Visit], carry_s: int) -> Meals:
-    return match(meals, (visit for visit in visits if visit.service == MEAL), carry_s)
+    return match(meals, (visit for visit in visits if may_be_meal(visit)), carry_s)
 
 
 def _side(role: CardRole) -> CardRole:

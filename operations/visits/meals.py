@@ -11,7 +11,7 @@ from typing import Final
 
 from edge_gateway.visits.meals import CARRY_S
 from edge_gateway.visits.records import CardRole, Served, Visit
-from edge_gateway.visits.served import MEAL, DayTotal, Difference, difference_words, join
+from edge_gateway.visits.served import DayTotal, Difference, difference_words, join, may_be_meal
 from edge_gateway.visits.words import role
 from operations.visits.columns import Column, Row, clean
 
@@ -70,7 +70,7 @@ class Joiner:
         if visit.date != self._date:
             self._over()
             self._date = visit.date
-        if visit.service == MEAL:
+        if may_be_meal(visit):
             self._visits.append(visit)
 
     def end(self) -> None:

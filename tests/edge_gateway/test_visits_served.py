@@ -62,12 +62,12 @@ def meal(minutes: float, holder: str = "w1", mass_g: float | None = 512.0, role:
     return Served(tap, "s1", "canteen", holder, role, date_of(time_ns), time_ns, mass_g, "factory", Grade.STRONG)
 
 
-def visit(minutes: float, place: str = "p1", courier: str = "w1", **more: Any) -> Visit:
+def visit(minutes: float, place: str = "p1", courier: str = "w1", service: str = "meal", **more: Any) -> Visit:
     time_ns = at(minutes)
     identity = more.pop("id", f"{place}-{minutes}")
     given_ = {"state": State.ON_TIME, "start_ns": time_ns, "counted": True, "taps": (f"s1/r/1/{minutes}",), **more}
     given_.setdefault("date", date_of(time_ns))
-    return Visit(id=identity, site="s1", place=place, person="", service="meal", courier=courier, **given_)
+    return Visit(id=identity, site="s1", place=place, person="", service=service, courier=courier, **given_)
 
 
 def kinds(meals: list[Served], visits: list[Visit], date: str = DATE) -> list[Mismatch]:
@@ -89,6 +89,16 @@ def test_a_meal_that_was_handed_over_within_hours_is_no_difference() -> None:
 def zero(*but: str) -> dict[str, int]:
     names = {"unweighed", "confirmed", "shared_meals", "shared_visits", "uncompared", *(kind.value for kind in NAMED)}
     return dict.fromkeys(names - set(but), 0)
+
+
+def test_an_unplanned_tap_with_a_meal_on_the_way_brought_it_and_without_one_it_is_no_difference() -> None:
+    unplanned = [visit(0, "p1", service="", state=State.UNPLANNED), visit(20, "p2", service="", state=State.UNPLANNED)]
+    assert kinds([meal(-60)], unplanned) == []
+    total = day([meal(-60)], unplanned)
+    assert (total.served, total.handed_over, total.claimed, total.uncompared) == (1, 1, 1, 0)
+    # A visit that is known to be of a meal comes before it.
+    assert kinds([meal(-60)], [unplanned[0], visit(20, "p2")]) == []
+    assert kinds([], unplanned) == []
 
 
 def test_a_meal_nobody_handed_over_is_named_with_its_weight_and_place() -> None:
