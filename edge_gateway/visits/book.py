@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 GATEWAY: Final = "gateway"  # `by` of what no person did
 _CHECK: Final = b"kanhu visits"
+_UNKNOWN: Final = -1  # number of the chain's last entry, until it can be read
 
 
 class Book:
@@ -70,11 +71,14 @@ class Book:
         """What could be copied of a damaged file is told in the chain, whose end may be missing now."""
         rows = dict(self.db.execute("SELECT name, value FROM meta WHERE name LIKE 'rescued\\_%' ESCAPE '\\'").fetchall())
         if rows:
+            before = self.n
             with self.transaction():
                 self.write(
                     "rescued", str(self.path.name), GATEWAY, {name.removeprefix("rescued_"): n for name, n in rows.items()}
                 )
                 self.db.execute("DELETE FROM meta WHERE name LIKE 'rescued\\_%' ESCAPE '\\'")
+                # Numbers behind a lost end come anew; what they say has not been told to anybody.
+                self.db.execute("UPDATE meta SET value = ? WHERE name = 'told_upto' AND value > ?", (before, before))
 
     def meta(self, name: str) -> Any:
         """A value kept beside the chain; None: never set."""
@@ -109,6 +113,8 @@ class Book:
         """
         try:
             self.db.execute("BEGIN IMMEDIATE")
+            if self.n == _UNKNOWN:
+                self._read_head()
             yield
             self.db.execute("COMMIT")
         except sqlite3.Error as error:
@@ -137,6 +143,7 @@ class Book:
         with suppress(sqlite3.Error):
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
+        self.n = _UNKNOWN  # what was written by now is no part of the chain; a disk that fails here too is asked again
         with suppress(sqlite3.Error):
             self._read_head()
         for forget in self.forget:

@@ -3,7 +3,6 @@
 One connection writes, from one thread. Tables beside `log` are derived from it or sealed; a row of `log` is never changed.
 """
 
-import itertools
 import logging
 import sqlite3
 from contextlib import suppress
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_gateway.errors import KanhuError, Misconfigured, Unavailable
-from edge_gateway.store_file import damaged, read_only
+from edge_gateway.store_file import damaged, read_only, settle
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +87,7 @@ def connect(path: Path) -> sqlite3.Connection:
         Misconfigured: the file is from a newer program.
     """
     try:
+        settle(path)
         try:
             return _open(path)
         except sqlite3.DatabaseError as error:
@@ -138,10 +138,11 @@ def _look_at(db: sqlite3.Connection) -> None:
 
 
 def replace_damaged(path: Path, error: sqlite3.Error) -> sqlite3.Connection:
-    """Put a damaged ledger aside and open a new one with everything that can still be read of it."""
-    aside = _aside(path)
-    log.error("%s is damaged: %s; it is put aside as %s, what can be read of it goes into a new file", path, error, aside)
-    part = path.with_name(path.name + ".rescue")
+    """Put a damaged ledger aside and open a new one with everything that can still be read of it.
+
+    The power may go between any two lines: the new file takes the place only when it is whole, and is found by `settle`.
+    """
+    part, whole = path.with_name(path.name + ".rescue"), path.with_name(path.name + ".rescued")
     for suffix in ("", "-wal", "-shm"):
         part.with_name(part.name + suffix).unlink(missing_ok=True)
     new = _open(part)
@@ -151,20 +152,10 @@ def replace_damaged(path: Path, error: sqlite3.Error) -> sqlite3.Connection:
             new.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (f"rescued_{name}", n))
     finally:
         new.close()
-    for suffix in ("-wal", "-shm", ""):
-        old = path.with_name(path.name + suffix)
-        if old.exists():
-            old.rename(aside.with_name(aside.name + suffix))
-    part.rename(path)
+    part.rename(whole)
+    aside = settle(path)
+    log.error("%s is damaged: %s; it is put aside as %s, what can be read of it is in a new file", path, error, aside)
     return _open(path)
-
-
-def _aside(path: Path) -> Path:
-    return next(
-        target
-        for number in itertools.count(1)
-        if not any(path.parent.glob(f"{(target := path.with_name(f'{path.name}.damaged-{number}')).name}*"))
-    )
 
 
 def _salvage(path: Path, new: sqlite3.Connection) -> dict[str, int]:

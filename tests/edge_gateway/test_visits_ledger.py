@@ -3,13 +3,14 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
-from edge_gateway.errors import Misconfigured, Rejected
+from edge_gateway.errors import Misconfigured, Rejected, Unavailable
 from edge_gateway.visits import chain, days, ledger, look
 from edge_gateway.visits.past import SqlPast, remember
 from edge_gateway.visits.records import CardKind, CardRole, Evidence, Grade, Reason, Ruling, State, Tap, TapFact, Visit
@@ -437,6 +438,37 @@ def test_without_its_key_or_with_another_the_ledger_does_not_open_and_nothing_is
     world.open()
 
 
+class Disk:
+    """The ledger's connection, over a disk that fails at these statements, each once."""
+
+    def __init__(self, db: sqlite3.Connection, failing: list[str]) -> None:
+        self._db, self._failing = db, failing
+
+    def execute(self, sql: str, *values: Any) -> Any:
+        if self._failing and sql.startswith(self._failing[0]):
+            del self._failing[0]
+            raise sqlite3.OperationalError("disk I/O error")
+        return self._db.execute(sql, *values)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+
+def test_a_disk_that_fails_twice_leaves_no_hole_in_the_chain(world: World) -> None:
+    card, book = world.card("k-1"), world.ledger.book
+    taps = [world.tap(world.read(card), clock) for clock in ("11:10", "11:20")]
+    db, failing = book.db, ["COMMIT", "SELECT n, hash"]
+    book.db = Disk(db, failing)  # type: ignore[assignment]
+    with pytest.raises(Unavailable):
+        world.take(taps[0])
+    assert not failing
+    book.db = db
+    world.take(*taps)
+    with world.look() as ledger:
+        chain.verify(ledger.log())
+        assert len(ledger.recent_taps(SITE, "door-1", 0)) == 2
+
+
 def test_a_damaged_ledger_is_put_aside_and_goes_on_with_what_can_be_read(world: World) -> None:
     card = world.card("k-1")
     world.plan()
@@ -474,6 +506,59 @@ def test_a_page_that_cannot_be_read_costs_only_its_rows(world: World) -> None:
         chain.verify(ledger.log())
     world.plan()
     world.take(world.tap(world.read(card), "11:50"))
+
+
+class PowerCut(BaseException):
+    """Nothing below may catch it."""
+
+
+@pytest.mark.parametrize("renaming", range(4))
+def test_the_power_going_while_a_damaged_ledger_is_replaced_loses_nothing_of_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, renaming: int
+) -> None:
+    card = world.card("k-1")
+    world.plan()
+    world.take(*(world.tap(world.read(card), "11:20", received_ns=at("11:20") + n) for n in range(30)))
+    world.close()
+    with closing(sqlite3.connect(world.path)) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'plan'").fetchone()
+    with world.path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(os.urandom(4096))
+    left, rename = [renaming], Path.rename
+
+    def renamed(self: Path, target: Path) -> Path:
+        left[0] -= 1
+        if left[0] < 0:
+            raise PowerCut
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    with suppress(PowerCut):
+        world.open()
+        world.close()
+    monkeypatch.undo()
+    world.open()
+    with world.look() as ledger:
+        assert len(ledger.recent_taps(SITE, "door-1", 0, 1000)) == 30
+        assert [one.id for one in ledger.cards()] == [card.id]
+        assert [entry.kind for entry in ledger.log()].count("rescued") == 1
+        chain.verify(ledger.log())
+
+
+def test_changes_behind_the_lost_end_of_a_damaged_ledger_are_told(world: World) -> None:
+    world.plan()
+    told = world.rounds.untold(100)[0]
+    world.rounds.told(told + 1000)  # as many entries were lost
+    world.close()
+    with closing(sqlite3.connect(world.path)) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'reader'").fetchone()
+    with world.path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(os.urandom(4096))
+    world.open()
+    world.take(world.tap(world.read(world.card("k-1")), "11:20"))
+    assert [change.state for change in world.rounds.untold(100)[1]] == ["on_time"]
 
 
 def test_a_look_sees_one_moment_and_never_writes(world: World) -> None:
