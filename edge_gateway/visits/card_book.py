@@ -1,17 +1,20 @@
 """The cards of the ledger and their keys: `evidence.KeyRing` for each site, and what the desk does with cards."""
 
 import json
+import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from edge_gateway.errors import Rejected
+from edge_gateway.errors import Misconfigured, Rejected
 from edge_gateway.visits import codec, past
 from edge_gateway.visits.book import Book
 from edge_gateway.visits.evidence import Former
 from edge_gateway.visits.records import Card, CardKind, CardRole, TapFact
+
+log = logging.getLogger(__name__)
 
 # Read aloud over a telephone: no 0/o, 1/l/i, u/v.
 _LETTERS: Final = "23456789abcdefghjkmnpqrstwxyz"
@@ -115,7 +118,13 @@ class CardBook:
         rows = self._book.db.execute("SELECT body, number FROM card WHERE site = ? ORDER BY rowid", (site,)).fetchall()
         newest = {bytes(number): codec.unpack_card(body) for body, number in rows}
         lost = [card for card in newest.values() if card.revoked_ns is not None]
-        return [self.number(card.id) for card in sorted(lost, key=lambda card: -(card.revoked_ns or 0))]
+        found = []
+        for card in sorted(lost, key=lambda card: -(card.revoked_ns or 0)):
+            try:
+                found.append(self.number(card.id))
+            except Misconfigured as error:  # one damaged row must not keep readers from hearing of the others
+                log.error("revoked card %s: %s", card.id, error)
+        return found
 
     def add_meta(self, site: str, meta: bytes, by: str, anew: bool) -> None:
         """The key of a site; another one only when it is said to be new.

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from edge_gateway.errors import KanhuError
+from edge_gateway.errors import Unavailable
 from edge_gateway.registry import Registry
 from edge_gateway.settings import Visits as Settings
 from edge_gateway.visits import codec, judge, past, served
@@ -117,10 +117,10 @@ class Ledger:
                 try:
                     with self.book.attempt():
                         touched |= self._take(tap, taken)
-                except (sqlite3.Error, KanhuError):
+                except (sqlite3.Error, Unavailable):
                     raise
                 except Exception as error:
-                    # A fault of ours must not stop the taps behind it: a person looks at this one.
+                    # A fault of ours, or one card's row that cannot be opened any more, must not stop the taps behind it: a person looks at this one.
                     log.error("judging a tap of %s/%s failed: %s", tap.site, tap.device, type(error).__name__)
                     taken.faults += 1
                     touched |= self._put_aside(tap, error, taken)

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from edge_gateway.errors import KanhuError
+from edge_gateway.errors import Unavailable
 from edge_gateway.registry import Registry
 from edge_gateway.visits import canteen, codec, corrections, days
 from edge_gateway.visits.book import GATEWAY, Book
@@ -61,7 +61,7 @@ class VisitBook:
             try:
                 with self._book.attempt():
                     changed += list(self._derive(site, place, first, last, now_ns, fill))
-            except (sqlite3.Error, KanhuError):
+            except (sqlite3.Error, Unavailable):
                 raise
             except Exception as error:
                 self._fault(site, place, first, last, error)

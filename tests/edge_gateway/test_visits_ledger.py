@@ -175,6 +175,20 @@ def test_a_fault_of_ours_stops_no_other_tap_and_is_put_before_a_person(world: Wo
         assert not [entry for entry in seen.log() if "secret words" in entry.text]
 
 
+def test_one_cards_row_that_cannot_be_opened_stops_no_other_tap(world: World) -> None:
+    bad, good, lost = (world.card(holder) for holder in ("k-1", "k-2", "k-3"))
+    world.actions.revoke(bad.id, "zhang", "lost", at("23:00"))
+    world.actions.revoke(lost.id, "zhang", "lost", None)
+    with world.ledger.book.transaction():
+        world.ledger.book.db.execute("UPDATE card SET sealed = zeroblob(40) WHERE id = ?", (bad.id,))
+    world.plan(courier="k-2")
+    taken = world.take(world.tap(world.read(bad), "11:10"), world.tap(world.read(good), "11:20"))
+    assert (taken.faults, len(taken.judged), world.visit().state) == (1, 2, State.ON_TIME)
+    with world.look() as seen:
+        assert [visit.reviewing for visit in seen.visits(site=SITE)].count(True) == 1
+    assert world.ledger.cards.revoked(SITE) == [world.chips[lost.id].uid]
+
+
 def test_a_fault_of_ours_at_one_place_stops_no_other_and_is_told_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     card = world.card("k-1")
     world.plan()
