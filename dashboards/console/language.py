@@ -48,6 +48,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     # navigation
     "ledger": ("台账", "Ledger"),
     "review": ("待核对", "To review"),
+    "meals": ("用餐", "Meals"),
     "plan": ("计划", "Plan"),
     # ledger
     "today": ("今天", "Today"),
@@ -122,6 +123,27 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "Until you decide it counts. What was recorded before is kept.",
     ),
     "other_state": ("更正为", "Change to"),
+    # meals
+    "meals_total": (
+        "取餐 {served}，送达 {handed_over}，计入 {claimed}，不符 {differences} 处",
+        "{served} served, {handed_over} handed over, {claimed} claimed, differences: {differences}",
+    ),
+    "no_meals": ("这一天没有取餐，也没有送餐记录。", "No meal was served or handed over on this day."),
+    "whole_site_only": (
+        "用餐要整个社区一起核对，您的账号只管其中一部分。",
+        "Meals are compared for a whole site; your account has a part of it.",
+    ),
+    "ask_first": ("请先问清楚。不因此扣任何东西。", "Please ask first. Nothing is deducted for it."),
+    "nobodys_card": ("没有刷卡", "nobody's card"),
+    "meals_served": ("取餐", "served"),
+    "meals_handed_over": ("送达", "handed over"),
+    "meals_claimed": ("计入", "claimed"),
+    "grams": ("{grams} 克", "{grams} g"),
+    "meals_unweighed": ("没有重量 {count}", "without a weight: {count}"),
+    "meals_confirmed": ("人工确认送达 {count}", "confirmed by a person: {count}"),
+    "meals_shared_meals": ("同一处的另一餐 {count}", "second meal of a stop: {count}"),
+    "meals_shared_visits": ("同一处的另一次 {count}", "second visit of a stop: {count}"),
+    "meals_uncompared": ("无法核对 {count}", "cannot be compared: {count}"),
     # plan
     "week_of": ("{first} 起的一周", "Week of {first}"),
     "previous_week": ("上一周", "Week before"),

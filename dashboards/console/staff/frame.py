@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from edge_gateway.visits.look import Ledger
 
 _T = TypeVar("_T")
-_LINKS: Final = (("/ledger", "ledger", Right.LEDGER), ("/review", "review", Right.DECIDE), ("/plan", "plan", Right.PLAN))
+_LINKS: Final = (
+    ("/ledger", "ledger", Right.LEDGER),
+    ("/review", "review", Right.DECIDE),
+    ("/meals", "meals", Right.LEDGER),
+    ("/plan", "plan", Right.PLAN),
+)
 
 
 def link(path: str, **query: str | int | None) -> str:

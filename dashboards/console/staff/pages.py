@@ -11,12 +11,18 @@ from starlette.responses import Response
 
 from dashboards.console.html import trouble
 from dashboards.console.roles import Forbidden
-from dashboards.console.staff import ledger, plan, review, visit
+from dashboards.console.staff import ledger, meals, plan, review, visit
 from edge_gateway.errors import KanhuError, Unavailable
 
 log = logging.getLogger(__name__)
 
-PAGES: Final = (("/ledger", ledger.build), ("/visit", visit.build), ("/review", review.build), ("/plan", plan.build))
+PAGES: Final = (
+    ("/ledger", ledger.build),
+    ("/visit", visit.build),
+    ("/review", review.build),
+    ("/meals", meals.build),
+    ("/plan", plan.build),
+)
 
 
 def pages() -> None:
