@@ -233,4 +233,4 @@ def the_month_is_claimed(town: Town, folder: Path) -> None:
     changed.save(book)
     found = CliRunner().invoke(kanhu.app, ["visits", "verify", str(book)])
     assert found.exit_code == 1 and "seen 'k-1', expected 'k-2'" in found.output, found.output
-    assert "1 differences" in found.output
+    assert "不符 1 difference" in found.output
