@@ -277,13 +277,19 @@ class VisitDesk:
 
     async def _see(self, parts: Parts) -> None:
         """Let the rules know, when something changed or an alert was raised."""
-        open_ = {found for key in self._gateway.desk.book.open_keys if (found := missed_visit.visit_of(key))}
+        g = self._gateway
+        open_ = {found for key in g.desk.book.open_keys if (found := missed_visit.visit_of(key))}
         if open_ == self._raised and not self._seen_anew:
             return
+        if not open_ <= self._raised:
+            # The ledger notes whom it has told of; an alert that could not be saved would be told to nobody, and never again.
+            if g.committer.halted:
+                return
+            await g.committer.settle()
         raised, self._seen_anew = open_, False
-        seen = await self.in_thread(lambda: _guarded(parts, lambda p: p.rounds.seen(self._gateway.clock_ns(), raised)))
+        seen = await self.in_thread(lambda: _guarded(parts, lambda p: p.rounds.seen(g.clock_ns(), raised)))
         self._raised = raised
-        self._gateway.desk.see(seen)
+        g.desk.see(seen)
 
     async def in_thread(self, job: Callable[[], T]) -> T:
         """Run something where the ledger lives."""

@@ -120,7 +120,7 @@ class Ledger:
                 except (sqlite3.Error, Unavailable):
                     raise
                 except Exception as error:
-                    # A fault of ours, or one card's row that cannot be opened any more, must not stop the taps behind it: a person looks at this one.
+                    # A fault of ours, or a card's row that cannot be opened, must not stop the taps behind it: a person looks.
                     log.error("judging a tap of %s/%s failed: %s", tap.site, tap.device, type(error).__name__)
                     taken.faults += 1
                     touched |= self._put_aside(tap, error, taken)

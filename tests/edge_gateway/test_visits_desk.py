@@ -5,8 +5,9 @@ import json
 import logging
 import shutil
 import sqlite3
+import time
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -299,6 +300,40 @@ async def test_a_missed_visit_is_told_once_and_ends_with_the_time_of_the_late_ta
     assert alert.evidence[-1] == f"2026-11-20 11:40:00+0800 tapped {MEAL}"
     await rig.do("visits.decide", site=SITE, visit=MEAL, by="zhang", action="decline", reason="no")
     await rig.until("12:40")
+    rig.tick()
+    await rig.g.committer.settle()
+    assert len(rig.alerts()) == 1
+
+
+async def test_a_missed_visit_whose_alert_could_not_be_saved_is_told_after_all(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.put(rig.message("door-1", "leak", {"vb": False}, at("10:00")))
+    await rig.plan()
+    await rig.until("12:31")
+
+    def commit(work: Any) -> None:
+        """A disk that hangs and then fails, and a ledger that goes on meanwhile."""
+        for _ in range(100):
+            with closing(sqlite3.connect(rig.g.settings.visits_file)) as db:
+                if db.execute("SELECT 1 FROM alerted").fetchone():
+                    break
+            time.sleep(0.01)
+        raise Unavailable("I/O")
+
+    monkeypatch.setattr(rig.g.store, "commit", commit)
+    rig.tick()
+    with suppress(Unavailable):
+        await rig.round()
+    while rig.g.committer._running is not None:
+        await asyncio.sleep(0.01)
+    assert rig.g.committer.failures and not rig.alerts()
+    monkeypatch.undo()
+    await rig.round(2)
+    rig.tick()
+    await rig.g.committer.settle()
+    assert [alert.key for alert in rig.alerts()] == [f"missed-visit/{SITE}/{MEAL}"]
+    await rig.round(2)
     rig.tick()
     await rig.g.committer.settle()
     assert len(rig.alerts()) == 1
