@@ -58,7 +58,7 @@ def couriers(site: str, places: list[str], seed: int) -> Iterator[Courier]:
     meta = random.randbytes(16)
     for first in range(0, len(places), ROUND):
         number = first // ROUND + 1
-        yield Courier(site, f"{site}-courier-{number}", Card.made(random, meta), tuple(places[first : first + ROUND]))
+        yield Courier(site, f"{site}-k{number}", Card.made(random, meta), tuple(places[first : first + ROUND]))
 
 
 def plan(courier: Courier, local_min: int, meals_min: tuple[int, ...]) -> list[dict[str, Any]]:

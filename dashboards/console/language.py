@@ -43,6 +43,11 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "网关没有应答：现在只能查看，不能更改。",
         "The gateway does not answer: you can look, but change nothing now.",
     ),
+    # An answer that did not come says nothing about what was done before.
+    "no_answer": (
+        "网关没有应答，可能没有保存。请过一分钟再试。",
+        "The gateway does not answer; this may not be saved. Please try again in a minute.",
+    ),
     "no_ledger": ("还没有台账：网关还没有记录过打卡。", "There is no ledger yet: the gateway has not recorded a tap."),
     "other_language": ("English", "中文"),
     # navigation

@@ -66,7 +66,7 @@ class Page:
             except Forbidden:
                 self.tell(self.say("not_allowed"))
             except Unavailable:
-                self.tell(self.say("gateway_away"))
+                self.tell(self.say("no_answer"))
             except Rejected as error:
                 self.tell(self.say("refused_because", why=error.detail))
             except KanhuError as error:

@@ -10,6 +10,7 @@ from nicegui import ui
 from dashboards.console.live import Page
 from dashboards.console.staff import show
 from dashboards.console.staff.frame import text, zone
+from edge_gateway.visits import words
 from edge_gateway.visits.records import CardRole, State, Visit
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Fields:
 
     state: ui.select | None = None
     courier: ui.input | None = None
+    service: ui.select | None = None
     times: dict[str, ui.input] = field(default_factory=dict)
 
 
@@ -103,8 +105,7 @@ class Decision:
                 if trouble or changes is None:
                     wrong.text, wrong.visible = page.say(trouble), True
                     return
-                dialog.close()
-                await self._say(action, given, changes)
+                await self._say(action, given, changes, dialog.close)
 
             async def cancel() -> None:
                 dialog.close()
@@ -123,6 +124,8 @@ class Decision:
             options.setdefault(seen.state.value, show.state(seen.state, page.lang))
             found.state = ui.select(options, value=seen.state.value, label=page.say("other_state")).classes("wide")
         found.courier = ui.input(page.say("courier"), value=seen.courier, autocomplete=couriers).classes("wide")
+        services = {name: show.service(name, page.lang) for name in (seen.service, *words.SERVICES)}
+        found.service = ui.select(services, value=seen.service, label=page.say("service")).classes("wide")
         for name, key in (("start_ns", "start"), ("end_ns", "end")):
             value = show.clock(getattr(seen, name), self._where)
             found.times[name] = ui.input(page.say(key), value=value).props('type="time" stack-label').classes("wide")
@@ -135,6 +138,8 @@ class Decision:
             changes["state"] = fields.state.value
         if fields.courier is not None and (given := (fields.courier.value or "").strip()) != self._seen.courier:
             changes["courier"] = given
+        if fields.service is not None and fields.service.value != self._seen.service:
+            changes["service"] = fields.service.value
         for name, box in fields.times.items():
             given = (box.value or "").strip()
             if given == show.clock(getattr(self._seen, name), self._where):
@@ -152,8 +157,14 @@ class Decision:
         known |= {card.holder for card in ledger.cards(site) if card.role is CardRole.COURIER}
         return sorted(known - {""})
 
-    async def _say(self, action: str, reason: str, changes: Mapping[str, Any]) -> None:
-        """Tell the gateway; a second click while it is on its way does nothing."""
+    async def _say(
+        self, action: str, reason: str, changes: Mapping[str, Any], settled: Callable[[], object] = lambda: None
+    ) -> None:
+        """Tell the gateway; a second click while it is on its way does nothing.
+
+        Args:
+            settled: called when there is nothing more to say; not while the gateway is away: what was typed stays there.
+        """
         if self._busy:
             return
         self._busy = True
@@ -171,6 +182,7 @@ class Decision:
                     reason=reason, **more,
                 )  # fmt: skip
                 ui.notify(page.say("decided", what=page.say(action)), position="bottom", type="positive")
+            settled()
             await self._done(action)
         finally:
             self._busy = False

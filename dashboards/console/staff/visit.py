@@ -79,7 +79,7 @@ def facts(page: Page, visit: Visit, where: tzinfo) -> None:
     """What the ledger says now."""
     with ui.element("section").classes("card"):
         with ui.element("h1"):
-            ui.label(f"{visit.place} · {show.service(visit.service, page.lang)}")
+            ui.label(" · ".join(part for part in (visit.place, show.service(visit.service, page.lang)) if part))
         ui.html(badge(page, visit))
         late = show.lateness(visit, page.lang)
         rows = (
