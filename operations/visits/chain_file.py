@@ -92,7 +92,7 @@ class Writer:
             self.sealed += 1
             body = msgspec.Raw(f'"{chain.body_hash(entry.text)}"')
         line = Line(entry.n, entry.at_ns, entry.kind, entry.subject, entry.by, entry.hash, body)
-        self._buffer += _encoder.encode(line)
+        _encoder.encode_into(line, self._buffer, -1)
         self._buffer += b"\n"
         if len(self._buffer) > 1 << 20:
             self.flush()

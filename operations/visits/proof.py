@@ -60,8 +60,8 @@ def write_chain(ledger: Ledger, head: chain_file.Head, chosen: Chosen, file: IO[
 def _belongs(entry: LogEntry, head: chain_file.Head, mine: str, near: tuple[str, str], chosen: Chosen) -> bool:
     """Whether an entry's body is shown. near: the dates beside the month, where its meals need them."""
     if entry.kind == "served":
-        on = chain_file.date_of_meal(entry.subject)
-        return near[0] != "" and entry.subject.startswith(mine) and (on.startswith(head.month) or on in near)
+        on = entry.subject[len(mine) : len(mine) + 10]
+        return head.meals and entry.subject.startswith(mine) and (on.startswith(head.month) or on in near)
     if entry.kind == "visit":
         if not entry.subject.startswith(mine) or (chosen.visits is not None and entry.subject not in chosen.visits):
             return False
