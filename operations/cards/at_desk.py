@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -111,9 +111,9 @@ def _ledger(settings: Settings) -> "Iterator[Ledger | None]":
         yield ledger
 
 
-def when(at_ns: int) -> str:
-    """Local time of this machine, to the minute."""
-    return datetime.fromtimestamp(at_ns / 1e9, UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+def when(at_ns: int, where: tzinfo | None = None) -> str:
+    """Local time of a site, else of this machine, to the minute."""
+    return datetime.fromtimestamp(at_ns / 1e9, UTC).astimezone(where).strftime("%Y-%m-%d %H:%M")
 
 
 def print_json(value: Any) -> None:

@@ -13,6 +13,7 @@ from operations.cards import at_desk, desk
 from operations.cards import master as masters
 from operations.cards.layout import DEFAULT_LINK
 from operations.commands.common import AsJson, SettingsFile, err, instant, load, out
+from operations.commands.visits_common import zone_of
 
 app = typer.Typer(help="Cards and tags: make them at the desk, list them, revoke them.", no_args_is_help=True)
 master_app = typer.Typer(help="The master of all cards' keys, which a person holds.", no_args_is_help=True)
@@ -191,22 +192,26 @@ def list_(
     settings: SettingsFile = None,
 ) -> None:
     """Cards by id, with whose they are. Works also while the gateway is down."""
-    cards = [card for card in at_desk.cards(load(settings), site) if everything or card.revoked_ns is None]
+    found = load(settings)
+    cards = [card for card in at_desk.cards(found, site) if everything or card.revoked_ns is None]
     if as_json:
         at_desk.print_json([codec.plain(card) for card in cards])
         return
     for card in cards:
-        gone = (
-            f"  [red]已作废 revoked[/red] {at_desk.when(card.revoked_ns)} {card.reason}" if card.revoked_ns is not None else ""
-        )
+        gone = ""
+        if card.revoked_ns is not None:
+            at = at_desk.when(card.revoked_ns, zone_of(found, card.site))
+            gone = f"  [red]已作废 revoked[/red] {at} {card.reason}"
         out.print(f"{card.id}  {card.site}  {card.role.value} {card.holder}  {card.kind.value}{gone}")
-    out.print(f"[dim]{len(cards)} cards[/dim]")
+    out.print(f"[dim]{len(cards)} card{'' if len(cards) == 1 else 's'}[/dim]")
 
 
 @app.command()
 def show(card: CardId, as_json: AsJson = False, settings: SettingsFile = None) -> None:
     """One card: whose, since when, with which keys. Its number is not shown."""
-    found = at_desk.card(load(settings), card)
+    known = load(settings)
+    found = at_desk.card(known, card)
+    where = zone_of(known, found.site)
     if as_json:
         at_desk.print_json(codec.plain(found))
         return
@@ -216,9 +221,9 @@ def show(card: CardId, as_json: AsJson = False, settings: SettingsFile = None) -
         "of": f"{found.role.value} {found.holder}",
         "kind": f"{found.kind.value}: {at_desk.WORTH[found.kind]}",
         "keys": f"version {found.key_version}",
-        "enrolled": at_desk.when(found.enrolled_ns),
+        "enrolled": at_desk.when(found.enrolled_ns, where),
     }
     if found.revoked_ns is not None:
-        lines["revoked"] = f"{at_desk.when(found.revoked_ns)}, {found.reason}"
+        lines["revoked"] = f"{at_desk.when(found.revoked_ns, where)}, {found.reason}"
     for name, value in lines.items():
         out.print(f"{name:9} {value}", markup=False)

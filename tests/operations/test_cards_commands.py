@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import typer
@@ -20,6 +21,7 @@ from edge_gateway.visits.ledger_file import connect
 from edge_gateway.visits.records import Card, CardKind, CardRole
 from firmware.sim.board.nfc.pty import PtyPort
 from firmware.sim.board.nfc.type2 import MifareClassic
+from operations.cards import at_desk
 from operations.cards import master as masters
 from operations.cards.ntag424 import keyset
 from tests.operations.cards_bench import UID, Book, Pulled
@@ -232,3 +234,7 @@ def test_no_gateway_and_no_ledger_are_told_in_one_line(desk: Desk) -> None:
 def test_every_command_is_there() -> None:
     group = typer.main.get_command(kanhu.app).commands["cards"]  # type: ignore[attr-defined]
     assert {"enrol", "rotate", "revoke", "audit", "test", "list", "show", "master"} == set(group.commands)
+
+
+def test_a_cards_times_are_those_of_its_site_as_in_the_ledger() -> None:
+    assert at_desk.when(10**18, ZoneInfo("Asia/Shanghai")) == "2001-09-09 09:46"
