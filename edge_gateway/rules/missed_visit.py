@@ -1,5 +1,6 @@
 """A visit that nobody made: its window and grace are over, the reader was there all the time, and nobody tapped.
 
+Also one at which only a card tapped that nobody knows: it is counted until a person has looked, but says nothing of a meal.
 A visit of which nobody can say (the reader was away) raises nothing. Nobody is told twice of one visit.
 """
 
@@ -28,17 +29,22 @@ def _finding(view: View, missed: Missed) -> Finding:
     zone = words.zone(view.registry, missed.site)
     closes, due = f"{words.local(missed.closes_ns, zone):%H:%M}", f"{words.local(missed.due_ns, zone):%H:%M}"
     service_zh, service_en = service(missed.service, "zh-CN"), service(missed.service, "en")
-    who_zh = f", 应由 {missed.courier} 上门" if missed.courier else ""
-    who_en = f", {missed.courier} was to come" if missed.courier else ""
-    text_zh = (
-        f"{missed.place}: {service_zh}未送达。应在 {words.zh(missed.opens_ns, zone)} 到 {closes} 之间{who_zh};"
-        f" 到 {due} 没有打卡, 读卡器一直正常。请先联系配送员, 再给住家打电话或上门看望。"
-    )
-    text_en = (
-        f"{missed.place}: {service_en} not delivered. Expected {words.en(missed.opens_ns, zone)} to {closes}{who_en};"
-        f" no tap by {due}, and the reader was working. "
-        "Ask the courier, then call the home or go there."
-    )
+    window_zh = f"应在 {words.zh(missed.opens_ns, zone)} 到 {closes} 之间"
+    window_en = f"Expected {words.en(missed.opens_ns, zone)} to {closes}"
+    if missed.courier:
+        window_zh, window_en = f"{window_zh}, 应由 {missed.courier} 上门", f"{window_en}, {missed.courier} was to come"
+    if missed.stranger_ns is None:
+        text_zh = f"{missed.place}: {service_zh}未送达。{window_zh}; 到 {due} 没有打卡, 读卡器一直正常。"
+        text_en = f"{missed.place}: {service_en} not delivered. {window_en}; no tap by {due}, and the reader was working. "
+    else:
+        tapped = f"{words.local(missed.stranger_ns, zone):%H:%M}"
+        text_zh = f"{missed.place}: {service_zh}是否送达, 没有人知道。{window_zh}; {tapped} 有人用一张没有登记的卡打卡。"
+        text_en = (
+            f"{missed.place}: nobody knows whether the {service_en} came. {window_en}; "
+            f"at {tapped} somebody tapped with a card nobody knows. "
+        )
+    text_zh += "请先联系配送员, 再给住家打电话或上门看望。"
+    text_en += "Ask the courier, then call the home or go there."
     return Finding(
         key=key_of(missed.site, missed.visit),
         rule=RULE.name,

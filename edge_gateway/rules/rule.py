@@ -64,11 +64,12 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A visit that nobody made although the reader was there; times are wall clock, persons pseudonyms.
+    """A visit that nobody made although the reader was there, or nobody who is known; times are wall clock, persons pseudonyms.
 
     Attributes:
         visit: its id in the site, `<plan>/<date>`.  courier: who was to come, "" anybody.
         evidence: what is known of that place since, each with its time, oldest first.
+        stranger_ns: when somebody tapped there with a card that nobody knows; None: nobody tapped.
     """
 
     site: str
@@ -80,6 +81,7 @@ class Missed:
     closes_ns: int
     due_ns: int
     evidence: tuple[str, ...] = ()
+    stranger_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,7 +236,7 @@ class VisitDesk:
             changed += await self.in_thread(lambda: _guarded(parts, lambda p: p.rounds.derive(portion, g.clock_ns())))
         if not self._pending and not self._caught_up:
             await self.in_thread(lambda: _guarded(parts, lambda p: p.rounds.passed(self._pending_upto_ns)))
-            self._caught_up = True
+            self._caught_up = self._seen_anew = True  # what is to be told may be due by now although nothing changed
         self._seen_anew = self._seen_anew or bool(changed)
         return bool(self._pending)
 

@@ -1,6 +1,6 @@
 """What the ledger does by the clock: slots become due, readers fall silent, rules and database are to be told."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
@@ -16,7 +16,7 @@ from edge_gateway.visits.book import GATEWAY
 from edge_gateway.visits.calendar import days
 from edge_gateway.visits.ledger import Ledger
 from edge_gateway.visits.outages import ReaderHealth
-from edge_gateway.visits.records import DONE, Outage, State, Visit
+from edge_gateway.visits.records import DONE, Outage, Reason, State, Visit
 from edge_gateway.visits.visit_book import Touched, is_reader
 
 _DAY_NS: Final = 86_400 * 10**9
@@ -171,12 +171,20 @@ class Rounds:
             with book.transaction():
                 book.db.executemany("INSERT OR IGNORE INTO alerted (site, visit) VALUES (?, ?)", sorted(new))
         since = (date.fromisoformat(self._ledger.calendar.date_of("", now_ns)) - timedelta(self._alert_days)).isoformat()
-        rows = book.db.execute("SELECT body FROM visit WHERE state = 'missed' AND date >= ? ORDER BY date", (since,))
-        missed = [codec.unpack_visit(body) for (body,) in rows]
         told = before | new
-        open_ = [visit for visit in missed if (visit.site, visit.id) not in told and not _spoken(visit)]
+        open_ = [visit for visit in self._made_by_nobody(since) if (visit.site, visit.id) not in told and not _spoken(visit)]
         settled = {key: end for key in raised if (end := self._end(*key, now_ns)) is not None}
-        return VisitsSeen(tuple(self._missed(visit) for visit in open_), settled)
+        missed = [self._missed(visit) for visit in open_]
+        return VisitsSeen(tuple(one for one in missed if one.due_ns <= now_ns), settled)
+
+    def _made_by_nobody(self, since: str) -> Iterator[Visit]:
+        """Visits from a date on that are missed, and those that only a card made that nobody knows."""
+        query = "SELECT body FROM visit WHERE date >= ? AND {} ORDER BY date"
+        for condition in ("state = 'missed'", "reviewing = 1 AND courier = ''"):
+            for (body,) in self._ledger.book.db.execute(query.format(condition), (since,)):
+                visit = codec.unpack_visit(body)
+                if visit.state is State.MISSED or _by_a_stranger(visit):
+                    yield visit
 
     def _end(self, site: str, visit_id: str, now_ns: int) -> tuple[int, str] | None:
         """When and why a visit that was missed is so no longer; None: it still is."""
@@ -189,6 +197,8 @@ class Rounds:
                 "SELECT max(at_ns) FROM log WHERE subject = ? AND kind = 'correction'", (f"{site}|{visit_id}",)
             ).fetchone()[0]
             return said or now_ns, f"said_by {visit.by}"
+        if _by_a_stranger(visit):
+            return None
         if visit.state in DONE:
             return visit.start_ns or now_ns, "tapped"
         if visit.state is State.UNKNOWN:
@@ -196,22 +206,21 @@ class Rounds:
         return None if visit.state is State.MISSED else (now_ns, "not_expected")
 
     def _missed(self, visit: Visit) -> Missed:
-        plan = self._slot_due(visit)
+        slots = self._ledger.calendar.slots(visit.site, visit.place, visit.date, visit.date)
+        slot = next((slot for slot in slots if slot.id == visit.id), None)
+        due_ns = slot.due_ns if slot is not None else visit.closes_ns
         return Missed(
             visit.site,
             visit.place,
             visit.id,
             visit.service,
-            visit.courier,
+            visit.courier or (slot.plan.courier if slot is not None else ""),
             visit.opens_ns,
             visit.closes_ns,
-            plan,
-            tuple(self._evidence(visit, plan)),
+            due_ns,
+            tuple(self._evidence(visit, due_ns)),
+            visit.start_ns if _by_a_stranger(visit) else None,
         )
-
-    def _slot_due(self, visit: Visit) -> int:
-        slots = self._ledger.calendar.slots(visit.site, visit.place, visit.date, visit.date)
-        return next((slot.due_ns for slot in slots if slot.id == visit.id), visit.closes_ns)
 
     def _evidence(self, visit: Visit, due_ns: int) -> list[str]:
         """The last things known of that place, each with its time, oldest first."""
@@ -231,6 +240,12 @@ class Rounds:
 def _spoken(visit: Visit) -> bool:
     """Whether a person decided about it."""
     return visit.by != GATEWAY and not visit.reviewing
+
+
+def _by_a_stranger(visit: Visit) -> bool:
+    """Whether somebody was expected, and all that came is a card that nobody knows: a tag of ours says more than that."""
+    unknown = visit.slot != "" and visit.courier == "" and visit.state in DONE and bool(visit.taps)
+    return unknown and Reason.CARD_FORGOTTEN not in visit.reasons
 
 
 def _change(kind: str, body: dict[str, Any]) -> VisitChange:

@@ -1,5 +1,6 @@
 """A missed visit is told once, in words that say what to do, and ends when it was made after all."""
 
+from dataclasses import replace
 from types import MappingProxyType
 
 from edge_gateway import registry
@@ -27,6 +28,14 @@ def test_it_says_where_what_when_and_what_to_do_in_both_languages() -> None:
     )
     assert "Expected 20 Nov 10:46 to 11:46, k-1 was to come; no tap by 12:46" in found.text_en
     assert found.evidence == ("a", "b", "c")
+
+
+def test_a_card_nobody_knows_is_told_in_words_of_its_own() -> None:
+    (found,) = said(VisitsSeen((replace(MISSED, stranger_ns=NOW - 5400 * 10**9),)))
+    assert isinstance(found, Finding)
+    assert found.key == KEY and found.returns
+    assert "送餐是否送达, 没有人知道" in found.text_zh and "11:16 有人用一张没有登记的卡打卡" in found.text_zh
+    assert "k-1 was to come; at 11:16 somebody tapped with a card nobody knows. Ask the courier" in found.text_en
 
 
 def test_an_open_alert_is_not_raised_again_and_nothing_is_said_before_the_ledger_has() -> None:

@@ -305,6 +305,57 @@ async def test_a_missed_visit_is_told_once_and_ends_with_the_time_of_the_late_ta
     assert len(rig.alerts()) == 1
 
 
+async def test_a_card_nobody_knows_does_not_silence_an_elders_protection(rig: Rig) -> None:
+    _, chip = await rig.enrol("k-1")
+    await rig.put(rig.message("door-1", "leak", {"vb": False}, at("10:00")))
+    await rig.plan()
+    await rig.until("11:20")
+    await rig.put(rig.tap("04aabbccddeeff", at("11:20")))
+    await rig.round(2)
+    rig.tick()
+    assert (rig.visit().state, rig.visit().courier, rig.visit().counted) == (State.ON_TIME, "", True)
+    await rig.until("12:29")
+    rig.tick()
+    await rig.g.committer.settle()
+    assert not rig.alerts(), "it is not due"
+    await rig.until("12:31")
+    rig.tick()
+    await rig.g.committer.settle()
+    (alert,) = rig.alerts()
+    assert alert.key == f"missed-visit/{SITE}/{MEAL}" and "card nobody knows" in alert.text_en and "k-1" in alert.text_en
+    await rig.put(rig.tap("04aabbccddeeff", at("12:32")))
+    await rig.round(2)
+    rig.tick()
+    await rig.g.committer.settle()
+    assert [alert.closed_by for alert in rig.alerts()] == [""]
+    await rig.put(rig.tap(chip.read(), at("12:20")))
+    await rig.round(2)
+    rig.tick()
+    await rig.g.committer.settle()
+    (alert,) = rig.alerts()
+    assert (alert.closed_by, alert.history[-1].reason, rig.visit().courier) == ("gateway", "tapped", "k-1")
+
+
+async def test_what_a_person_says_ends_the_alert_of_a_card_nobody_knows(rig: Rig) -> None:
+    await rig.put(rig.message("door-1", "leak", {"vb": False}, at("10:00")))
+    await rig.plan()
+    await rig.until("11:20")
+    await rig.put(rig.tap("04aabbccddeeff", at("11:20")))
+    await rig.until("12:31")
+    rig.tick()
+    await rig.round(2)
+    await rig.do("visits.decide", site=SITE, visit=MEAL, by="zhang", action="note", reason="k-1 does not answer")
+    await rig.round(2)
+    rig.tick()
+    await rig.g.committer.settle()
+    assert [alert.closed_by for alert in rig.alerts()] == [""]
+    await rig.do("visits.decide", site=SITE, visit=MEAL, by="zhang", action="approve", reason="k-1 has a new card")
+    await rig.round(2)
+    rig.tick()
+    await rig.g.committer.settle()
+    assert [(alert.closed_by, alert.history[-1].reason) for alert in rig.alerts()] == [("gateway", "said_by zhang")]
+
+
 async def test_a_missed_visit_whose_alert_could_not_be_saved_is_told_after_all(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
