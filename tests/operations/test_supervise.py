@@ -93,8 +93,9 @@ async def test_a_child_that_keeps_dying_is_started_at_most_once_a_second_and_tol
     async with supervised(tmp_path, Child("flapping", [sys.executable, "-c", script]), said=said):
         await eventually(lambda: starts.exists() and len(starts.read_text().split()) >= 3)
     times = [float(t) for t in starts.read_text().split()]
-    assert all(later - earlier > 0.9 for earlier, later in pairwise(times)), times
-    assert times[2] - times[1] > 1.9, "the pause doubles"
+    # What the children wrote: each needs a moment to get up, on a busy machine half a second.
+    assert all(later - earlier > 0.4 for earlier, later in pairwise(times)), times
+    assert times[2] - times[0] > 2.4, "1 s, then 2"
     assert said[0] == "flapping died (exit code 1): no disk; starting it again"
 
 

@@ -29,6 +29,7 @@ def stored(file: Path, site: str) -> Counter[Expected]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ["casas-al", "logan-tony-grove-2014", "cn-stations"])
 def test_what_goes_in_is_stored_whoever_is_killed(name: str, data: Path, mosquitto: Mosquitto, tmp_path: Path) -> None:
     recording, (path, expected) = RECORDINGS[name], EXPECTED[name]
@@ -48,7 +49,7 @@ def test_what_goes_in_is_stored_whoever_is_killed(name: str, data: Path, mosquit
 
     try:
         access = Access(port=mosquitto.port, password=mosquitto.passwords["simulator"])
-        summary = replay(recording, data / recording.path, access, deadline_s=110, on_progress=progress)
+        summary = replay(recording, data / recording.path, access, deadline_s=400, on_progress=progress)
         assert len(kills) == 2
         assert summary.total.generated == summary.total.receipted
         wanted = Counter(expected(data / path))
