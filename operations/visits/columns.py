@@ -74,6 +74,7 @@ EXCEPTIONS: Final = (
     Column("id", "编号", 30),
 )
 YES: Final = {"zh-CN": ("否", "是"), "en": ("no", "yes")}
+_NO_SERVICE: Final = {"zh-CN": "未填", "en": "none"}
 _REFUSED: Final = {"zh-CN": "不予采信的打卡", "en": "refused tap"}
 _REVIEW: Final = {"zh-CN": "待核对", "en": "in review"}
 
@@ -217,7 +218,8 @@ class Rows:
     def _service(self, name: str) -> str:
         found = self._services.get(name)
         if found is None:
-            found = self._services[name] = words.service(name, self.language)
+            # One that nobody planned is of no service until a person says so.
+            found = self._services[name] = words.service(name, self.language) if name else _NO_SERVICE[self.language]
         return found
 
 

@@ -23,6 +23,7 @@ COLUMNS: Final = (
     *(Column(_key(state), words.state(state, "zh-CN"), 9) for state in _STATES),
 )
 _GROUPS: Final = {"total": "合计", "service": "按服务", "place": "按地点", "courier": "按配送员"}
+_NOBODY: Final = {"courier": "-", "service": "未填 none"}  # a visit without a tap; one that nobody planned
 _AT: Final = {state: len(_SUMS) + n for n, state in enumerate(_STATES)}
 _WIDTH: Final = len(_SUMS) + len(_STATES)
 
@@ -70,4 +71,4 @@ class Totals:
         for group, zh in _GROUPS.items():
             found = self._groups[group] or ({"": [0] * _WIDTH} if group == "total" else {})
             for name in sorted(found):
-                yield (f"{zh} {group}", name or ("-" if group == "courier" else ""), *found[name])
+                yield (f"{zh} {group}", name or _NOBODY.get(group, ""), *found[name])

@@ -137,6 +137,20 @@ def test_a_part_of_a_month_and_a_month_without_a_counter_have_no_page_of_meals(f
     assert verify([only(tmp_path / "next", ".chain.jsonl")]).count == 0
 
 
+def test_a_visit_of_no_known_service_is_said_to_be_so_and_brings_a_meal_that_was_on_the_way(tmp_path: Path) -> None:
+    ledger = LedgerFile(tmp_path / "visits.db")
+    ledger.served(meal(1, "2026-11-04", "10:50"))
+    brought = visit(1, "2026-11-04", "11:05", service="", id=f"{SITE}/r-1/1/4", slot="", state=State.UNPLANNED)
+    ledger.visit(msgspec.structs.replace(brought, opens_ns=0, closes_ns=0))
+    ledger.close()
+    with look.open_ledger(ledger.path) as opened:
+        assert sheet.make(opened, tmp_path / "out", ORDER).meal_differences == 0
+    rows = only(tmp_path / "out", "-visits.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert rows[1].split(",")[3] == "none"
+    assert ",未填 none,1," in only(tmp_path / "out", "-totals.csv").read_text(encoding="utf-8-sig")
+    assert told(verify([only(tmp_path / "out", ".chain.jsonl")])) == []
+
+
 def random_days(seed: int) -> Iterator[tuple[Served | None, Visit | None]]:
     """Couriers at all hours, also about midnight; meals without visits and visits without meals."""
     chance = random.Random(seed)
