@@ -1,7 +1,7 @@
 """The gateway understands every golden message as `index.json` says; the firmware's tests read the same files.
 
 In `index.json` each case names a file and its topic, and one of: `message` (a reading is [name, value, flag, raw, calibration];
-of a refused record only the reason is told), `birth`, `reply`, or `means` (for what goes down to the device, with all defaults).
+of a refused record only the reason is told), `birth`, `reply`, or `means` (for what goes down to the device, all defaults too).
 """
 
 import json

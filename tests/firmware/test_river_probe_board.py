@@ -58,7 +58,7 @@ def stored(bench: Bench, name: str) -> list[tuple[float | None, float | None, st
 
 
 def assert_every_quarter(times: list[int]) -> None:
-    """One reading at each full quarter, none missing, none twice. What the machine needs to compute is time on the board too."""
+    """One reading at each full quarter, none missing, none twice. What the machine computes takes time on the board too."""
     quarters = [round(time / QUARTER_MS) for time in times]
     assert quarters == list(range(quarters[0], quarters[0] + len(times)))
     assert all(abs(time - quarter * QUARTER_MS) < 15_000 for time, quarter in zip(times, quarters, strict=True))

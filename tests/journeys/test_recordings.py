@@ -93,7 +93,7 @@ def journey(
             data / recording.path,
             Access(port=broker.port, password=broker.passwords["simulator"]),
             per_message=ROWS_A_MESSAGE,
-            deadline_s=90,
+            deadline_s=300,
             encoding=encoding,
             seed=random.randrange(10**6),
             ready=ready,

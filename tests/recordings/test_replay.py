@@ -84,7 +84,7 @@ def test_what_arrives_is_what_the_file_holds(name: str, encoding: Encoding, data
     access = Access(port=mosquitto.port, password=mosquitto.passwords["simulator"])
     seen: list[Summary] = []
     with LiveStandIn(mosquitto) as gateway:
-        summary = replay(recording, data / recording.path, access, deadline_s=90, encoding=encoding, on_progress=seen.append)
+        summary = replay(recording, data / recording.path, access, deadline_s=300, encoding=encoding, on_progress=seen.append)
         assert summary.plan_done
         assert summary.total.generated == summary.total.receipted
         assert Counter(received(gateway, recording.site)) == Counter(expected(data / path))
@@ -106,7 +106,7 @@ def test_a_home_replayed_through_a_killed_broker_arrives_whole(data: Path, mosqu
             gateways[-1].__exit__(None, None, None)
             gateways.append(LiveStandIn(mosquitto, held=gateways[-1].devices))
 
-    summary = replay(recording, data / recording.path, access, deadline_s=90, on_progress=progress)
+    summary = replay(recording, data / recording.path, access, deadline_s=300, on_progress=progress)
     assert killed
     gateways[-1].__exit__(None, None, None)
     assert summary.total.generated == summary.total.receipted == MESSAGES
