@@ -41,8 +41,9 @@ def prepare(socket: Path, cards: Iterable[DemoCard], plan: Sequence[Mapping[str,
     try:
         _when_ready(socket)
         for card in cards:
-            arguments: dict[str, Any] = {"kind": "ntag424", "role": "courier", "keys": {"file": card.file.hex()}, "meta": card.meta.hex()}
-            commands.call(socket, "cards.enrol", site=card.site, uid=card.uid.hex(), holder=card.holder, by=BY, **arguments)
+            kind: dict[str, Any] = {"kind": "ntag424", "role": "courier"}
+            keys: dict[str, Any] = {"keys": {"file": card.file.hex()}, "meta": card.meta.hex()}
+            commands.call(socket, "cards.enrol", site=card.site, uid=card.uid.hex(), holder=card.holder, by=BY, **kind, **keys)
         for site in sorted({line["site"] for line in plan}):
             lines = [dict(line) for line in plan if line["site"] == site]
             commands.call(socket, "visits.plan", site=site, by=BY, rows=lines, replace=True)

@@ -308,7 +308,7 @@ def test_days_at_home_need_no_more_memory_at_their_end_than_at_their_beginning(r
     quarter = len(free) // 4
     lowest = [int(min(free[at : at + quarter])) for at in range(0, 4 * quarter, quarter)]
     print("least free memory of each quarter:", lowest)
-    # In the first the ring of the last log lines fills; then what lies around when it is measured differs by some hundred bytes.
+    # In the first the ring of the last log lines fills; then some hundred bytes more or less lie around.
     assert lowest[3] > lowest[1] - 2000, lowest
     assert house.values("restarts")[-1] == 0 and len(house.board.resets) == 1
     seen = house.seen()
