@@ -1,8 +1,8 @@
 """When a reader could not be heard, and whether all it recorded meanwhile is here: else nobody is said to have missed a visit.
 
 One `ReaderHealth` a reader, told of everything the gateway hears and of the passing of time; it is saved with the ledger. Times
-are of the gateway's wall clock. A clock that jumps ahead makes an outage that was none, which accuses nobody; one that jumps
-back is passed over.
+are of the gateway's wall clock. A clock that jumps ahead makes an outage that was none, which accuses nobody; of one that jumps
+back `set_back` is told, a little is passed over.
 """
 
 from typing import Final
@@ -96,6 +96,16 @@ class ReaderHealth(msgspec.Struct, array_like=True):
         self.listened_ns = max(self.listened_ns, now_ns)
         if self.open is None and 0 < self.limit_ns < now_ns - self.heard_ns:
             changed.append(self._begin(self.heard_ns, Reason.READER_OFFLINE))
+        return changed
+
+    def set_back(self, now_ns: int) -> list[Outage]:
+        """The wall clock had run ahead and is right again: the jump's outage ends now. Returns as `heard`."""
+        self.heard_ns, self.listened_ns = min(self.heard_ns, now_ns), min(self.listened_ns, now_ns)
+        changed: list[Outage] = []
+        for one in self.pending:
+            if one.outage.from_ns < now_ns < (one.outage.to_ns or 0):
+                one.outage = msgspec.structs.replace(one.outage, to_ns=now_ns)
+                changed.append(one.outage)
         return changed
 
     def _begin(self, from_ns: int, cause: Reason) -> Outage:

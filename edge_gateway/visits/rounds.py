@@ -24,6 +24,7 @@ _AT_ONCE: Final = 25  # places derived in one transaction: a tap that comes mean
 _LONGEST_NS: Final = 400 * _DAY_NS  # a gateway that was away for longer begins anew
 _BACK_DAYS: Final = 3  # a window ends, and is due, at most so long after its date
 _EVIDENCE: Final = 3
+_SET_BACK_NS: Final = 60 * 10**9  # a clock that is corrected by less says nothing
 _unpack_health: Final = msgspec.msgpack.Decoder(ReaderHealth).decode
 
 
@@ -58,6 +59,7 @@ class Rounds:
         self._last: dict[tuple[str, str], int] = {}
         rows = ledger.book.db.execute("SELECT site, device, body FROM reader").fetchall()
         self._health = {(site, device): _unpack_health(body) for site, device, body in rows}
+        self._now_ns = max((health.listened_ns for health in self._health.values()), default=0)
         self.expect(registry)
         ledger.visits.heard = self.heard
 
@@ -72,8 +74,9 @@ class Rounds:
 
     def readers(self, heard: Iterable[Heard], now_ns: int, listening: bool) -> list[Visit]:
         """Once a second: who was heard, who was not; visits that are otherwise by that."""
+        changed: list[Outage] = self._set_back(now_ns) if now_ns < self._now_ns - _SET_BACK_NS else []
+        self._now_ns = now_ns
         known = {(one.site, one.device): one for one in heard}
-        changed: list[Outage] = []
         for key, device in self._readers.items():
             health = self._health.get(key)
             if health is None or health.place != device.place:
@@ -96,6 +99,15 @@ class Rounds:
         self._saved_ns = now_ns
         return visits
 
+    def _set_back(self, now_ns: int) -> list[Outage]:
+        """The clock had run ahead: what is in the future was now, or nobody could miss a visit until then."""
+        self._last.clear()
+        self._began_ns = self._saved_ns = now_ns
+        changed = []
+        for health in self._health.values():
+            changed += health.set_back(now_ns)
+        return changed
+
     def heard(self, site: str, place: str) -> int | None:
         """When the reader of a place that was heard the longest ago was heard; None: there is none."""
         there = [key for key, device in self._readers.items() if (device.site, device.place) == (site, place)]
@@ -107,6 +119,8 @@ class Rounds:
         """Places and dates whose visits change by the passing of time since `passed`, in portions for `derive`."""
         ledger = self._ledger
         since_ns = max(ledger.book.meta("slots_upto_ns") or now_ns, now_ns - _LONGEST_NS)
+        if since_ns > now_ns:  # the clock had run ahead, and so had all that was due
+            since_ns = now_ns - _DAY_NS
         found: list[tuple[str, str, str]] = []
         calendar = ledger.calendar
         for site in calendar.sites():

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from itertools import permutations
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -97,6 +98,29 @@ def test_a_silent_reader_makes_a_visit_unknown_and_never_missed(world: World) ->
     assert Reason.READER_OFFLINE in visit.reasons
     seen = world.rounds.seen(world.now_ns, [])
     assert not seen.missed
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_clock_that_ran_ahead_and_was_set_back_stops_nobodys_protection(world: World, again: bool) -> None:
+    world.plan()
+    world.pass_time("11:00")
+    ahead = at("11:00", "2027-03-01")
+    world.rounds.readers([], ahead, True)
+    world.now_ns = ahead
+    for portion in world.rounds.due(ahead):
+        world.rounds.derive(portion, ahead)
+    world.rounds.passed(ahead)
+    world.now_ns = at("11:01")
+    if again:
+        world.close()
+        world.open()
+    world.pass_time("12:40")
+    assert world.visit().state is State.MISSED
+    world.pass_time("12:40", "2026-11-21")
+    assert world.visit("meal-1/2026-11-21").state is State.MISSED
+    world.pass_time("11:00", "2026-11-22")
+    world.pass_time("13:00", "2026-11-22", heard=False)
+    assert world.visit("meal-1/2026-11-22").state is State.UNKNOWN
 
 
 def test_a_replay_is_refused_and_shown_and_the_first_tap_stays_as_it_was(world: World) -> None:
@@ -271,6 +295,86 @@ def test_an_exception_and_a_holiday_cancel_what_was_expected(world: World) -> No
     world.actions.holidays(SITE, "zhang", {DAY: "a day off"})
     assert not world.visits()
     assert world.kinds()[-1] == "visit_gone"
+
+
+# Readers that are carried
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_door_a_card_and_a_service_at_a_carried_reader_are_one_visit_in_whatever_order_they_come(
+    world: World, order: tuple[int, ...]
+) -> None:
+    door, card = world.card("w3-301", CardRole.PLACE), world.card("k-1")
+    bath = world.card("bath", CardRole.SERVICE)
+    world.plan(id="bath-1", place="w3-301", service="bath")
+    taps = [
+        world.tap(world.read(one), clock, "carried", received_ns=at("11:25"))
+        for one, clock in ((card, "11:20:00"), (door, "11:20:20"), (bath, "11:21:10"))
+    ]
+    for one in order:
+        world.take(taps[one])
+    (visit,) = world.visits(counted=True)
+    assert (visit.id, visit.place, visit.courier) == (f"bath-1/{DAY}", "w3-301", "k-1")
+    assert (visit.state, visit.start_ns, visit.reviewing) == (State.ON_TIME, at("11:20"), False)
+    assert sorted(visit.taps) == sorted(tap.id for tap in taps)
+    assert not world.visits(place="")
+    with world.look() as ledger:
+        chain.verify(ledger.log())
+
+
+def test_the_tag_of_a_door_has_its_courier_by_who_carries_the_reader(world: World) -> None:
+    door = world.card("w3-301", CardRole.PLACE)
+    bath = world.card("bath", CardRole.SERVICE)
+    world.plan(place="w3-301")
+    world.plan(id="bath-1", place="w3-301", service="bath")
+    world.take(
+        world.tap(world.read(bath), "11:19", "carried", courier="k-1"),
+        world.tap(world.read(door), "11:20", "carried", courier="k-1"),
+    )
+    (visit,) = world.visits(counted=True)
+    assert (visit.id, visit.courier, visit.reviewing, visit.grade) == (f"bath-1/{DAY}", "k-1", False, Grade.MEDIUM)
+    assert Reason.CARD_FORGOTTEN not in visit.reasons
+
+
+def test_who_shows_a_card_at_a_colleagues_reader_was_there_himself(world: World) -> None:
+    door, card = world.card("w3-301", CardRole.PLACE), world.card("k-2")
+    world.plan(place="w3-301")
+    world.take(
+        world.tap(world.read(door), "11:20", "carried", courier="k-1"),
+        world.tap(world.read(card), "11:21", "carried", courier="k-1"),
+    )
+    (visit,) = world.visits(counted=True)
+    assert (visit.courier, Reason.SUBSTITUTE in visit.reasons) == ("k-2", True)
+
+
+def test_two_doors_within_minutes_have_each_the_card_that_was_shown_nearest(world: World) -> None:
+    first, second = world.card("w3-301", CardRole.PLACE), world.card("w3-302", CardRole.PLACE)
+    card = world.card("k-1")
+    clocks = ((first, "11:20:00"), (card, "11:20:05"), (second, "11:21:30"), (card, "11:21:35"))
+    world.take(*(world.tap(world.read(one), clock, "carried") for one, clock in clocks))
+    found = [(visit.place, visit.courier, len(visit.taps)) for visit in world.visits()]
+    assert found == [("w3-301", "k-1", 2), ("w3-302", "k-1", 2)]
+
+
+def test_a_card_alone_at_a_carried_reader_is_a_visit_without_place_before_a_person(world: World) -> None:
+    door, card = world.card("w3-301", CardRole.PLACE), world.card("k-1")
+    world.take(world.tap(world.read(card), "11:20", "carried", courier="k-1"))
+    (visit,) = world.visits()
+    assert (visit.place, visit.courier, visit.reviewing) == ("", "k-1", True)
+    world.take(world.tap(world.read(door), "11:22:01", "carried"), world.tap(world.read(door), "11:20", "carried-2"))
+    assert len(world.visits(place="", courier="k-1")) == 1
+
+
+def test_what_was_said_of_a_card_alone_goes_with_it_when_its_door_comes(world: World) -> None:
+    door, card = world.card("w3-301", CardRole.PLACE), world.card("k-1")
+    tag = world.tap(world.read(door), "11:20:30", "carried", received_ns=at("18:00"))
+    alone = world.tap(world.read(card), "11:20", "carried")
+    world.take(alone)
+    world.now_ns = at("12:00")
+    world.actions.decide(SITE, alone.id, "zhang", "decline", "nobody was there", {})
+    world.take(tag)
+    (visit,) = world.visits()
+    assert (visit.place, visit.counted, visit.reviewing, visit.by) == ("w3-301", False, True, "zhang")
 
 
 # What persons say
