@@ -24,7 +24,8 @@ async def phone_tap(gateway: "Gateway", a: Arguments) -> dict[str, str]:
     """Take it in; it is on disk when this returns.
 
     Raises:
-        Rejected: `bad_argument`; `conflict`, another tap came under this number. Unavailable: it could not be saved.
+        Rejected: `bad_argument`; `conflict`, another tap came under this number. Unavailable: it could not be saved, or
+            cannot be told whose it is.
     """
     token = a.text("link", 200, empty=True)
     tap = _tap(gateway.clock_ns(), a)
@@ -33,6 +34,8 @@ async def phone_tap(gateway: "Gateway", a: Arguments) -> dict[str, str]:
             lambda p: (p.ledger.known(tap), p.ledger.people.courier_of(token, tap.site) if token else "")
         )
     except Unavailable:
+        if token:
+            raise  # nobody can say whose link it is; the phone keeps the tap, and nobody's visit would stay nobody's
         state, courier = "", ""  # it is kept, and judged when the ledger can be used again
     if state == "conflict":
         raise Rejected("conflict", "another tap came under this number; draw another one")

@@ -427,6 +427,8 @@ async def test_while_the_ledger_cannot_be_used_taps_wait_and_an_sos_rings(tmp_pa
     phone = {"site": SITE, "phone": 7, "seq": 1, "time_ns": at("11:19"), "text": chip.read()}
     assert (await rig.do("visits.tap", **phone))["state"] == "recorded"
     assert rig.g.store.taps_queued == 2
+    with pytest.raises(Unavailable, match="ledger"):  # it stays on the phone, or his visit would be nobody's for ever
+        await rig.do("visits.tap", **phone | {"seq": 2, "link": "of-a-courier"})
     waits.cancel()
     await asyncio.gather(waits, return_exceptions=True)
     (tmp_path / "var" / "visits.db").rmdir()
