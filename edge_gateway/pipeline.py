@@ -294,6 +294,7 @@ class Pipeline:
                 text if isinstance(text := by_name["tap"].value, str) else "",
                 mass.value if mass is not None and isinstance(mass.value, float) else None,
                 mass.calibration if mass is not None else None,
+                courier="" if speaker.place or speaker.device is None else speaker.device.holder,
             )
         )
 

@@ -16,7 +16,7 @@ from edge_gateway.topics import ID
 DEFAULT_CADENCE_S: Final = 300.0
 # facts: mains 60 s is lost at 180 s, battery devices after 3 intervals; one factor for both.
 SILENCE_FACTOR: Final = 3.0
-_DEVICE_KEYS: Final = frozenset({"site", "id", "place", "model", "cadence_s", "silence_s", "measures", "note"})
+_DEVICE_KEYS: Final = frozenset({"site", "id", "place", "model", "cadence_s", "silence_s", "measures", "note", "holder"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class Device:
         cadence_s: its own declared interval between messages, seconds.
         silence_s: it counts as silent after so many seconds; 0: never (an event-only device without heartbeat).
         measures: names (with channel) it may send; empty: any quantity of the catalogue.
+        holder: courier who carries a reader without a place; taps of tags at doors are his. "": nobody says.
     """
 
     site: str
@@ -48,6 +49,7 @@ class Device:
     cadence_s: float = DEFAULT_CADENCE_S
     silence_s: float = DEFAULT_CADENCE_S * SILENCE_FACTOR
     measures: frozenset[str] = frozenset()
+    holder: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -109,7 +111,7 @@ def parse(text: str, source: str = "registry") -> Registry:
 
 
 def from_csv(text: str, known: Registry) -> list[Device]:
-    """Devices from CSV with a header `site,id,place,model,cadence_s,silence_s,measures` (measures separated by spaces).
+    """Devices from CSV with a header `site,id,place,model,cadence_s,silence_s,measures,holder` (measures separated by spaces).
 
     Raises:
         Misconfigured: every bad row at once, with its line number.
@@ -162,12 +164,16 @@ def _device(row: Any, where: str, sites: Mapping[str, Site], problems: list[str]
         return None
     if unknown := row.keys() - _DEVICE_KEYS:
         problems.append(f"{where}: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(_DEVICE_KEYS))}")
-    site, device, place = row.get("site"), row.get("id"), row.get("place", "")
+    site, device, place, holder = row.get("site"), row.get("id"), row.get("place", ""), row.get("holder", "")
     for key, value in (("site", site), ("id", device)):
         if not isinstance(value, str) or ID.fullmatch(value) is None:
             problems.append(f"{where}: {key} is {value!r}; a-z, 0-9, - and _, at most 48 characters")
     if place != "" and (not isinstance(place, str) or ID.fullmatch(place) is None):
         problems.append(f"{where}: place is {place!r}; a-z, 0-9, - and _, at most 48 characters")
+    if holder != "" and (not isinstance(holder, str) or ID.fullmatch(holder) is None):
+        problems.append(f"{where}: holder is {holder!r}; a courier's id: a-z, 0-9, - and _, at most 48 characters")
+    elif holder and place:
+        problems.append(f"{where}: holder is {holder!r}, but it has place {place!r}; only what is carried about has a holder")
     if isinstance(site, str) and site not in sites:
         problems.append(f"{where}: site {site!r} has no [sites.{site}]")
     cadence_s = _seconds(row, "cadence_s", DEFAULT_CADENCE_S, where, problems)
@@ -180,7 +186,8 @@ def _device(row: Any, where: str, sites: Mapping[str, Site], problems: list[str]
     problems += [f"{where}: measures names {name!r}, which is not in the catalogue" for name in strange]
     if len(problems) > before:
         return None
-    return Device(str(site), str(device), str(place), str(row.get("model", "")), cadence_s, silence_s, frozenset(measures))
+    model = str(row.get("model", ""))
+    return Device(str(site), str(device), str(place), model, cadence_s, silence_s, frozenset(measures), str(holder))
 
 
 def _seconds(row: Mapping[str, Any], key: str, default: float, where: str, problems: list[str]) -> float:

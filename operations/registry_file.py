@@ -93,6 +93,8 @@ def _row(device: Device, note: str) -> dict[str, Any]:
         row["silence_s"] = _plain(device.silence_s)
     if device.measures:
         row["measures"] = sorted(device.measures)
+    if device.holder:
+        row["holder"] = device.holder
     if note:
         row["note"] = note
     return row

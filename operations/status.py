@@ -229,6 +229,7 @@ def one_device(device: DeviceView, found: Report) -> RenderableType:
         silence = f"silent after {span_en(e.silence_s)}" if e.silence_s else "never counts as silent"
         lines.append(
             f"登记 registered: place {e.place or 'none'}, model {e.model or 'any'}, every {span_en(e.cadence_s)}, {silence}"
+            + (f", carried by {e.holder}" if e.holder else "")
         )
     lines.append(f"收到 messages: {words.of(device.came, device.lost, device.missing)} received; {device.lost:,} declared lost")
     lines += [f"  [red]missing: boot {gap.boot}, {gap.first} to {gap.last}[/red]" for gap in device.gaps[:50]]

@@ -21,6 +21,8 @@ def registry_text(sites: Iterable[Site], devices: Iterable[Device], notes: Mappi
         lines += [f"cadence_s = {device.cadence_s}", f"silence_s = {device.silence_s}"]
         if device.measures:
             lines.append(f"measures = [{', '.join(map(_text, sorted(device.measures)))}]")
+        if device.holder:
+            lines.append(f"holder = {_text(device.holder)}")
         if note := notes.get(device.key):
             lines.append(f"note = {_text(note)}")
         lines.append("")

@@ -37,6 +37,7 @@ def add(
     silence: Annotated[float | None, typer.Option(min=0, help="Silent after so many seconds; 3 x cadence. 0: never.")] = None,
     model: Annotated[str, typer.Option(help="elder_home, rider_reader, meal_counter, river_probe, or a free word.")] = "",
     measures: Annotated[str, typer.Option(help="Names it may send, separated by spaces; empty: any.")] = "",
+    holder: Annotated[str, typer.Option(metavar="COURIER", help="Who carries a reader that moves: id of a courier.")] = "",
     note: Annotated[str, typer.Option(help="For people.")] = "",
     new_site: Annotated[str | None, typer.Option(metavar="NAME", help="Make the site too, with this name.")] = None,
     password_file: Annotated[
@@ -47,7 +48,7 @@ def add(
     """Register a device and make its password. What was held of it is stored within a second or two."""
     found = load(settings)
     silence_s = cadence * SILENCE_FACTOR if silence is None else silence
-    entry = Device(site, device, place, model, cadence, silence_s, frozenset(measures.split()))
+    entry = Device(site, device, place, model, cadence, silence_s, frozenset(measures.split()), holder)
     _refuse_bad_names(entry)
     registry_file.add(found.registry, [entry], {} if new_site is None else {site: new_site}, note)
     out.print(f"[green]已登记 registered[/green] {site}/{device} in {found.registry}")
@@ -61,7 +62,8 @@ def list_(settings: SettingsFile = None) -> None:
     known = registries.load(found.registry)
     for entry in known.devices.values():
         silence = f"silent after {span_en(entry.silence_s)}" if entry.silence_s else "never silent"
-        out.print(f"{entry.site}/{entry.id}  {entry.place or '-'}  every {span_en(entry.cadence_s)}, {silence}  {entry.model}")
+        where = entry.place or (f"with {entry.holder}" if entry.holder else "-")
+        out.print(f"{entry.site}/{entry.id}  {where}  every {span_en(entry.cadence_s)}, {silence}  {entry.model}")
     out.print(f"[dim]{len(known.devices)} devices at {len(known.sites)} sites in {found.registry}[/dim]")
     with suppress(Unavailable):  # no gateway has run yet: nobody is held
         for held in view.held_devices(found.store_file):
@@ -71,7 +73,7 @@ def list_(settings: SettingsFile = None) -> None:
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="CSV with the header site,id,place,model,cadence_s,silence_s,measures.")],
+    file: Annotated[Path, typer.Argument(help="CSV with the header site,id,place,model,cadence_s,silence_s,measures,holder.")],
     passwords: Annotated[
         Path | None, typer.Option(help="Write `user,password` lines there (mode 0600); default: FILE.passwords.csv")
     ] = None,
@@ -175,9 +177,11 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def _refuse_bad_names(entry: Device) -> None:
-    for what, value in (("site", entry.site), ("device", entry.id), ("place", entry.place)):
+    for what, value in (("site", entry.site), ("device", entry.id), ("place", entry.place), ("holder", entry.holder)):
         if value and ID.fullmatch(value) is None:
             raise Misconfigured(f"{what} {value[:60]!r} cannot be an id", "a-z, 0-9, - and _, at most 48 characters")
+    if entry.place and entry.holder:
+        raise Misconfigured("a reader has a place or a holder, not both", "leave out --holder, or --place for one that moves")
 
 
 def _give_password(settings: Settings, user: str, file: Path | None) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from edge_gateway import events, likeness, registry, state
 from edge_gateway.clock import Limits
+from edge_gateway.errors import Misconfigured
 from edge_gateway.events import Event, Flag, Loss, Readings, StatusChange, TimeQuality
 from edge_gateway.pipeline import Pipeline
 from edge_gateway.work import Outcome, Work
@@ -354,6 +355,27 @@ def test_a_tap_is_hidden_wherever_it_stands_in_a_message(pipeline: Pipeline, top
     assert [queued.text for queued in work.taps] == (["04a1b2c3d4e5f6"] if outcome is Outcome.STORED else [])
     assert b"04a1b2c3d4e5f6" not in events.pack([*work.events, *work.data])
     assert not [known for known in work.touched.values() if b"04a1b2c3d4e5f6" in state.pack(known)]
+
+
+def test_a_tap_at_a_reader_that_is_carried_names_who_carries_it_and_at_a_door_nobody() -> None:
+    carried = '[[devices]]\nsite = "wutong"\nid = "reader-1"\nholder = "k-1"\n'
+    door = '[[devices]]\nsite = "wutong"\nid = "reader-2"\nplace = "w3-202"\n'
+    pipeline = Pipeline(registry.parse(f"[sites.wutong]\n{carried}{door}"), LIMITS)
+    for device in ("reader-1", "reader-2"):
+        pipeline.take(f"kanhu/1/wutong/{device}/up/event", tap(1, "04aa"), NOW)
+    assert [(queued.place, queued.courier) for queued in pipeline.work.taps] == [("", "k-1"), ("w3-202", "")]
+    pipeline.expect(registry.parse(f"[sites.wutong]\n{carried.replace('k-1', 'k-2')}"))
+    pipeline.take("kanhu/1/wutong/reader-1/up/event", tap(2, "04bb"), NOW)
+    assert pipeline.work.taps[-1].courier == "k-2"
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [("holder = 7", "holder is 7"), ('holder = "k-1"\nplace = "w3-201"', "only what is carried about has a holder")],
+)
+def test_a_holder_that_cannot_be_is_told_with_what_was_seen(line: str, problem: str) -> None:
+    with pytest.raises(Misconfigured, match=problem):
+        registry.parse(f'[sites.wutong]\n[[devices]]\nsite = "wutong"\nid = "reader-1"\n{line}\n')
 
 
 def test_a_tap_without_words_is_queued_all_the_same(pipeline: Pipeline) -> None:

@@ -229,6 +229,8 @@ def test_a_device_that_cannot_be_registered_changes_nothing(site: Site) -> None:
         (("elsewhere", "d5"), "no site 'elsewhere'"),
         (("s", "D 5"), "cannot be an id"),
         (("s", "d5", "--measures", "phlogiston"), "not in the catalogue"),
+        (("s", "d5", "--holder", "Li Ming"), "cannot be an id"),
+        (("s", "d5", "--holder", "k-1", "--place", "p9"), "not both"),
     ):
         error = site.error("device", "add", *arguments)
         assert isinstance(error, Misconfigured)
@@ -243,13 +245,17 @@ def test_devices_are_added_with_their_site_imported_and_revoked(site: Site, tmp_
     assert secret.stat().st_mode & 0o777 == 0o600
     assert load(site.gateway.registry).sites["river"].name == "清溪河"
     sheet = tmp_path / "devices.csv"
-    sheet.write_text("site,id,place,model,cadence_s,silence_s,measures\nriver,r2,p,river_probe,300,,ph turbidity\n")
+    header = "site,id,place,model,cadence_s,silence_s,measures,holder"
+    sheet.write_text(f"{header}\nriver,r2,p,river_probe,300,,ph turbidity,\nriver,r3,,rider_reader,,,,k-1\n")
     site.ok("device", "import", str(sheet))
     passwords = tmp_path / "devices.csv.passwords.csv"
     assert passwords.read_text().startswith("user,password\nriver/r2,")
     assert passwords.stat().st_mode & 0o777 == 0o600
     assert load(site.gateway.registry).devices["river", "r2"].measures == {"ph", "turbidity"}
-    for device in ("r1", "r2"):
+    site.ok("device", "add", "river", "r4", "--holder", "k-2", "--model", "rider_reader")
+    assert [load(site.gateway.registry).devices["river", device].holder for device in ("r1", "r3", "r4")] == ["", "k-1", "k-2"]
+    assert "river/r4  with k-2" in site.ok("device", "list")
+    for device in ("r1", "r2", "r3", "r4"):
         site.ok("device", "revoke", "river", device)
     site.ok("device", "revoke", "s", "d0")
     site.ok("device", "revoke", "s", "d1")
