@@ -130,8 +130,7 @@ def _served(slot: Slot, served: Sequence[Stop], match: Match, rules: Rules) -> t
 
 
 def _is_staff(stop: Stop) -> bool:
-    card = stop.first.evidence.card
-    return card is not None and card.role is CardRole.STAFF
+    return any(one.evidence.card is not None and one.evidence.card.role is CardRole.STAFF for one in stop.taps)
 
 
 def _punctual(stop: Stop, slot: Slot) -> tuple[State, int]:

@@ -16,7 +16,7 @@ import msgspec
 from edge_gateway.errors import Unavailable
 from edge_gateway.registry import Registry
 from edge_gateway.settings import Visits as Settings
-from edge_gateway.visits import codec, judge, past, served
+from edge_gateway.visits import carried, codec, judge, past, served
 from edge_gateway.visits.book import GATEWAY, Book
 from edge_gateway.visits.calendar import Calendar
 from edge_gateway.visits.card_book import CardBook
@@ -175,6 +175,9 @@ class Ledger:
         seal = self.book.seal
         judged = JudgedTap(*codec.without_number(tap, shown), judgement)
         use, day = self._use(tap), self.calendar.date_of(tap.site, tap.time_ns)
+        moves = use == "visit" and carried.is_carried(tap)
+        near = past.beside(self.book.db, tap, self.rules.service_s) if moves else []
+        judged = msgspec.structs.replace(judged, door=carried.nearest_door(judged, near, self.rules))
         self.book.db.execute(
             "INSERT INTO tap (id, site, place, device, boot, seq, time_ns, date, received_ns, use, chip, counter, courier,"
             " ruling, mark, body, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -207,10 +210,33 @@ class Ledger:
         taken.judged.append(judged)
         if use == "counter":
             self.meals.write(judged)  # a meal, not a visit
+        touched = self._been(judged)
+        if judgement.ruling in _ACCEPTED and carried.is_door(judged):
+            for one in near:
+                touched |= self._stood(one, tap.id)
+        return touched
+
+    def _been(self, judged: JudgedTap) -> Touched:
+        """What a tap at its place changes."""
+        tap = judged.tap
         near = self.calendar.around(tap.site, judged.place, tap.time_ns)
         # Who has now been at the right door is at no wrong one any more.
         wrong = self.visits.elsewhere(tap.site, judged.courier, min(near), max(near), (State.WRONG_PLACE,))
         return {(tap.site, judged.place, day) for day in near} | wrong
+
+    def _stood(self, old: JudgedTap, because: str) -> Touched:
+        """A tag at a door came after a tap that the same carried reader read beside it: that one was there too."""
+        door = carried.nearest_door(old, past.beside(self.book.db, old.tap, self.rules.service_s), self.rules)
+        new = msgspec.structs.replace(old, door=door)
+        touched = self.think_again(new, old, "placed", because)
+        if new.place != old.place:
+            # What was said of it where it stood before goes with it.
+            self.book.db.execute(
+                "UPDATE correction SET place = ? WHERE site = ? AND visit = ? AND place = ?",
+                (new.place, new.tap.site, new.tap.id, old.place),
+            )
+            touched |= self._been(new)
+        return touched
 
     def doubt(self, tap_id: str, by: Judgement, because: str) -> Touched:
         """An earlier tap comes under review too; what has to be derived again."""
@@ -227,14 +253,16 @@ class Ledger:
         if new == old:
             return set()
         row = self.book.db.execute(
-            "UPDATE tap SET body = ?, ruling = ? WHERE id = ? RETURNING use",
-            (codec.pack(new), new.judgement.ruling.value, new.tap.id),
+            "UPDATE tap SET body = ?, ruling = ?, place = ? WHERE id = ? RETURNING use",
+            (codec.pack(new), new.judgement.ruling.value, new.place, new.tap.id),
         ).fetchone()
-        self.book.write(kind, new.tap.id, GATEWAY, {**codec.plain(new.judgement), "because": because})
+        body = {**codec.plain(new.judgement), "because": because}
+        self.book.write(kind, new.tap.id, GATEWAY, body if new.place == old.place else body | {"place": new.place})
         if row == ("counter",):
             self.meals.write(new)
         tap = new.tap
-        return {(tap.site, new.place, near) for near in self.calendar.around(tap.site, new.place, tap.time_ns)}
+        places = {old.place, new.place}
+        return {(tap.site, place, near) for place in places for near in self.calendar.around(tap.site, place, tap.time_ns)}
 
     def _use(self, tap: Tap) -> str:
         if (tap.site, tap.device) in self._counters:

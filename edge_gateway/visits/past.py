@@ -4,11 +4,14 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from edge_gateway.visits.records import TapFact
+from edge_gateway.visits import codec
+from edge_gateway.visits.records import JudgedTap, Tap, TapFact
 
 _FACT: Final = "SELECT tap, site, device, place, boot, seq, counter, time_ns, uncertainty_ns FROM fact"
 # More than this within minutes is a burst many times over.
 _MOST_RECENT: Final = 200
+# More than a reader's clock may be ahead of the gateway's: such a tap came before its time.
+_AHEAD_NS: Final = 86_400 * 10**9
 
 
 class SqlPast:
@@ -71,3 +74,14 @@ def remember(db: sqlite3.Connection, chip: str, fact: TapFact) -> None:
             fact.uncertainty_ns,
         ),
     )
+
+
+def beside(db: sqlite3.Connection, tap: Tap, within_s: float) -> list[JudgedTap]:
+    """What the same reader read at most so long before or after this tap and is held."""
+    span_ns = round(within_s * 10**9)
+    rows = db.execute(
+        "SELECT body FROM tap WHERE site = ? AND device = ? AND received_ns >= ? AND time_ns BETWEEN ? AND ? AND use = 'visit'"
+        " AND ruling IN ('counted', 'review')",
+        (tap.site, tap.device, tap.time_ns - span_ns - _AHEAD_NS, tap.time_ns - span_ns, tap.time_ns + span_ns),
+    )
+    return [codec.unpack_judged(body) for (body,) in rows]

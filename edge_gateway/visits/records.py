@@ -217,11 +217,16 @@ class Judgement(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class JudgedTap(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A tap with everything that matching needs."""
+    """A tap with everything that matching needs.
+
+    Attributes:
+        door: place of the tag that the same carried reader read within minutes of it (`carried.py`).
+    """
 
     tap: Tap
     evidence: Evidence
     judgement: Judgement
+    door: str = ""
 
     @property
     def courier(self) -> str:
@@ -231,10 +236,11 @@ class JudgedTap(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def place(self) -> str:
-        """Where it was: the reader's place, else that of the tag at the door; "" when nobody knows."""
+        """Where it was: the reader's place, else that of the tag at the door or beside it; "" when nobody knows."""
         card = self.evidence.card
-        at_a_tag = not self.tap.place and card is not None and card.role is CardRole.PLACE
-        return card.holder if card is not None and at_a_tag else self.tap.place
+        if self.tap.place or card is None or card.role is not CardRole.PLACE:
+            return self.tap.place or self.door
+        return card.holder
 
 
 class Plan(msgspec.Struct, frozen=True, array_like=True, gc=False):

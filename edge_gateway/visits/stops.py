@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from edge_gateway.events import TimeQuality
+from edge_gateway.visits.carried import is_carried, is_door
 from edge_gateway.visits.judge import Rules, uncertainty_ns
-from edge_gateway.visits.records import CardRole, JudgedTap, Ruling
+from edge_gateway.visits.records import CardRole, JudgedTap, Ruling, Tap
 
 _S: Final = 1_000_000_000
 _HELD: Final = frozenset({Ruling.COUNTED, Ruling.REVIEW})
@@ -17,15 +18,16 @@ class Stop:
     Attributes:
         who: the courier, or what else tells this person's taps from others'.
         courier: "" when nobody knows.
-        taps: of the person's card, by time; of a stop at which only a service's tag was tapped, of that.
+        taps: of the person's card, by time, and of the tag at the door that a carried reader read beside it; of a stop at
+            which only a service's tag was tapped, of that.
         services: service -> its tags' taps.
     """
 
     __slots__ = ("courier", "first", "services", "taps", "time_ns", "uncertainty_ns", "who")
 
-    def __init__(self, who: str, first: JudgedTap, rules: Rules) -> None:
+    def __init__(self, who: str, courier: str, first: JudgedTap, rules: Rules) -> None:
         self.who = who
-        self.courier = first.courier
+        self.courier = courier
         self.first = first
         self.taps = [first]
         self.services: dict[str, list[JudgedTap]] = {}
@@ -67,15 +69,31 @@ def _of_people(taps: Sequence[JudgedTap], rules: Rules) -> list[Stop]:
     found: list[Stop] = []
     last: dict[str, Stop] = {}
     for one in taps:
-        card = one.evidence.card
-        who = one.courier or (card.id if card is not None else one.evidence.uid) or one.tap.id
+        person = _beside(one, taps, rules) if is_door(one) else one
+        card = person.evidence.card
+        who = person.courier or (card.id if card is not None else person.evidence.uid) or person.tap.id
         stop = last.get(who)
         if stop is not None and _together(stop, one, rules):
             stop.taps.append(one)
             continue
-        last[who] = Stop(who, one, rules)
+        last[who] = Stop(who, person.courier, one, rules)
         found.append(last[who])
     return found
+
+
+def _beside(door: JudgedTap, taps: Sequence[JudgedTap], rules: Rules) -> JudgedTap:
+    """The card that was shown nearest to a tag at a door, at the reader that read both: it says who was there, before the
+    registry does. The tag itself when there is none."""
+    best: tuple[int, int, str] | None = None
+    person = door
+    for one in taps:
+        apart_ns = abs(one.tap.time_ns - door.tap.time_ns)
+        if one.tap.device != door.tap.device or is_door(one) or apart_ns > rules.service_s * _S:
+            continue
+        key = (apart_ns, one.tap.time_ns, one.tap.id)
+        if best is None or key < best:
+            best, person = key, one
+    return person
 
 
 def _of_tags(tags: Sequence[JudgedTap], rules: Rules) -> list[Stop]:
@@ -88,7 +106,7 @@ def _of_tags(tags: Sequence[JudgedTap], rules: Rules) -> list[Stop]:
         if stop is not None and _together(stop, tag, rules):
             stop.taps.append(tag)
             continue
-        last[service] = stop = Stop(f"service {service}", tag, rules)
+        last[service] = stop = Stop(f"service {service}", tag.courier, tag, rules)
         stop.services[service] = []
         found.append(stop)
     return found
@@ -105,16 +123,23 @@ def _has_no_time(one: JudgedTap) -> bool:
 
 
 def _named_by(tag: JudgedTap, found: Sequence[Stop], rules: Rules) -> Stop | None:
-    """The stop of the last card shown shortly before a service's tag."""
-    best: tuple[int, str] | None = None
+    """The stop of the last card shown shortly before a service's tag; at a carried reader else of the next one after it."""
+    best: tuple[bool, int, str] | None = None
     named: Stop | None = None
     for stop in found:
         for one in stop.taps:
             ago_ns = tag.tap.time_ns - one.tap.time_ns
-            key = (one.tap.time_ns, one.tap.id)
-            if 0 <= ago_ns <= rules.service_s * _S and (best is None or key > best):
+            later = ago_ns < 0
+            if abs(ago_ns) > rules.service_s * _S or (later and not _at_one_carried(tag.tap, one.tap)):
+                continue
+            key = (not later, -one.tap.time_ns if later else one.tap.time_ns, one.tap.id)
+            if best is None or key > best:
                 best, named = key, stop
     return named
+
+
+def _at_one_carried(one: Tap, other: Tap) -> bool:
+    return is_carried(one) and one.device == other.device
 
 
 def _role(one: JudgedTap) -> CardRole | None:
