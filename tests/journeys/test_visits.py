@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import openpyxl
 import pytest
@@ -24,10 +25,11 @@ from operations.cards.nfcpy_reader import NfcpyReader
 from tests.couriers.cards import SITE
 from tests.faults.judge import Embedded
 from tests.firmware.conftest import pseudo_terminals
+from tests.firmware.test_nfcpy_judge import nfcpy
 from tests.journeys.visits_town import DAY, ZONE, Tapped, Town, at
 from tests.servers import eventually, started
 
-__all__ = ["pseudo_terminals"]
+__all__ = ["nfcpy", "pseudo_terminals"]
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 
@@ -102,8 +104,9 @@ class Desk:
             reader.close()
 
 
-def test_a_day_of_visits_from_the_factorys_card_to_the_months_sheet(town: Town, tmp_path: Path, pseudo_terminals: None) -> None:
-    pytest.importorskip("nfc")
+def test_a_day_of_visits_from_the_factorys_card_to_the_months_sheet(
+    town: Town, tmp_path: Path, pseudo_terminals: None, nfcpy: ModuleType
+) -> None:
     desk = Desk(town, tmp_path)
     card, other = Ntag424(K1, url=None), Ntag424(K2, url=None)
 
