@@ -48,6 +48,7 @@ class Expected:
         self._histories: dict[str, list[Step]] = {}
         self._pending: dict[str, bytes | None] = {}
         self._refused: dict[str, Row] = {}
+        self._unsaid: list[tuple[int, str]] = []  # sealed corrections: number, visit
         # Dates beside the month, whose visits and meals the page of meals needs.
         self._near = meals.neighbours(head.month) if head.meals else ("", "")
         self._beside: set[str] = set()
@@ -89,8 +90,11 @@ class Expected:
         """A whole month's sheet has every visit of its site open; in a part of it others are sealed."""
         if self.head.places or self.head.couriers:
             return ""
+        if line.kind == "correction":
+            self._unsaid.append((line.n, visit))
+            return ""
         inside = self._wanted(chain_file.date_of(line.subject) or self.head.month)
-        return f"the visit {visit} is sealed" if inside and line.kind == "visit" else ""
+        return f"the visit {visit} is sealed" if inside else ""
 
     def _wanted(self, on: str) -> bool:
         return on.startswith(self.head.month) or on in self._near
@@ -189,6 +193,10 @@ class Expected:
                 joiner.add(visit)
         joiner.end()
         yield from found
+
+    def unsaid(self) -> Iterator[tuple[int, str]]:
+        """What persons said of a row is open in the file; numbers of the entries where it is not, and their visits."""
+        return ((n, visit) for n, visit in self._unsaid if self._body(visit) is not None)
 
     def _flush(self) -> None:
         kept = [(visit, body) for visit, body in self._pending.items() if body is not None]

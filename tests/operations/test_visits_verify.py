@@ -216,6 +216,21 @@ def test_a_visit_that_somebody_sealed_to_hide_its_row_is_found(folder: Path, hid
     assert [line for line in lines if f"the visit {hidden} is sealed" in line]
 
 
+def test_a_correction_that_somebody_sealed_to_hide_who_said_what_is_found(folder: Path) -> None:
+    def seal(lines: list[Any]) -> None:
+        line = next(line for line in lines[1:] if line[2] == "correction")
+        line[6] = hashlib.sha256(canonical(line[6])).hexdigest()
+
+    def forget(rows: list[list[str]]) -> None:
+        for row in rows:
+            row[:] = ["" if "zhang" in cell and "|" not in cell and len(cell) > len("zhang") else cell for cell in row]
+
+    edit_chain(only(folder, ".chain.jsonl"), seal)
+    edit_csv(only(folder, "-visits.csv"), forget)
+    lines = told(verify([only(folder, "-visits.csv")]))
+    assert lines == [line for line in lines if "is sealed" in line] and len(lines) == 1
+
+
 def test_a_sheet_of_some_places_holds_and_says_what_it_cannot_prove(folder: Path, tmp_path: Path) -> None:
     with look.open_ledger(tmp_path / "visits.db") as opened:
         part = sheet.Order("wutong", "2026-11", "Asia/Shanghai", places=("p-1",))
