@@ -82,7 +82,9 @@ class Ledger(AbstractContextManager["Ledger"]):
         """
         asked = of_visits(**conditions)
         way = " DESC" if newest_first else ""
-        order = ", ".join(column + way for column in ("date", "site", "place", "begins_ns", "id"))
+        # In review are few: they are found first and sorted then, not looked for in the order of all visits.
+        first = "+date" if conditions.get("reviewing") else "date"
+        order = ", ".join(column + way for column in (first, "site", "place", "begins_ns", "id"))
         query = f"SELECT body FROM visit{asked.where} ORDER BY {order} LIMIT ? OFFSET ?"
         return [codec.unpack_visit(body) for (body,) in self._db.execute(query, (*asked.values, limit, offset))]
 
@@ -98,6 +100,10 @@ class Ledger(AbstractContextManager["Ledger"]):
         """How many visits fit."""
         asked = of_visits(**conditions)
         return int(self._db.execute(f"SELECT count(*) FROM visit{asked.where}", asked.values).fetchone()[0])
+
+    def has_visits(self, site: str) -> bool:
+        """Whether there is any; at once, however many there are."""
+        return self._db.execute("SELECT 1 FROM visit WHERE site = ? LIMIT 1", (site,)).fetchone() is not None
 
     def visit(self, visit_id: str, site: str) -> Visit | None:
         """The visit as it stands; None: there is none, or no longer (then `history` still tells)."""

@@ -113,7 +113,7 @@ async def sites(page: Page) -> list[str]:
 
     def in_use(ledger: "Ledger") -> list[str]:
         planned = [site for site in his if ledger.plans(site)]
-        return planned + [site for site in his if site not in planned and ledger.visits(site=site, limit=1)]
+        return planned + [site for site in his if site not in planned and ledger.has_visits(site)]
 
     try:
         return await page.console.reach.read(in_use) or his
