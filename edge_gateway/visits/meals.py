@@ -78,7 +78,7 @@ def match(meals: Iterable[Served], visits: Iterable[Visit], carry_s: int = CARRY
             taken[meal.holder].append(meal)
     by_courier: dict[str, list[Visit]] = defaultdict(list)
     for visit in sorted(visits, key=lambda one: (_moment(one), one.id)):
-        at_counter = next((tap for tap in visit.taps if tap in eaten), None)
+        at_counter = next((tap for tap in visit.taps if tap in eaten), None) if eaten else None
         if at_counter is not None:
             found.canteen[at_counter] = visit
         else:
@@ -92,21 +92,27 @@ def match(meals: Iterable[Served], visits: Iterable[Visit], carry_s: int = CARRY
 
 def is_tapped(visit: Visit) -> bool:
     """It took place, and a card says so."""
-    return visit.state in DONE and bool(visit.taps)
+    return bool(visit.taps) and visit.state in DONE
 
 
 def _match_courier(
     found: Meals, meals: list[Served], visits: list[Visit], undone: dict[tuple[str, str], int], carry_ns: int
 ) -> None:
-    tapped = [visit for visit in visits if is_tapped(visit) and visit.service]
-    claimed = [visit for visit in visits if visit.counted and not is_tapped(visit) and visit.service]
+    tapped: list[Visit] = []
+    claimed: list[Visit] = []
+    unplanned: list[Visit] = []
+    for visit in visits:
+        if is_tapped(visit):
+            (tapped if visit.service else unplanned).append(visit)
+        elif visit.counted and visit.service:
+            claimed.append(visit)
     found.visits += tapped + claimed
     firsts, others = _stops(tapped)
     for group, fate in (([first for first, _ in firsts], Fate.MATCHED), (others, Fate.MATCHED), (claimed, Fate.CONFIRMED)):
         pairs, meals = _in_order(meals, group, carry_ns)
         for meal, visit in pairs:
             found.pair(meal, visit, fate)
-    meals = _unplanned(found, meals, [visit for visit in visits if is_tapped(visit) and not visit.service], carry_ns)
+    meals = _unplanned(found, meals, unplanned, carry_ns)
     meals = _without_a_time(found, meals, claimed)
     for first, stop in firsts:
         _share_visits(found, [first, *stop])
@@ -175,8 +181,10 @@ def _without_a_time(found: Meals, meals: list[Served], claimed: list[Visit]) -> 
 def _share_visits(found: Meals, stop: list[Visit]) -> None:
     """At a stop with a meal no visit lacks one: two people's meals may be weighed together."""
     with_meal = [visit for visit in stop if visit.id in found.visit_fates]
+    if len(with_meal) in (0, len(stop)):
+        return
     for visit in stop:
-        if with_meal and visit.id not in found.visit_fates:
+        if visit.id not in found.visit_fates:
             found.visit_fates[visit.id] = Fate.SHARED
             found.dates[visit.id] = found.dates[with_meal[0].id]
 
@@ -201,7 +209,7 @@ def _undone(by_courier: dict[str, list[Visit]]) -> dict[tuple[str, str], int]:
     number: dict[tuple[str, str], int] = defaultdict(int)
     for visits in by_courier.values():
         for visit in visits:
-            if visit.slot and not visit.taps and not visit.counted and visit.state not in DONE:
+            if not visit.taps and visit.slot and not visit.counted and visit.state not in DONE:
                 number[visit.place, visit.date] += 1
     return number
 
