@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from edge_gateway.errors import Misconfigured, Unavailable
 from edge_gateway.store_file import damaged
-from edge_gateway.visits import sealed
+from edge_gateway.visits import records, sealed
 from edge_gateway.visits.chain import GENESIS, body_hash, canonical, link
 from edge_gateway.visits.ledger_file import connect, replace_damaged
 
 log = logging.getLogger(__name__)
 
-GATEWAY: Final = "gateway"  # `by` of what no person did
+GATEWAY: Final = records.GATEWAY
 _CHECK: Final = b"kanhu visits"
 _UNKNOWN: Final = -1  # number of the chain's last entry, until it can be read
 

@@ -71,12 +71,17 @@ def apply(visit: Visit, corrections: Sequence[Correction], taps: Sequence[Judged
         visit = _one(visit, one)
         if one.action in (APPROVE, DECLINE, CONFIRM):
             decided_ns = spoken_ns = one.at_ns
-        elif one.action == CHANGE and not _COUNTING.isdisjoint(one.changes):
+        elif counts(one):
             spoken_ns = one.at_ns
     doubtful = [one for one in taps if one.judgement.ruling is Ruling.REVIEW]
     if _after(decided_ns, doubtful) or (not visit.counted and _after(spoken_ns, taps)):
         return msgspec.structs.replace(visit, reviewing=True)
     return visit
+
+
+def counts(one: Correction) -> bool:
+    """Whether it changes what counts, and is no decision of the review."""
+    return one.action == CHANGE and not _COUNTING.isdisjoint(one.changes)
 
 
 def _after(moment_ns: int | None, taps: Sequence[JudgedTap]) -> bool:

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 PHONE: Final = "phone"  # `Tap.device` of what a phone sent
+GATEWAY: Final = "gateway"  # `by` of what no person did
 
 
 class Grade(StrEnum):
@@ -67,6 +68,7 @@ class Reason(StrEnum):
     VISIT_WITHOUT_TAP = "visit_without_tap"  # a person confirmed it
     ELDER_ABSENT = "elder_absent"
     OBJECTION = "objection"
+    TAP_CAME_LATER = "tap_came_later"  # of a visit that a courier missed: it may stand twice now
 
 
 class State(StrEnum):
@@ -391,7 +393,7 @@ class Visit(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reasons: tuple[Reason, ...] = ()
     taps: tuple[str, ...] = ()
     received_ns: int = 0
-    by: str = "gateway"
+    by: str = GATEWAY
     comment: str = ""
 
 

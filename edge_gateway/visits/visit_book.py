@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from edge_gateway.errors import Unavailable
 from edge_gateway.registry import Registry
-from edge_gateway.visits import canteen, codec, corrections, days
+from edge_gateway.visits import canteen, claims, codec, corrections, days
 from edge_gateway.visits.book import GATEWAY, Book
 from edge_gateway.visits.calendar import Calendar
 from edge_gateway.visits.judge import Rules
@@ -121,7 +121,8 @@ class VisitBook:
         meals = self._meals(site, place, wide_first, wide_last)
         if meals:
             visits = canteen.with_meals(visits, slots, meals, lambda visit: self._spoken(visit, said))
-        visits += self._claims(said)
+        by_id = {one.tap.id: one for one in taps}
+        visits += [claims.looked_at(claim, told, visits, by_id, self.rules) for claim, told in self._claims(said)]
         return [visit for visit in visits if first <= visit.date <= last]
 
     def _taps(self, site: str, place: str, begin_ns: int, end_ns: int) -> list[JudgedTap]:
@@ -186,8 +187,8 @@ class VisitBook:
         )
         return [codec.unpack_served(body) for (body,) in rows]
 
-    def _claims(self, said: Sequence[Correction]) -> list[Visit]:
-        """Visits that somebody says are missing; they count when a person confirms them."""
+    def _claims(self, said: Sequence[Correction]) -> list[tuple[Visit, list[Correction]]]:
+        """Visits that somebody says are missing, with what was said of each; they count when a person confirms them."""
         first = {one.visit: one for one in reversed(said) if one.visit.startswith(CLAIM)}
         found = []
         for claim in first.values():
@@ -196,7 +197,8 @@ class VisitBook:
                 claim.visit, row[0], row[1], "", str(claim.changes.get("service") or "meal"), row[2], claim.by, State.UNKNOWN,
                 reviewing=True, reasons=(Reason.OBJECTION,), received_ns=claim.at_ns, by=claim.by, comment=claim.reason,
             )  # fmt: skip
-            found.append(self._spoken(visit, [one for one in said if one.n != claim.n]))
+            told = [one for one in said if one.visit == claim.visit]
+            found.append((self._spoken(visit, [one for one in told if one.n != claim.n]), told))
         return found
 
     def _spoken(self, visit: Visit, said: Sequence[Correction]) -> Visit:

@@ -98,6 +98,10 @@ REASONS: Final[dict[Reason, Words]] = {
     Reason.VISIT_WITHOUT_TAP: Words("没有打卡, 由工作人员确认上门; 已计入", "Without a tap, confirmed by staff; it is counted"),
     Reason.ELDER_ABSENT: Words("老人不在家; 站点会联系家属", "Nobody was at home; the office calls the family"),
     Reason.OBJECTION: Words("已提出申诉; 站点会再看一次并答复", "An objection was made; the office looks again and answers"),
+    Reason.TAP_CAME_LATER: Words(
+        "后来收到了打卡, 已另外记为一次上门; 站点会核对是不是同一次",
+        "A tap came later and is a visit of its own; the office checks whether both are the same",
+    ),
 }
 
 STATES: Final[dict[State, Words]] = {

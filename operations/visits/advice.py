@@ -53,6 +53,9 @@ ADVICE: Final[dict[Reason, Words]] = {
     Reason.VISIT_WITHOUT_TAP: _NOTHING,
     Reason.ELDER_ABSENT: Words("联系家属; 写明结果", "Call the family; note the outcome"),
     Reason.OBJECTION: Words("再看一次, 答复配送员", "Look again, and answer the courier"),
+    Reason.TAP_CAME_LATER: Words(
+        "是同一次就 decline 这条; 是另一次就 approve", "The same visit: decline this one; another visit: approve it"
+    ),
 }
 
 

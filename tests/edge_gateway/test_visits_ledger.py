@@ -415,6 +415,90 @@ def test_a_courier_objects_to_his_own_visits_only_and_may_say_that_one_is_missin
         world.actions.miss(SITE, "k-1", "2026-11-21", "w3-202", "tomorrow", "")
 
 
+def claimed(world: World, said: str = "confirm", courier: str = "k-1", service: str = "meal") -> str:
+    """Missed, claimed by a courier at 13:30, and decided at 14:00; the claim's id."""
+    world.plan()
+    world.pass_time("13:30")
+    assert world.visit().state is State.MISSED
+    _, claim = world.actions.miss(SITE, courier, DAY, "w3-201", "I was there at twenty past", service)
+    world.now_ns = at("14:00")
+    if said:
+        world.actions.decide(SITE, claim.id, "zhang", said, "asked her", {})
+    return claim.id
+
+
+def test_a_claim_that_was_confirmed_waits_for_a_person_again_when_its_tap_comes_after_all(world: World) -> None:
+    card = world.card("k-1")
+    claim = claimed(world)
+    assert world.visit(claim).counted
+    world.take(world.tap(world.read(card), "11:20", received_ns=at("18:00")))
+    assert world.visit().counted and world.visit().state is State.ON_TIME
+    again = world.visit(claim)
+    assert (again.counted, again.reviewing, again.by) == (False, True, "gateway")
+    assert Reason.TAP_CAME_LATER in again.reasons
+    with world.look() as ledger:
+        assert [visit.id for visit in ledger.review_queue(SITE)] == [claim]
+    world.pass_time("20:00")
+    assert world.visit(claim) == again
+    world.now_ns = at("20:30")
+    _, told = world.actions.decide(SITE, claim, "li", "approve", "she had two meals", {})
+    assert (told.counted, told.reviewing, told.by) == (True, False, "li")
+    assert world.visit().counted
+    _, told = world.actions.decide(SITE, claim, "li", "decline", "it was the same", {})
+    assert (told.counted, told.reviewing, world.visit().counted) == (False, False, True)
+
+
+def test_the_double_stays_with_a_person_also_when_the_visit_of_the_tap_is_declined(world: World) -> None:
+    card = world.card("k-1")
+    claim = claimed(world)
+    world.take(world.tap(world.read(card), "11:20", received_ns=at("18:00")))
+    world.actions.decide(SITE, MEAL, "zhang", "decline", "nobody came", {})
+    world.actions.object(SITE, claim, "k-1", "I was there")
+    world.actions.decide(SITE, claim, "zhang", "note", "asked again", {})
+    assert (world.visit(claim).counted, world.visit(claim).reviewing) == (False, True)
+
+
+def test_a_double_without_a_line_in_the_plan_is_seen_too(world: World) -> None:
+    card = world.card("k-1")
+    _, claim = world.actions.miss(SITE, "k-1", DAY, "w3-202", "at ten past nine", "bath")
+    world.actions.decide(SITE, claim.id, "zhang", "confirm", "asked her", {})
+    world.take(world.tap(world.read(card), "09:10", "door-2", received_ns=at("18:00")))
+    (other,) = [visit for visit in world.visits(place="w3-202") if visit.taps]
+    assert other.state is State.UNPLANNED and other.counted
+    assert (world.visit(claim.id).counted, world.visit(claim.id).reviewing) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("who", "clock", "door", "service"),
+    [
+        pytest.param("k-2", "11:20", "door-1", "meal", id="another courier"),
+        pytest.param("k-1", "11:20", "door-2", "meal", id="another place"),
+        pytest.param("k-1", "11:20", "door-1", "bath", id="another service"),
+        pytest.param("k-1", "17:40", "door-1", "meal", id="a tap that was made after he said so"),
+    ],
+)
+def test_a_claim_is_left_alone_by_a_tap_that_cannot_be_its_own(
+    world: World, who: str, clock: str, door: str, service: str
+) -> None:
+    card = world.card(who)
+    claim = claimed(world, service=service)
+    before = world.visit(claim)
+    world.take(world.tap(world.read(card), clock, door, received_ns=at("18:00")))
+    assert world.visit(claim) == before and before.counted
+
+
+def test_a_claim_nobody_decided_yet_says_that_its_tap_came_and_one_that_was_declined_is_left_alone(world: World) -> None:
+    card = world.card("k-1")
+    claim = claimed(world, said="")
+    refused = claimed(world, said="decline")
+    world.take(world.tap(world.read(card), "11:20", received_ns=at("18:00")))
+    assert Reason.TAP_CAME_LATER in world.visit(claim).reasons and not world.visit(claim).counted
+    assert (world.visit(refused).reviewing, world.visit(refused).counted) == (False, False)
+    world.now_ns = at("19:00")
+    _, told = world.actions.decide(SITE, claim, "zhang", "decline", "it is the same", {})
+    assert (told.reviewing, told.counted) == (False, False)
+
+
 # Cards
 
 
@@ -677,6 +761,22 @@ def test_changes_behind_the_lost_end_of_a_damaged_ledger_are_told(world: World) 
     world.open()
     world.take(world.tap(world.read(world.card("k-1")), "11:20"))
     assert [change.state for change in world.rounds.untold(100)[1]] == ["on_time"]
+
+
+def test_a_day_a_month_and_the_queue_are_found_without_going_through_all_visits_of_a_site(world: World) -> None:
+    with world.look() as seen:
+        asked: list[str] = []
+        seen._db.set_trace_callback(asked.append)
+        day = {"site": SITE, "date_from": DAY, "date_to": DAY}
+        seen.visits(**day)
+        seen.count(**day)
+        list(seen.each_visit(**day))
+        seen.log_range(**day)
+        seen.review_queue(SITE)
+        seen.count(site=SITE, reviewing=True)
+        seen._db.set_trace_callback(None)
+        plans = [seen._db.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()[0][3] for query in asked]
+    assert [plan.split("INDEX ")[1].split()[0] for plan in plans] == ["visit_order"] * 4 + ["visit_review"] * 2
 
 
 def test_a_look_sees_one_moment_and_never_writes(world: World) -> None:
