@@ -48,6 +48,8 @@ PURE = (
     "days",
     "matching",
     "stops",
+    "carried",
+    "claims",
     "plan",
     "plan_rows",
     "outages",

@@ -6,10 +6,11 @@ import pytest
 
 from edge_gateway.catalog import QUANTITIES
 from edge_gateway.events import split_name
-from edge_gateway.registry import parse
+from edge_gateway.registry import Device, Site, parse
 from edge_gateway.topics import ID
 from simulator.load import load
 from simulator.plan import Planned
+from simulator.registry_text import registry_text
 from simulator.village import Village, hour_of, sos, village
 
 MIDNIGHT = 1_779_984_000.0  # 2026-05-29 00:00 in China
@@ -102,3 +103,13 @@ def test_an_sos_is_an_event_of_its_own() -> None:
     pressed = sos(("wutong", "home-1"), MIDNIGHT)
     assert pressed.event
     assert pressed.instants[0].values[0].name == "sos"
+
+
+def test_a_registry_is_read_as_it_was_written() -> None:
+    devices = [
+        Device("wutong", "reader-1", "", "rider_reader", 300.0, 900.0, frozenset(), "k-1"),
+        Device("wutong", "home-1", "w3-201", "elder_home", 60.0, 0.0, frozenset({"temperature", "motion.kitchen"})),
+    ]
+    known = parse(registry_text([Site("wutong", '梧桐 "A"')], devices))
+    assert list(known.devices.values()) == devices
+    assert known.sites["wutong"].name == '梧桐 "A"'
