@@ -227,7 +227,7 @@ def test_without_the_gateway_everything_can_be_read_and_nothing_changed(browser:
     live(page)
     console.village.go()
     page.get_by_role("button", name="确认有效").click()
-    expect(page.get_by_text("网关没有应答：现在只能查看，不能更改。")).to_be_visible()
+    expect(page.get_by_text("网关没有应答，可能没有保存。请过一分钟再试。")).to_be_visible()
     expect(page.locator(".total")).to_have_text("还有 2 条待核对")
     page.goto(f"{console.url}/ledger?date={DATE}")
     expect(page.locator(".away")).to_be_visible()
