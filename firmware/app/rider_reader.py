@@ -54,7 +54,7 @@ class Reader:
         pins = [board.pin(name, out=True) if board.has(name) else None for name in ("green", "red", "buzzer")]
         self.indicator = Indicator(pins[0], pins[1], pins[2])
         self._trouble = Trouble("card reader")
-        self._wait_ms = _FIRST_WAIT_MS
+        self._silences = 0  # rounds in a row in which the chip fell silent
         self._rank = 0  # of what was shown in this round
         self._lock = asyncio.Lock()
         self._held: Target | None = None  # the card an authentication goes on with
@@ -88,11 +88,13 @@ class Reader:
             except Silent as error:
                 # The next poll begins with a reset.
                 self._trouble.set(str(error))
-                self.indicator.down(self._wait_ms > _FIRST_WAIT_MS)
-                wait_ms, self._wait_ms = self._wait_ms, min(self._wait_ms * 2, _LONGEST_WAIT_MS)
-                return wait_ms
+                self.indicator.down(self._silences > 0)
+                self._silences += 1
+                # A chip that comes up again is asked again soon, for a courier holds his card to it; one that is dead is not.
+                again = self._chip.failed_starts + self._silences // 8
+                return min(_FIRST_WAIT_MS << min(again, 6), _LONGEST_WAIT_MS)
         self._trouble.set()
-        self._wait_ms = _FIRST_WAIT_MS
+        self._silences = 0
         self.indicator.down(False)
         return _AT_ONCE_MS if self._taps.waiting else self._poll_ms
 

@@ -55,7 +55,8 @@ class PN532:
         uart: has `write(bytes)`, and `read(n)` that returns at once: bytes, or None.
         reset: the pin at RSTPD_N, has `value(level)`.
 
-    resets: how often the chip was reset since the first time.  resent: commands that were sent a second time.
+    failed_starts: how often in a row it did not come up.  resets: how often the chip was reset since the first time.
+    resent: commands that were sent a second time.
     """
 
     def __init__(self, uart, reset) -> None:
@@ -64,6 +65,7 @@ class PN532:
         self._frames = Frames()
         self._up = False
         self._polls = 0
+        self.failed_starts = 0
         self.resets = 0
         self.resent = 0
 
@@ -96,6 +98,7 @@ class PN532:
             self.resets += 1
         self._polls += 1
         self._up = False
+        self.failed_starts += 1
         self._reset.value(0)
         await asyncio.sleep_ms(10)
         self._reset.value(1)
@@ -105,6 +108,7 @@ class PN532:
         await self.command(_SAM, _NORMAL_MODE)
         await self.command(_RF, _ONE_TRY)
         self._up = True
+        self.failed_starts = 0
 
     async def exchange(self, target: Target, data: bytes, again: bool = True, wait_ms: int = _CARD_MS) -> bytes:
         """Send an APDU, or READ, WRITE of a Type 2 tag, and return the card's answer.

@@ -21,14 +21,20 @@ class Chip:
         self.url = "tap.example/t?" + SUN
         self.fails = 0
         self.silent = 0
-        self.resets = 0
+        self.comes_up = False
+        self.down = False
+        self.failed_starts = self.resets = 0
         self.rests = []
         self.apdus = []
 
     async def poll(self):
         if self.silent:
             self.silent -= 1
+            # The first time it was up; then it is reset, which helps or does not.
+            self.failed_starts += self.down and not self.comes_up
+            self.down = True
             raise Silent("no ACK")
+        self.failed_starts, self.down = 0, False
         return [Target(i + 1, 0x08 if len(uid) == 4 else 0x20, uid) for i, uid in enumerate(self.cards)]
 
     async def exchange(self, target, apdu, again=True, wait_ms=400):
@@ -233,6 +239,13 @@ def test_a_dead_chip_is_asked_less_and_less_and_shown_by_the_red_light():
     bench.polls(1, B)
     assert bench.device.events[0][0] == SUN
     assert bench.level("red") == 0 and bench.level("green") == 1
+
+
+def test_a_chip_that_comes_up_and_hangs_again_is_asked_again_soon_for_somebody_holds_a_card_to_it():
+    bench = Bench()
+    bench.chip.silent, bench.chip.comes_up = 9, True
+    assert [run(bench.reader.round()) for _ in range(9)] == [200] * 7 + [400] * 2
+    assert bench.level("red") == 1
 
 
 def test_one_silent_poll_shows_nothing():
