@@ -21,7 +21,8 @@ say() { echo "servers: $*" >&2; }
 program() { case $1 in influxdb) echo influxd ;; *) echo "$1" ;; esac; }
 
 # What is installed for it: without a Chinese font a browser draws boxes.
-packages() { case $1 in chromium) echo chromium fonts-wqy-zenhei ;; *) echo "$1" ;; esac; }
+# libatomic1: for the Node that drives the browser in the tests; a small Debian lacks it.
+packages() { case $1 in chromium) echo chromium fonts-wqy-zenhei libatomic1 ;; *) echo "$1" ;; esac; }
 
 # What the firmware's tests stand on; 1.23 is the first with a module `vfs`.
 speaks_micropython() {
@@ -166,6 +167,7 @@ unpack() {
     mv "$new" "$cache/$1"
     mv "$cache/$1/launcher" "$cache/bin/$(program "$1")"
     if ! starts "$1"; then
+        rm -f "$cache/bin/$(program "$1")"
         reason="the unpacked $1 does not start on this machine"
         return 1
     fi
@@ -195,7 +197,10 @@ write_chromium_launcher() {
     local libraries
     rm -rf "$1"/{etc,var,bin,sbin,root} "$1"/usr/share/{doc,man,locale,icons,lintian,bug}
     [ -x "$1/usr/lib/chromium/chromium" ] || { reason="the packages hold no chromium"; return 1; }
-    libraries=$(cd "$1" && find ./lib ./usr/lib -maxdepth 3 -name '*.so.*' -printf '%h\n' 2>/dev/null | sort -u | sed "s|^\./|\$here/chromium/|" | paste -sd:)
+    # A folder of its own: the driver needs this one library, and no other of these.
+    mkdir "$1/driver"
+    find "$1" -name 'libatomic.so.1*' -exec cp -P {} "$1/driver/" \;
+    libraries=$(cd "$1" && find ./lib ./usr/lib -maxdepth 3 \( -name '*.so' -o -name '*.so.*' \) -printf '%h\n' 2>/dev/null | sort -u | sed "s|^\./|\$here/chromium/|" | paste -sd:)
     cat >"$1/fonts.conf" <<'CONF'
 <?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">

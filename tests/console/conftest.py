@@ -1,5 +1,6 @@
 """A real Chromium for all tests of the console; without one they are skipped, in CI they fail."""
 
+import ctypes
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,9 +17,22 @@ _FLAGS = (
 )
 
 
+def find_driver() -> None:
+    """Make Playwright's own Node start: a small Debian lacks a library of it, which scripts/servers.sh has unpacked."""
+    try:
+        ctypes.CDLL("libatomic.so.1")
+    except OSError:
+        own = Path(__file__).resolve().parents[2] / ".cache/servers/chromium/driver"
+        if not (own / "libatomic.so.1").exists():
+            message = "Playwright's Node needs libatomic.so.1: apt-get install libatomic1"
+            pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+        os.environ["LD_LIBRARY_PATH"] = str(own)
+
+
 def find_chromium() -> str:
-    """Its path: on PATH, or unpacked by scripts/servers.sh."""
+    """Its path: on PATH, or unpacked by scripts/servers.sh. To be asked before Playwright is started."""
     own = Path(__file__).resolve().parents[2] / ".cache/servers/bin/chromium"
+    find_driver()
     found = shutil.which("chromium") or (str(own) if own.exists() else "")
     if not found:
         message = "no chromium: run scripts/servers.sh chromium"

@@ -24,6 +24,7 @@ LONG_MS = 60_000
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Playwright]:
     """Ended with its module: its loop would be in the way of other tests."""
+    find_chromium()
     with sync_playwright() as running:
         yield running
 

@@ -111,8 +111,9 @@ def house(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[House]:
 
 @contextmanager
 def phone() -> Iterator[BrowserContext]:
+    program = find_chromium()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS.split())
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS.split())
         yield browser.new_context(viewport={"width": 360, "height": 740}, locale="zh-CN")
         browser.close()
 
