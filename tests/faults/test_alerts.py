@@ -69,6 +69,7 @@ def test_an_sos_overtakes_a_hundred_thousand_readings_in_the_outbox(world: Make,
     eventually(lambda: phone.taken, 30, "somebody is told")
     took_s = phone.taken[0].at_s - pressed
     print(f"told {took_s:.2f} s after the press, {w.number('outbox_entries'):.0f} entries in the outbox")
+    assert took_s <= TOLD_S
     assert w.number("outbox_entries") >= 20_000, "told before they left"
     w.finish(empty=False).require()
 
