@@ -1,6 +1,7 @@
 """The gateway's own numbers: Prometheus metrics on a local port, and readings of the device `gateway` in the database."""
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from threading import Thread
@@ -13,7 +14,6 @@ from prometheus_client.registry import Collector
 
 from edge_gateway import clock
 from edge_gateway.catalog import QUANTITIES
-from edge_gateway.errors import Misconfigured
 from edge_gateway.events import Flag, Reading, Readings
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 SITE: Final = "kanhu"
 DEVICE: Final = "gateway"
+_TROUBLE: Final = "metrics"
+_AGAIN_S: Final = 10.0
 _OUTCOMES: Final = ("stored", "duplicate", "held", "dead")
 
 
@@ -35,21 +37,31 @@ class Health(Collector):
         self._thread: Thread | None = None
         self._boot = int(time.time())  # a new number at every start, as the contract asks
         self._seq = 0
-        self.port = 0
+        self._tried = -math.inf
+        self.port = 0  # 0 while the page is not served
 
-    def open(self, port: int) -> None:
-        """Serve metrics on 127.0.0.1:`port` (0: any free one, then in `self.port`).
+    def open(self) -> None:
+        """Serve metrics on 127.0.0.1 (port 0: any free one, then in `self.port`).
 
-        Raises:
-            Misconfigured: the port is taken.
+        A taken port is a trouble and is tried again: no SOS waits for a page of numbers.
         """
+        port = self._gateway.settings.gateway.metrics_port
+        self._tried = time.monotonic()
         known = CollectorRegistry(auto_describe=False)
         known.register(self)
         try:
             self._server, self._thread = start_http_server(port, addr="127.0.0.1", registry=known)
         except OSError as error:
-            raise Misconfigured(f"metrics port {port}: {error}", "set gateway.metrics_port; 0 takes any free one") from error
+            why = f"port {port} of the metrics cannot be opened ({error.strerror or error})"
+            self._gateway.troubles.set(_TROUBLE, f"{why}: stop what uses it, or set gateway.metrics_port; 0 takes any free one")
+            return
         self.port = self._server.server_port
+        self._gateway.troubles.set(_TROUBLE, "")
+
+    def tick(self) -> None:
+        """Once a second: try again for a port that was taken."""
+        if self._server is None and time.monotonic() > self._tried + _AGAIN_S:
+            self.open()
 
     def close(self) -> None:
         """Stop serving."""

@@ -37,10 +37,11 @@ class Housekeeping:
         self._two_devices, self._two_devices_at = -1, 0.0
 
     async def tick(self) -> None:
-        """Once a second: registry, disk, held messages, checkpoint."""
+        """Once a second: metrics page, registry, disk, held messages, checkpoint."""
         g = self._gateway
         if g.committer.halted:
             g.begin_again()
+        g.health.tick()
         self._watch_registry()
         await self._watch_room()
         self._watch_names()

@@ -136,7 +136,7 @@ class Gateway:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(self._commands())
             stack.callback(self.health.close)
-            self.health.open(self.settings.gateway.metrics_port)
+            self.health.open()
             self.uplink.start()
             tasks = [
                 loop.create_task(job)

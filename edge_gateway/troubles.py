@@ -8,7 +8,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Troubles:
-    """Troubles by their cause: `broker`, `database`, `store`, `registry`, `broker_drops`."""
+    """Troubles by their cause: `broker`, `database`, `store`, `registry`, `metrics`, ..."""
 
     now: dict[str, str] = field(default_factory=dict)
 
