@@ -27,6 +27,7 @@ FIRST_TRIES: Final = 3  # a child that was never ready is given up after so many
 READY_WITHIN_S: Final = 30.0
 STOP_S: Final = 5.0  # for all children together, then they are killed
 _POLL_S: Final = 0.05
+_LOOKERS_GO_WITHIN_S: Final = 1.0  # `running` holds the lock for the moment in which it looks
 _PR_SET_PDEATHSIG: Final = 1
 _libc: Final = ctypes.CDLL(None, use_errno=True)  # loaded here: nothing may be loaded between fork and exec
 
@@ -298,9 +299,16 @@ def _only_one(data_dir: Path) -> IO[bytes]:
     """The lock of the folder, held while open; the kernel gives it back however we end."""
     (data_dir / "log").mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = _lock_file(data_dir).open("ab")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        raise Misconfigured(f"the platform already runs in {data_dir}", "see `kanhu status`, or stop that one first") from None
-    return lock
+    ends = time.monotonic() + _LOOKERS_GO_WITHIN_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except BlockingIOError:
+            if time.monotonic() < ends:
+                time.sleep(_POLL_S)
+                continue
+            lock.close()
+            raise Misconfigured(
+                f"the platform already runs in {data_dir}", "see `kanhu status`, or stop that one first"
+            ) from None

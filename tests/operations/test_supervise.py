@@ -1,6 +1,7 @@
 """The supervisor, with real processes: what dies comes back, and nothing is left when it goes, however it goes."""
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
@@ -97,6 +98,16 @@ async def test_a_child_that_keeps_dying_is_started_at_most_once_a_second_and_tol
     assert all(later - earlier > 0.4 for earlier, later in pairwise(times)), times
     assert times[2] - times[0] > 2.4, "1 s, then 2"
     assert said[0] == "flapping died (exit code 1): no disk; starting it again"
+
+
+async def test_somebody_who_looks_whether_it_runs_does_not_keep_it_from_starting(tmp_path: Path) -> None:
+    """`kanhu status` holds the lock for a moment; asked time after time beside a start, that moment is met."""
+    (tmp_path / "log").mkdir()
+    with (tmp_path / "supervisor.lock").open("ab") as looks:
+        fcntl.flock(looks, fcntl.LOCK_SH)
+        asyncio.get_running_loop().run_in_executor(None, lambda: (time.sleep(0.3), looks.close()))
+        async with supervised(tmp_path, Child("one", SLEEPER)):
+            assert running(tmp_path) is not None
 
 
 async def test_a_child_that_never_works_is_an_error_with_its_own_last_words(
