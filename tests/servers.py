@@ -1,11 +1,13 @@
 """Real brokers for tests, started on free ports of 127.0.0.1 in temporary folders."""
 
+import itertools
 import os
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -29,12 +31,22 @@ EVERYTHING = ("readwrite #", "read $SYS/#")
 READY_S = 10.0
 
 
+# Below the range from which the kernel takes ports for connections, or one of them may sit on a port that was free a
+# moment ago; each of the processes that test side by side has its own part.
+_PORTS_FROM, _PORTS_EACH, _PROCESSES = 20_000, 1_000, 12
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _PROCESSES
+_ports = itertools.cycle(range(_PORTS_FROM + _worker * _PORTS_EACH, _PORTS_FROM + (_worker + 1) * _PORTS_EACH))
+for _ in range(os.getpid() % _PORTS_EACH):  # two runs on one machine rarely ask for the same
+    next(_ports)
+
+
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    for port in itertools.islice(_ports, _PORTS_EACH):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def eventually(condition: Callable[[], object], within_s: float = 10.0, what: str = "") -> None:

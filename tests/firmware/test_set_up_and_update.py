@@ -44,10 +44,11 @@ class Site:
             stderr=subprocess.STDOUT,
         )
         try:
-            eventually(self._is_up, 60, "kanhu up")
-        except BaseException:
+            eventually(lambda: self._process.poll() is not None or self._is_up(), 60, "kanhu up")
+            assert self._process.poll() is None, "kanhu up has ended"
+        except BaseException as error:
             self.stop()
-            raise
+            raise AssertionError(f"{error}\n{(folder / 'up.log').read_text()}") from error
         self.port = load(self.settings).broker.port
 
     def _is_up(self) -> bool:
