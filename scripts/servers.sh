@@ -78,7 +78,7 @@ install_package() {
 
 # ---- not root: an apt of our own that only downloads
 
-workshop=
+workshop= of=
 cleanup() { [ -z "$workshop" ] || rm -rf "$workshop"; }
 trap cleanup EXIT
 trap 'exit 1' HUP INT TERM
@@ -140,10 +140,13 @@ unpack() {
     for tool in apt-get apt-config dpkg-deb; do
         command -v $tool >/dev/null || { reason="no $tool here; install $1 with your system's package manager"; return 1; }
     done
+    # What comes of the machine's own archives must not come of Debian 13, whose C library is another.
     if [ "$1" = micropython ]; then
+        of=debian13
         open_debian13 || return 1
-    else
-        [ -n "$workshop" ] || open_workshop
+    elif [ "$of" != machine ]; then
+        of=machine
+        open_workshop
     fi
     if ! APT_CONFIG=$workshop/apt.conf apt-cache show "$1" >/dev/null 2>&1; then
         reason="this distribution has no package $1, or its archive is out of reach"
