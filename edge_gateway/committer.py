@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 _BUSY = "commits are behind"
 
 
+# As `Commit.homes` and `Commit.notes`.
+HomeChanges = tuple[list[tuple[str, str, str, bytes]], list[tuple[str, str, int, str, str, str]]]
+
+
 class Source(Protocol):
     """Where messages come from and acknowledgements go: a broker session."""
 
@@ -52,6 +56,9 @@ class Desk(Protocol):
 
     def take(self) -> Changes:
         """What has to be saved now."""
+
+    def take_homes(self) -> HomeChanges:
+        """Of the homes too; asked right after `take`."""
 
     def saved(self) -> None:
         """It is on disk: messages may go out."""
@@ -163,6 +170,7 @@ class Committer:
             work.events += changes.entries
             commit = self._encode(work)
             commit.alerts = list(changes.alerts)
+            commit.homes, commit.notes = self._desk.take_homes()
             owed = self._receipts.snapshot(work, self._pipeline)
             await loop.run_in_executor(self._thread, self._store.commit, commit)
         except Exception as error:

@@ -42,10 +42,18 @@ class Pipeline:
         registry: who is expected; replace with `expect`.
         limits: which device times are believable.
         judge: called with every event and status change that was stored, for the rules.
+        observe: called with every entry of readings of a home that was stored.
     """
 
-    def __init__(self, registry: Registry, limits: clock.Limits, judge: Callable[[Entry], None] = lambda entry: None) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        limits: clock.Limits,
+        judge: Callable[[Entry], None] = lambda entry: None,
+        observe: Callable[[Readings], None] = lambda entry: None,
+    ) -> None:
         self.registry = registry
+        self._observe = observe
         self.limits = limits
         self.states: dict[Key, DeviceState] = {}
         self.work = Work()
@@ -212,23 +220,24 @@ class Pipeline:
                     readings = [_reference(reading, message) if is_tap(reading.name) else reading for reading in readings]
                 self._append_event(speaker, message, time_ns, quality, received_ns, readings, rung)
             else:
-                data.append(
-                    Readings(
-                        known.site,
-                        known.device,
-                        speaker.place,
-                        message.boot,
-                        message.seq,
-                        time_ns,
-                        received_ns,
-                        message.clock,
-                        quality,
-                        message.error_s,
-                        shape,
-                        values,
-                        instant.more,
-                    )
+                entry = Readings(
+                    known.site,
+                    known.device,
+                    speaker.place,
+                    message.boot,
+                    message.seq,
+                    time_ns,
+                    received_ns,
+                    message.clock,
+                    quality,
+                    message.error_s,
+                    shape,
+                    values,
+                    instant.more,
                 )
+                data.append(entry)
+                if speaker.home:
+                    self._observe(entry)
             if quality:
                 self._note_quality(known.counters, quality)
             elif current and boot.first_ns and time_ns > boot.last_ns:

@@ -11,9 +11,12 @@ from typing import Any, Final
 from edge_gateway.catalog import QUANTITIES
 from edge_gateway.errors import Misconfigured
 from edge_gateway.events import split_name
+from edge_gateway.homes import setting
+from edge_gateway.homes.setting import HomeSetting
 from edge_gateway.topics import ID
 
 DEFAULT_CADENCE_S: Final = 300.0
+ELDER_HOME: Final = "elder_home"  # the model whose place is a home that is watched over
 # facts: mains 60 s is lost at 180 s, battery devices after 3 intervals; one factor for both.
 SILENCE_FACTOR: Final = 3.0
 _DEVICE_KEYS: Final = frozenset({"site", "id", "place", "model", "cadence_s", "silence_s", "measures", "note", "holder"})
@@ -59,10 +62,15 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """A consistent set of sites and devices; a change makes a new one."""
+    """A consistent set of sites, devices and homes; a change makes a new one.
+
+    Attributes:
+        homes: (site, place) -> what was written down about a home; one with an `elder_home` device needs no words of its own.
+    """
 
     sites: Mapping[str, Site] = field(default_factory=dict)
     devices: Mapping[tuple[str, str], Device] = field(default_factory=dict)
+    homes: Mapping[tuple[str, str], HomeSetting] = field(default_factory=dict)
 
     def find(self, site: str, device: str) -> Device | None:
         """The device, or None when nobody has registered it."""
@@ -90,8 +98,8 @@ def parse(text: str, source: str = "registry") -> Registry:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise Misconfigured(f"{source} is not TOML: {error}", "mend the line it names") from error
-    unknown = sorted(tree.keys() - {"sites", "devices"})
-    problems: list[str] = [f"unknown section [{key}]; known are [sites.<id>] and [[devices]]" for key in unknown]
+    unknown = sorted(tree.keys() - {"sites", "devices", "homes"})
+    problems: list[str] = [f"unknown section [{key}]; known are [sites.<id>], [[devices]] and [[homes]]" for key in unknown]
     sites = _sites(tree.get("sites", {}), problems)
     devices: dict[tuple[str, str], Device] = {}
     rows = tree.get("devices", [])
@@ -105,9 +113,10 @@ def parse(text: str, source: str = "registry") -> Registry:
         if device.key in devices:
             problems.append(f"devices[{number}]: {device.site}/{device.id} is there twice")
         devices[device.key] = device
+    homes = _homes(tree.get("homes", []), sites, devices.values(), problems)
     if problems:
         raise Misconfigured(f"{source}: " + "; ".join(problems), "mend these and save; the last good registry stays in use")
-    return Registry(sites, devices)
+    return Registry(sites, devices, homes)
 
 
 def from_csv(text: str, known: Registry) -> list[Device]:
@@ -155,6 +164,27 @@ def _sites(tree: Any, problems: list[str]) -> dict[str, Site]:
         else:
             sites[site_id] = Site(site_id, str(row.get("name", site_id)), str(row.get("zone", "Asia/Shanghai")))
     return sites
+
+
+def _homes(
+    rows: Any, sites: Mapping[str, Site], devices: Iterable[Device], problems: list[str]
+) -> dict[tuple[str, str], HomeSetting]:
+    """Those that were written down, then every place with an `elder_home` device, as any home."""
+    homes: dict[tuple[str, str], HomeSetting] = {}
+    if not isinstance(rows, list):
+        problems.append("homes must be a list: write [[homes]] with two brackets")
+        rows = []
+    for number, row in enumerate(rows, 1):
+        home = setting.parse(row, f"homes[{number}]", sites, problems)
+        if home is None:
+            continue
+        if home.key in homes:
+            problems.append(f"homes[{number}]: {home.site}/{home.place} is there twice")
+        homes[home.key] = home
+    for device in devices:
+        if device.model == ELDER_HOME and device.place:
+            homes.setdefault((device.site, device.place), HomeSetting(device.site, device.place))
+    return homes
 
 
 def _device(row: Any, where: str, sites: Mapping[str, Site], problems: list[str]) -> Device | None:

@@ -11,8 +11,8 @@ _HIGHEST: Final = (1 << 63) - 1
 _AT_ONCE: Final = 2000
 # So many failures in a row, and there is nothing more: a page holds fewer rows, a whole file that is unreadable fails for ever.
 _GIVE_UP: Final = 5000
-_NUMBERED: Final = ("outbox", "dead_letter", "held", "tap")
-_NAMED: Final = {"device": "site, device", "alert": "id", "counter": "name"}
+_NUMBERED: Final = ("outbox", "dead_letter", "held", "tap", "home_log")
+_NAMED: Final = {"device": "site, device", "alert": "id", "home": "site, place, part", "counter": "name"}
 _ENTRIES: Final = "SELECT coalesce(sum(entries), 0) FROM size WHERE what IN ('event', 'data', 'tap')"
 Row = Sequence[Any]
 

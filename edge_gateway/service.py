@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import math
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +23,7 @@ from edge_gateway.errors import Unavailable
 from edge_gateway.feedback import REMEMBERED_NS, Answer, Feedback
 from edge_gateway.gateway_commands import handlers
 from edge_gateway.health import Health
+from edge_gateway.homes.watch import Order
 from edge_gateway.housekeeping import Housekeeping
 from edge_gateway.pipeline import Pipeline
 from edge_gateway.receipts import Receipts
@@ -75,8 +78,8 @@ class Gateway:
         self._failing_since = math.inf
         known = registry.load(settings.registry)
         self.troubles = Troubles()
-        self.desk = AlertDesk(settings.alerts, known, clock_ns, self._changed, self._answer)
-        self.pipeline = Pipeline(known, Limits.of(g.time_floor, g.late_s, g.future_s), self.desk.judge)
+        self.desk = AlertDesk(settings.alerts, known, clock_ns, self._changed, self._answer, self._order)
+        self.pipeline = Pipeline(known, Limits.of(g.time_floor, g.late_s, g.future_s), self.desk.judge, self.desk.homes.observe)
         self.events = Session(
             settings.broker,
             "kanhu-gateway-events",
@@ -178,6 +181,8 @@ class Gateway:
     async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
         self.data.pause("ending")
         self.events.pause("ending")
+        self.desk.homes.hurry()
+        self.committer.soon(now=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(4.0):
                 await self.committer.drain()
@@ -261,6 +266,11 @@ class Gateway:
     def _answer(self, answers: list[Answer]) -> None:
         self.feedback.tell(answers)
 
+    def _order(self, order: Order) -> None:
+        """A rule wants a device to do something; a device that is away gets it when it is back."""
+        payload = json.dumps({"id": secrets.token_hex(4), "name": order.name, **order.details}).encode()
+        self.events.publish(topics.down(order.site, order.device, topics.Down.COMMAND), payload)
+
     def _greet(self, messages: list[Incoming]) -> None:
         """A device that is back is told again how its alerts stand."""
         for message in messages:
@@ -323,9 +333,11 @@ class Gateway:
 
     def _restore(self) -> None:
         """Begin from what is on disk. Blocks the loop on purpose: no message may be decided on a state that is about to go."""
-        devices, alerts = self.thread.submit(lambda: (list(self.store.devices()), self.store.open_alerts())).result()
+        devices, alerts, homes = self.thread.submit(
+            lambda: (list(self.store.devices()), self.store.open_alerts(), self.store.homes())
+        ).result()
         self.pipeline.restore(devices)
-        self.desk.restore(alerts, self.pipeline.states)
+        self.desk.restore(alerts, self.pipeline.states, homes)
 
     async def in_store(self, job: Callable[[], Any]) -> Any:
         """Run `job` in the one thread that may use the store."""

@@ -103,6 +103,7 @@ class Speaker:
     recent: Recent
     place: str
     is_event: bool
+    home: bool  # its readings tell of a home that is watched over
     # What it has sent; of the other channels nothing is learned.
     alike: Likenesses = field(default_factory=Likenesses)
     # The commit in which this speaker's state and receipt are already noted, so that most messages need not note them again.
@@ -144,7 +145,8 @@ class Speakers:
                 states[key] = known
         place = device.place if device else ""
         recent = self._recent_of(key, known, key in states)
-        speaker = Speaker(address, device, known, recent, place, address.channel is Up.EVENT)
+        home = (address.site, place) in registry.homes
+        speaker = Speaker(address, device, known, recent, place, address.channel is Up.EVENT, home)
         if len(self._by_topic) >= _TOPICS:
             self._by_topic.clear()
         self._by_topic[topic] = speaker

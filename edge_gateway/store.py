@@ -167,6 +167,20 @@ class Store:
                 change.count("damaged_device_rows", len(bad))
         return good
 
+    def homes(self) -> list[tuple[str, str, str, bytes]]:
+        """Site, place, part and packed memory of every home whose row is intact; damaged rows are deleted and counted."""
+        try:
+            rows = self._db.execute("SELECT site, place, part, crc, body FROM home").fetchall()
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        bad = [key for *key, crc, body in rows if crc32(body) != crc]
+        if bad:
+            log.error("%d rows of homes are damaged, %s the first: they are watched as new", len(bad), "/".join(bad[0]))
+            with self._transaction() as change:
+                self._db.executemany("DELETE FROM home WHERE site = ? AND place = ? AND part = ?", bad)
+                change.count("damaged_home_rows", len(bad))
+        return [(site, place, part, body) for site, place, part, crc, body in rows if crc32(body) == crc]
+
     def closed_alerts(self, since_ns: int) -> list[bytes]:
         """Packed alerts raised since then that are closed, oldest first, at most 1,000."""
         sql = "SELECT body FROM alert WHERE open = 0 AND raised_ns > ? ORDER BY raised_ns DESC LIMIT 1000"
@@ -216,6 +230,14 @@ class Store:
                 " ON CONFLICT DO UPDATE SET open = excluded.open, crc = excluded.crc, body = excluded.body",
                 [(id_, open_, ns, crc32(body), body) for id_, open_, ns, body in work.alerts],
             )
+        if work.homes:
+            db.executemany(
+                "INSERT INTO home (site, place, part, crc, body) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET crc = excluded.crc, body = excluded.body",
+                [(*key, crc32(body), body) for *key, body in work.homes],
+            )
+        if work.notes:
+            db.executemany("INSERT INTO home_log (site, place, at_ns, who, what, detail) VALUES (?, ?, ?, ?, ?, ?)", work.notes)
         if work.taps:
             db.executemany(
                 "INSERT INTO tap (late, crc, body) VALUES (?, ?, ?)", [(late, crc32(body), body) for late, body in work.taps]

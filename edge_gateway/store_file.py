@@ -9,13 +9,20 @@ from typing import IO, Final, Literal
 
 from edge_gateway.errors import Misconfigured, Unavailable
 
-SCHEMA_VERSION: Final = 2
-# What this program can read of a file that no newer gateway has opened yet: version 1 lacks the queue of taps only.
-READABLE: Final = (1, 2)
+SCHEMA_VERSION: Final = 3
+# What this program can read of a file that no newer gateway has opened yet: version 1 lacks the queue of taps, 2 the homes.
+READABLE: Final = (1, 2, 3)
 _TAPS: Final = """
 CREATE TABLE tap (id INTEGER PRIMARY KEY AUTOINCREMENT, late INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE INDEX tap_order ON tap (late, id);
 INSERT INTO size VALUES ('tap', 0, 0, 0);
+"""
+_HOMES: Final = """
+CREATE TABLE home (site TEXT, place TEXT, part TEXT, crc INTEGER NOT NULL, body BLOB NOT NULL,
+                   PRIMARY KEY (site, place, part)) WITHOUT ROWID;
+CREATE TABLE home_log (id INTEGER PRIMARY KEY AUTOINCREMENT, site TEXT NOT NULL, place TEXT NOT NULL, at_ns INTEGER NOT NULL,
+                       who TEXT NOT NULL, what TEXT NOT NULL, detail TEXT NOT NULL);
+CREATE INDEX home_log_place ON home_log (site, place, id);
 """
 _SCHEMA: Final = (
     """
@@ -42,8 +49,12 @@ CREATE TABLE size (what TEXT PRIMARY KEY, rows INTEGER NOT NULL, entries INTEGER
 INSERT INTO size VALUES ('event', 0, 0, 0), ('data', 0, 0, 0), ('held', 0, 0, 0), ('dead', 0, 0, 0);
 """
     + _TAPS
+    + _HOMES
 )
-TABLES: Final = ("device", "alert", "outbox", "dead_letter", "held", "tap", "counter", "size")
+# What a file of an older version lacks.
+_SINCE: Final = {1: _TAPS + _HOMES, 2: _HOMES}
+_FEW: Final = ("device", "alert", "home", "counter", "size")
+TABLES: Final = (*_FEW, "outbox", "dead_letter", "held", "tap", "home_log")
 # Above the file a checkpoint leaves behind, or the log would ask for the next one at once.
 WAL_LIMIT: Final = 4 << 20
 _WAL_HEAD: Final = 32
@@ -114,8 +125,8 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
         db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-    elif version == 1:
-        db.executescript(f"BEGIN IMMEDIATE; {_TAPS} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    elif version in _SINCE:
+        db.executescript(f"BEGIN IMMEDIATE; {_SINCE[version]} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
     elif version != SCHEMA_VERSION:
         raise Misconfigured(
             f"{path} has schema {version}, this program knows {SCHEMA_VERSION}", "run the version that wrote it"
@@ -123,7 +134,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     # What the gateway cannot run without is read here, and of the long tables their two ends. A damaged page between them shows
     # when it is read (`Store.repair`), a changed byte by the row's checksum.
     for table in TABLES:
-        few = table in ("device", "alert", "counter", "size")
+        few = table in _FEW
         key = "" if few else " ORDER BY id LIMIT 1"
         db.execute(f"SELECT * FROM {table}{key}").fetchall()
         if not few:

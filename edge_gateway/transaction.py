@@ -89,6 +89,8 @@ class Commit:
     held: list[Held] = field(default_factory=list)
     unheld: list[int] = field(default_factory=list)  # ids of held messages that were taken now
     taps: list[tuple[bool, bytes]] = field(default_factory=list)  # it came long after it was made; packed `Tap`
+    homes: list[tuple[str, str, str, bytes]] = field(default_factory=list)  # site, place, part, body
+    notes: list[tuple[str, str, int, str, str, str]] = field(default_factory=list)  # site, place, at_ns, who, what, detail
     undead: list[int] = field(default_factory=list)  # ids of dead letters that a person retried and that were taken now
     counters: dict[str, int] = field(default_factory=dict)  # name -> increment
 

@@ -17,7 +17,7 @@ from edge_gateway.alerts.alert import Alert, Change, Send, Sending, State, pack,
 from edge_gateway.alerts.notice import Item, Notice
 from edge_gateway.errors import Rejected
 from edge_gateway.events import AlertChange
-from edge_gateway.rules import Finding, Returned, Severity, Verdict
+from edge_gateway.rules import Finding, Prewarn, Returned, Severity, Verdict
 from edge_gateway.rules.words import local
 from edge_gateway.settings import Alerts
 from edge_gateway.topics import ID
@@ -125,6 +125,8 @@ class AlertBook:
         """Raise, update or end alerts by what the rules said."""
         flooded = self._flooded()
         for verdict in verdicts:
+            if isinstance(verdict, Prewarn):
+                continue  # nobody but the home itself is asked
             alert = self._by_key.get(verdict.key)
             if isinstance(verdict, Returned):
                 if alert is not None and alert.returns:

@@ -122,8 +122,8 @@ def decode(payload: bytes) -> list[Record]:
     if len(records) > MAX_RECORDS:
         raise Rejected("too_many_records", f"{len(records)} records; at most {MAX_RECORDS}")
     version = records[0].bver
-    if version is not UNSET and version > VERSION:
-        raise Rejected("unknown_version", f"bver {version}; this gateway knows SenML up to {VERSION}")
+    if version is not UNSET and not 1 <= version <= VERSION:
+        raise Rejected("unknown_version", f"bver {version}; this gateway knows SenML from 1 to {VERSION}")
     return records
 
 

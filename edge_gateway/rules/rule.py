@@ -6,6 +6,9 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from edge_gateway.events import Event
+from edge_gateway.homes.home import Home, Watched
+from edge_gateway.homes.seen import Seen
+from edge_gateway.homes.setting import HomeSetting
 from edge_gateway.registry import Registry
 
 
@@ -60,6 +63,16 @@ class Returned:
     at_ns: int
     reason: str
     evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prewarn:
+    """A home is to ask whether all is well before people are called; `key` is of the alert that follows if nobody answers."""
+
+    site: str
+    place: str
+    key: str
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +135,7 @@ class View:
     visits: VisitsSeen | None = None
 
 
-Verdict = Finding | Returned
+Verdict = Finding | Returned | Prewarn
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +148,9 @@ class Rule:
         kinds: the kinds of event it judges; it is called for no other entry.
         judge: one event -> verdicts.
         look: the state of things -> verdicts, called every few seconds.
+        names: quantities, without channel, that `observe` wants to see.
+        observe: one reading of a home; keeps what the rule needs later in the home's `timers` and `notes`, under its own name.
+        look_home: one home -> verdicts; called soon after something came from it, and every few seconds.
     """
 
     name: str
@@ -142,3 +158,6 @@ class Rule:
     kinds: frozenset[str] = frozenset()
     judge: Callable[[Event, View], Iterable[Verdict]] | None = None
     look: Callable[[View], Iterable[Verdict]] | None = None
+    names: frozenset[str] = frozenset()
+    observe: Callable[[Seen, HomeSetting, Home], None] | None = None
+    look_home: Callable[[Watched, View], Iterable[Verdict]] | None = None

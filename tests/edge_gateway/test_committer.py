@@ -16,7 +16,7 @@ import pytest
 from edge_gateway import events, registry
 from edge_gateway.alerts import Changes
 from edge_gateway.clock import Limits
-from edge_gateway.committer import Committer
+from edge_gateway.committer import Committer, HomeChanges
 from edge_gateway.errors import Unavailable
 from edge_gateway.pipeline import Pipeline
 from edge_gateway.receipts import Receipts
@@ -95,6 +95,9 @@ class NoAlerts:
 
     def take(self) -> Changes:
         return Changes()
+
+    def take_homes(self) -> HomeChanges:
+        return [], []
 
     def saved(self) -> None:
         self.times_saved += 1

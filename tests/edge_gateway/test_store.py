@@ -537,7 +537,9 @@ def test_a_damaged_file_is_put_aside_and_what_can_be_read_of_it_goes_on(
         store.repair()  # as the uplink asks when it meets the page
         rows = outbox(path)
         assert len(rows) >= least and len({r.id for r in rows}) == len(rows)
-        assert all(r.intact and r.body == b"%06d" % (r.id - 1) * 20 for r in rows)
+        assert all(r.body == b"%06d" % (r.id - 1) * 20 for r in rows if r.intact)
+        # The row in which the file was cut may be read with zeros at its end; its checksum says so to whoever sends it.
+        assert sum(not r.intact for r in rows) <= 1
         assert store.backlog == counted(path)
         if least:
             assert store.open_alerts() == [b"alert"]
@@ -864,7 +866,8 @@ def test_a_file_of_version_1_is_read_by_screens_at_once_and_gets_its_queue_when_
             assert (store.backlog.entries, store.totals["messages_received"]) == (3, 6)
             store.commit(Commit(taps=[(False, b"tap")]))
             assert store.taps_queued == round_
-    assert ask(path, "PRAGMA user_version") == [(2,)]
+    assert ask(path, "PRAGMA user_version") == [(3,)]
+    assert ask(path, "SELECT count(*) FROM home") == [(0,)]
     assert view.snapshot(path, Registry()).total("received") == 6
 
 

@@ -1,0 +1,217 @@
+"""What the gateway remembers of one home. Saved in the transaction of the messages that changed it.
+
+All times are wall clock, ns. When the gateway's clock jumps, all of them move with it (`shift`), so that what lies between them
+and now stays what it was. Fields may only be added at the end, with a default.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from edge_gateway.homes.setting import HomeSetting
+
+SIGNS: Final = 32
+
+
+class Sign(msgspec.Struct, array_like=True, frozen=True):
+    """A sign of life: the reading or event `name` of `device` at `time_ns`; `weight` 1.0 is beyond doubt."""
+
+    time_ns: int
+    name: str
+    device: str
+    weight: float
+
+
+class Held(msgspec.Struct, array_like=True):
+    """A state as it was told last: door open, bed taken. `value` None: its sensor says that it cannot be believed.
+
+    Attributes:
+        since_ns: since when it has this value.  told_ns: when it was told last, changed or not.
+    """
+
+    value: float | None
+    since_ns: int
+    told_ns: int
+    device: str = ""
+
+
+class Away(msgspec.Struct, array_like=True, frozen=True):
+    """Nobody is at home. `kind`: `out` (seen at the door), `pressed` (the switch), `long` or `daughter` (a person said so).
+
+    Attributes:
+        until_ns: when it ends by itself; 0: with the next sign of life.
+        by: who said so; `gateway` when it was seen.
+    """
+
+    kind: str
+    since_ns: int
+    until_ns: int = 0
+    by: str = "gateway"
+
+
+class Pause(msgspec.Struct, array_like=True, frozen=True):
+    """The elder does not want to be watched until `until_ns`; an SOS is an SOS all the same."""
+
+    since_ns: int
+    until_ns: int
+    by: str
+    reason: str = ""
+
+
+class Asked(msgspec.Struct, array_like=True):
+    """The home asks whether all is well, before people are called.
+
+    Attributes:
+        key: of the alert that follows when nobody answers.  asked_ns, ends_ns: from when to when it asks.
+    """
+
+    key: str
+    asked_ns: int
+    ends_ns: int
+
+
+class Test(msgspec.Struct, array_like=True):
+    """The way of an alarm, tried by itself and by a person.
+
+    Attributes:
+        asked_ns, id: the test that is under way; 0: none.
+        passed_ns, delay_s: the last that reached a person's channel, and how long that took.
+        failed: why the last one failed; "" it did not.
+        pressed_ns: when a person last pressed the button for real.  press_asked_ns: when that was last asked for.
+    """
+
+    asked_ns: int = 0
+    id: str = ""
+    passed_ns: int = 0
+    delay_s: float = 0.0
+    failed: str = ""
+    pressed_ns: int = 0
+    press_asked_ns: int = 0
+
+
+class Consent(msgspec.Struct, array_like=True, frozen=True):
+    """The person agreed (`given`) or no longer does, to this version of the text, on this local date."""
+
+    date: str
+    version: str
+    given: bool
+    by: str
+    at_ns: int
+
+
+class Day(msgspec.Struct, array_like=True):
+    """One local day as the learning needs it.
+
+    Attributes:
+        longest_s: longest silence that began in each band (day, evening, night) while the person was at home.
+        hours: signs of life in each hour of the day.
+        notes: what the routines found that day, such as `bed_from` -> minute of the day.
+        complete: the sensors were heard all day.
+    """
+
+    date: str
+    longest_s: list[float]
+    hours: list[int]
+    notes: dict[str, float] = {}
+    complete: bool = True
+
+
+class Home(msgspec.Struct):
+    """Everything the rules need of one home; place "": the whole site (`timers`, `notes` only).
+
+    Attributes:
+        signs: the last signs of life, oldest first, at most `SIGNS`.
+        life_ns: the last one that is beyond doubt; 0: none was ever seen.  life_name: what it was.
+        states: name with channel -> how it stands.
+        timers: name -> a moment, of the rules; each rule's names begin with its own.
+        notes: name -> anything small a rule or a state machine keeps.
+        today: the day that is running.
+        since_ns: when the home was first watched.
+    """
+
+    site: str
+    place: str
+    since_ns: int = 0
+    signs: list[Sign] = []
+    life_ns: int = 0
+    life_name: str = ""
+    states: dict[str, Held] = {}
+    away: Away | None = None
+    pause: Pause | None = None
+    asked: Asked | None = None
+    test: Test = msgspec.field(default_factory=Test)
+    timers: dict[str, int] = {}
+    notes: dict[str, float | str] = {}
+    today: Day | None = None
+    consents: list[Consent] = []
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(site, place)."""
+        return self.site, self.place
+
+    def shift(self, by_ns: int) -> None:
+        """The wall clock jumped by so much: what lies between then and now stays as long as it was."""
+        self.signs = [msgspec.structs.replace(sign, time_ns=sign.time_ns + by_ns) for sign in self.signs]
+        self.life_ns = self.life_ns and self.life_ns + by_ns
+        self.since_ns = self.since_ns and self.since_ns + by_ns
+        for state in self.states.values():
+            state.since_ns += by_ns
+            state.told_ns += by_ns
+        self.timers = {name: at_ns + by_ns for name, at_ns in self.timers.items()}
+        if self.asked is not None:
+            self.asked.asked_ns += by_ns
+            self.asked.ends_ns += by_ns
+        if self.away is not None:
+            until_ns = self.away.until_ns  # what a person wrote down is a date and stays one
+            self.away = Away(self.away.kind, self.away.since_ns + by_ns, until_ns, self.away.by)
+
+
+class Past(msgspec.Struct):
+    """What was learned, apart from `Home` because it changes once a day.
+
+    Attributes:
+        days: oldest first, at most 60.
+        limits_s: limit of each band (day, evening, night), seconds; empty: not learned yet.
+        model: the parameters of the learned model, in its own words; empty: none.
+    """
+
+    days: list[Day] = []
+    limits_s: list[float] = []
+    learned_ns: int = 0
+    model: dict[str, Any] = {}
+
+
+class Watched(msgspec.Struct, frozen=True):
+    """A home as a rule sees it.
+
+    Attributes:
+        heard_ns: when its sensors of presence were last heard (wall clock as of now); 0: not in this run of the gateway.
+        zone: IANA name of its site's time zone.
+    """
+
+    setting: HomeSetting
+    home: Home
+    past: Past
+    heard_ns: int = 0
+    zone: str = "Asia/Shanghai"
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_home: Final = msgspec.msgpack.Decoder(Home).decode
+_past: Final = msgspec.msgpack.Decoder(Past).decode
+
+
+def pack(part: Home | Past) -> bytes:
+    """The row of a home, or of its past."""
+    return _encode(part)
+
+
+def unpack_home(row: bytes) -> Home:
+    """Raises msgspec.MsgspecError: the row is damaged."""
+    return _home(row)
+
+
+def unpack_past(row: bytes) -> Past:
+    """Raises msgspec.MsgspecError: the row is damaged."""
+    return _past(row)
