@@ -1,4 +1,4 @@
-"""What is remembered of a home goes in with its readings, is saved with them, and outlives a restart and a jump of the clock."""
+"""What is remembered of a home goes in with its readings, is saved with them, outlives a restart and a jump of the clock."""
 
 import pytest
 
