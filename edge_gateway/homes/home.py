@@ -107,6 +107,8 @@ class Day(msgspec.Struct, array_like=True):
         hours: signs of life in each hour of the day.
         notes: what the routines found that day, such as `bed_from` -> minute of the day.
         complete: the sensors were heard all day.
+        marks: what -> quarter hours of the day in which it was so, as bits: of the first 12 hours, of the last 12.
+        from_ns: local midnight, wall clock; 0: not known.
     """
 
     date: str
@@ -114,6 +116,8 @@ class Day(msgspec.Struct, array_like=True):
     hours: list[int]
     notes: dict[str, float] = {}
     complete: bool = True
+    marks: dict[str, list[int]] = {}
+    from_ns: int = 0
 
 
 class Home(msgspec.Struct):
