@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from edge_gateway import events
 from edge_gateway.commands import Handler
 from edge_gateway.errors import Rejected, Unavailable
+from edge_gateway.homes import commands as home_commands
 from edge_gateway.store_file import read_only
 from edge_gateway.text import escaped
 from edge_gateway.topics import Down, down
@@ -77,6 +78,7 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
         "device.configure": configure,
         "device.command": command,
         **desk_commands.handlers(gateway),
+        **home_commands.handlers(gateway),
     }
 
 

@@ -1,0 +1,230 @@
+"""What a named person says about a home over the gateway's socket: paused, away, seen and fine, agreed; and who looked.
+
+Each is checked here, done in memory, written into the home's log, and answered when it is on disk.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+from edge_gateway.alerts import State
+from edge_gateway.commands import Handler
+from edge_gateway.errors import Rejected
+from edge_gateway.homes.home import SIGNS, Away, Consent, Home, Pause, Sign
+from edge_gateway.homes.watch import Note
+from edge_gateway.rules import Severity
+from edge_gateway.visits.arguments import Arguments
+
+if TYPE_CHECKING:
+    from edge_gateway.service import Gateway
+
+SEEN: Final = "seen"
+SEEN_AT, SEEN_BY = "seen.at", "seen.by"  # in a home's timers and notes
+SEEN_FINE: Final = "seen_fine"
+AWAY_KINDS: Final = ("out", "daughter", "long")
+EMERGENCIES: Final = ("heat", "cold", "flood", "outage")
+# In the notes of the site's own memory; seconds, because what a person wrote down is a date and moves with no clock.
+EMERGENCY_KIND, EMERGENCY_UNTIL, EMERGENCY_SINCE, EMERGENCY_BY = (
+    "emergency.kind", "emergency.until_s", "emergency.since_s", "emergency.by",
+)  # fmt: skip
+# The person is fine; the device is still dead.
+EQUIPMENT: Final = frozenset({"silence", "unprotected", "selftest", "rule-failed", "damaged"})
+_SECOND: Final = 10**9
+_DAY_NS: Final = 86_400 * _SECOND
+LONGEST_PAUSE_D: Final = 31
+LONGEST_AWAY_D: Final = 366
+_LONGEST_EMERGENCY_D: Final = 60
+_CONSENTS: Final = 50
+_LOOK_AGAIN_S: Final = 600.0  # the same person at the same page within this is one look
+_LOOKS: Final = 10_000
+_WORDS: Final = 300
+
+Answer = Callable[[Arguments], Awaitable[Any]]
+
+
+def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
+    """Command name -> function of its JSON arguments; each raises Rejected for arguments it cannot use."""
+    desk = HomeDesk(gateway)
+    answers: dict[str, Answer] = {
+        "homes.pause": desk.pause,
+        "homes.resume": desk.resume,
+        "homes.away": desk.away,
+        "homes.back": desk.back,
+        "homes.seen": desk.seen,
+        "homes.consent": desk.consent,
+        "homes.emergency": desk.emergency,
+        "homes.looked": desk.looked,
+    }
+    return {name: _handler(answer) for name, answer in answers.items()}
+
+
+def _handler(answer: Answer) -> Handler:
+    async def handle(arguments: Mapping[str, Any]) -> Any:
+        return await answer(Arguments(arguments))
+
+    return handle
+
+
+class HomeDesk:
+    """Lives in the gateway's event loop."""
+
+    def __init__(self, gateway: "Gateway") -> None:
+        self._gateway = gateway
+        self._looks: dict[tuple[str, str, str, str], float] = {}
+
+    async def pause(self, a: Arguments) -> dict[str, Any]:
+        """The elder does not want to be watched until then; an SOS is an SOS all the same."""
+        key, by, now_ns = self._home(a), a.person(), self._now()
+        until_ns, reason = _until(a, now_ns, LONGEST_PAUSE_D), a.text("reason", _WORDS, empty=True)
+        home = self._change(key)
+        home.pause = Pause(home.pause.since_ns if home.pause else now_ns, until_ns, by, reason)
+        return await self._saved(key, by, "paused", _told(until_ns, reason))
+
+    async def resume(self, a: Arguments) -> dict[str, Any]:
+        """Watch again before the pause is over."""
+        key, by = self._home(a), a.person()
+        home = self._change(key)
+        if home.pause is None:
+            return _done(key, changed=False)
+        home.pause = None
+        return await self._saved(key, by, "resumed")
+
+    async def away(self, a: Arguments) -> dict[str, Any]:
+        """Nobody is at home. Only `out` may be without an end: it ends with the next sign of life."""
+        key, by, kind, now_ns = self._home(a), a.person(), a.one_of("kind", AWAY_KINDS), self._now()
+        until_ns = _until(a, now_ns, LONGEST_AWAY_D, open_end=kind == "out")
+        home = self._change(key)
+        home.away, home.asked = Away(kind, now_ns, until_ns, by), None
+        return await self._saved(key, by, "away", f"{kind} {_told(until_ns)}".strip())
+
+    async def back(self, a: Arguments) -> dict[str, Any]:
+        """Somebody is at home again; says nothing of how he is."""
+        key, by = self._home(a), a.person()
+        home = self._change(key)
+        if home.away is None:
+            return _done(key, changed=False)
+        home.away = None
+        return await self._saved(key, by, "back")
+
+    async def seen(self, a: Arguments) -> dict[str, Any]:
+        """A person saw or heard the elder and all is well: a sign of life, and the end of what is not urgent.
+
+        Returns:
+            `closed`: ids of the alerts it closed; `open`: those that need more than this.
+        """
+        key, by, note, now_ns = self._home(a), a.person(), a.text("note", _WORDS, empty=True), self._now()
+        home = self._change(key)
+        home.signs = [*home.signs, Sign(now_ns, SEEN, by, 1.0)][-SIGNS:]
+        home.life_ns, home.life_name, home.asked = now_ns, SEEN, None
+        home.timers[SEEN_AT], home.notes[SEEN_BY] = now_ns, by
+        closed, still_open = [], []
+        for alert in self._gateway.desk.book.open_alerts():
+            if (alert.site, alert.place) != key or alert.state is State.CLOSED:
+                continue
+            if alert.severity is Severity.URGENT or alert.rule in EQUIPMENT:
+                still_open.append(alert.id)
+            else:
+                self._gateway.desk.close(alert.id, by, SEEN_FINE)
+                closed.append(alert.id)
+        return {**await self._saved(key, by, SEEN, note), "closed": closed, "open": still_open}
+
+    async def consent(self, a: Arguments) -> dict[str, Any]:
+        """The person agreed to this version of the text on this date, or no longer does."""
+        key, by, given = self._home(a), a.person(), a.yes("given")
+        version, on = a.text("version", 40), _date(a.text("date", 10))
+        home = self._change(key)
+        home.consents = [*home.consents, Consent(on, version, given, by, self._now())][-_CONSENTS:]
+        return await self._saved(key, by, "consent", f"{'given' if given else 'withdrawn'} {on} {version}")
+
+    async def emergency(self, a: Arguments) -> dict[str, Any]:
+        """A heat wave, cold, flood or outage at a whole site; kind "" ends it."""
+        site, by, now_ns = a.name("site"), a.person(), self._now()
+        kind = a.text("kind", 20, empty=True)
+        if site not in self._gateway.pipeline.registry.sites:
+            raise Rejected("unknown_site", f"there is no site {site!r}")
+        if kind and kind not in EMERGENCIES:
+            raise Rejected("bad_argument", f'kind is {kind!r}; one of {", ".join(EMERGENCIES)}, or "" to end it')
+        until_ns = _until(a, now_ns, _LONGEST_EMERGENCY_D, open_end=True) if kind else 0
+        key = (site, "")
+        memory = self._gateway.desk.homes.change(key, now_ns)
+        before = str(memory.notes.get(EMERGENCY_KIND, ""))
+        for name in (EMERGENCY_KIND, EMERGENCY_UNTIL, EMERGENCY_SINCE, EMERGENCY_BY):
+            memory.notes.pop(name, None)
+        if kind:
+            memory.notes |= {
+                EMERGENCY_KIND: kind,
+                EMERGENCY_UNTIL: until_ns / _SECOND,
+                EMERGENCY_SINCE: now_ns / _SECOND,
+                EMERGENCY_BY: by,
+            }
+        return await self._saved(key, by, "emergency", f"{kind} {_told(until_ns)}".strip() if kind else f"ended {before}")
+
+    async def looked(self, a: Arguments) -> dict[str, Any]:
+        """Somebody looked at a home; is not waited for: it is on disk with the next commit."""
+        key, by, what = self._home(a), a.person(), a.text("what", 60)
+        now_s = time.monotonic()
+        look = (*key, by, what)
+        last_s = self._looks.pop(look, None)
+        self._looks[look] = now_s if last_s is None or now_s - last_s >= _LOOK_AGAIN_S else last_s
+        if len(self._looks) > _LOOKS:
+            del self._looks[next(iter(self._looks))]
+        if self._looks[look] == now_s:
+            self._note(key, by, "looked", what)
+            self._gateway.committer.soon()
+        return _done(key)
+
+    def _home(self, a: Arguments) -> tuple[str, str]:
+        site, place = a.name("site"), a.name("place")
+        if (site, place) not in self._gateway.pipeline.registry.homes:
+            raise Rejected("unknown_home", f"{site}/{place} is no home of the registry: no [[homes]] and no elder_home there")
+        return site, place
+
+    def _now(self) -> int:
+        return self._gateway.clock_ns()
+
+    def _change(self, key: tuple[str, str]) -> Home:
+        return self._gateway.desk.homes.change(key, self._now())
+
+    def _note(self, key: tuple[str, str], by: str, what: str, detail: str = "") -> None:
+        self._gateway.desk.homes.note(Note(*key, self._now(), by, what, detail))
+
+    async def _saved(self, key: tuple[str, str], by: str, what: str, detail: str = "") -> dict[str, Any]:
+        """Written into the log; on disk. Raises Unavailable: it could not be saved, and nothing of it holds."""
+        self._note(key, by, what, detail)
+        await self._gateway.committer.settle()
+        return _done(key)
+
+
+def emergency_of(memory: Home, now_ns: int) -> str:
+    """The emergency of a site that holds now, "" for none; `memory` is that of the site (place "")."""
+    kind = memory.notes.get(EMERGENCY_KIND, "")
+    until_s = memory.notes.get(EMERGENCY_UNTIL, 0.0)
+    over = isinstance(until_s, float) and 0 < until_s <= now_ns / _SECOND
+    return "" if over or kind not in EMERGENCIES else str(kind)
+
+
+def _until(a: Arguments, now_ns: int, most_days: int, open_end: bool = False) -> int:
+    until_ns = a.whole("until_ns", 0, 1 << 62, 0 if open_end else None)
+    if until_ns == 0 and open_end:
+        return 0
+    if not now_ns < until_ns <= now_ns + most_days * _DAY_NS:
+        hours = (until_ns - now_ns) / (3600 * _SECOND)
+        raise Rejected("bad_argument", f"until is {hours:.1f} h from now; expected an end within {most_days} days")
+    return until_ns
+
+
+def _date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise Rejected("bad_argument", f"date is {text!r}; expected a date such as 2026-11-21") from None
+
+
+def _told(until_ns: int, words: str = "") -> str:
+    """For the log: the end as a number, which every reader shows in his own zone."""
+    return " ".join(part for part in (f"until={until_ns}" if until_ns else "", words) if part)
+
+
+def _done(key: tuple[str, str], changed: bool = True) -> dict[str, Any]:
+    return {"site": key[0], "place": key[1], "changed": changed}

@@ -1,0 +1,271 @@
+"""The morning round: the homes of one community in the order in which somebody should go there, each with its reason.
+
+Pure. What a person has to be told of is an alert already; the round adds what is no alert yet: who is quiet for long, whose
+rooms are hot while a heat wave is on, whom nobody has seen today.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from enum import IntEnum
+from typing import Final
+
+from edge_gateway.alerts.alert import Alert
+from edge_gateway.events import Flag, split_name
+from edge_gateway.homes.home import Home
+from edge_gateway.homes.setting import HomeSetting
+from edge_gateway.registry import Registry
+from edge_gateway.rules.rule import Severity
+from edge_gateway.rules.words import local, span_en, span_zh
+from edge_gateway.state import DeviceState
+
+_SECOND: Final = 10**9
+_HOUR_NS: Final = 3600 * _SECOND
+_FRESH_NS: Final = 3 * _HOUR_NS  # a temperature that is older says nothing of now
+# facts of heat and cold: somebody looks in about twice a day.
+_LOOK_IN_NS: Final = 12 * _HOUR_NS
+_QUIET: Final = 0.5  # of the limit: worth a word before anybody is called
+SEEN_AT: Final = "seen.at"
+SEEN_BY: Final = "seen.by"
+
+Words = tuple[str, str]  # zh, en
+
+
+class Rank(IntEnum):
+    """How soon somebody should go; the lower is first."""
+
+    NOW = 0  # a person may be in danger, and nobody has accepted it
+    ASKING = 1  # the home asks this minute whether all is well
+    WORRY = 2  # something about the person
+    WEATHER = 3  # an emergency is on, and nobody has looked in lately
+    TAKEN = 4  # urgent, and somebody deals with it
+    CHECK = 5  # quiet for long, or something about the devices
+    FINE = 6  # life was seen as usual
+    SEEN = 7  # a person said so today
+    AWAY = 8
+    PAUSED = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One home in the round.
+
+    Attributes:
+        why: the reason in one sentence first, then what else is to be known; (zh, en) each.
+        since_ns: since when the reason holds; 0: no time belongs to it.
+        alerts: ids of its open alerts, the most urgent first.
+        accepted_by: who deals with the first of them.
+        life_ns, life_name: the last sign of life; 0: none was ever seen.
+        seen_ns, seen_by: when a person last said that all is well.
+        celsius: warmest room (in a cold emergency the coldest), as far as it is fresh.
+        soft: "seen, fine" ends everything that is open.
+    """
+
+    site: str
+    place: str
+    rank: Rank
+    why: tuple[Words, ...]
+    since_ns: int = 0
+    alerts: tuple[str, ...] = ()
+    accepted_by: str = ""
+    life_ns: int = 0
+    life_name: str = ""
+    seen_ns: int = 0
+    seen_by: str = ""
+    celsius: float | None = None
+    soft: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a site at one moment.
+
+    Attributes:
+        settings, homes, limits: by place.  limits: learned longest silence of each band, seconds.
+        alerts: open ones, of any site.
+        warmth: place -> temperatures of its rooms, Celsius, fresh and believable ones only.
+        emergency: heat, cold, flood, outage; "" none.
+    """
+
+    site: str
+    settings: Mapping[str, HomeSetting]
+    homes: Mapping[str, Home]
+    alerts: Sequence[Alert]
+    now_ns: int
+    zone: tzinfo
+    limits: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    warmth: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    emergency: str = ""
+
+
+def morning_round(facts: Facts) -> list[Row]:
+    """Every home of the site, whom to visit first at the top. Also places that are no homes while a person may need help."""
+    by_place: dict[str, list[Alert]] = {}
+    for alert in facts.alerts:
+        if alert.site == facts.site and alert.place:
+            by_place.setdefault(alert.place, []).append(alert)
+    others = [place for place, found in by_place.items() if any(a.severity is not Severity.NOTICE for a in found)]
+    rows = [_row(facts, place, by_place.get(place, [])) for place in dict.fromkeys([*facts.settings, *others])]
+    return sorted(rows, key=lambda row: _order(facts, row))
+
+
+def everywhere(alerts: Iterable[Alert], site: str) -> list[Alert]:
+    """Open alerts that are of no single home: of the whole site, or of the gateway itself."""
+    return [alert for alert in alerts if not alert.place and alert.site in (site, "")]
+
+
+def warmth(devices: Mapping[str, DeviceState], registry: Registry, site: str, now_ns: int) -> dict[str, list[float]]:
+    """Temperatures of the rooms of each place; a value outside its range, or an old one, says nothing."""
+    found: dict[str, list[float]] = {}
+    for id_, known in devices.items():
+        device = registry.find(site, id_)
+        if device is None or not device.place:
+            continue
+        for name, latest in known.latest.items():
+            fresh = -_HOUR_NS < now_ns - latest.time_ns < _FRESH_NS and latest.flag != Flag.FAIL
+            if split_name(name)[0] == "temperature" and fresh and isinstance(latest.value, float):
+                found.setdefault(device.place, []).append(latest.value)
+    return found
+
+
+def band(setting: HomeSetting, time_ns: int, zone: tzinfo) -> int:
+    """0 day, 1 evening, 2 night."""
+    then = local(time_ns, zone)
+    minute = then.hour * 60 + then.minute
+    if minute < setting.day_from or minute >= setting.night_from:
+        return 2
+    return 1 if minute >= setting.evening_from else 0
+
+
+def limit_s(setting: HomeSetting, limits: Sequence[float], time_ns: int, zone: tzinfo) -> float:
+    """Longest silence in this band before somebody is asked; what was learned, else what was written down."""
+    which = band(setting, time_ns, zone)
+    return limits[which] if len(limits) == 3 else setting.limit_h * 3600
+
+
+def without_place(text: str, place: str) -> str:
+    """An alert's text without the place that stands above it."""
+    return text.removeprefix(f"{place}: ").removeprefix(f"{place}：")
+
+
+def _row(facts: Facts, place: str, alerts: Sequence[Alert]) -> Row:
+    home, now_ns = facts.homes.get(place) or Home(facts.site, place), facts.now_ns
+    warm = facts.warmth.get(place, ())
+    celsius = (min(warm) if facts.emergency == "cold" else max(warm)) if warm else None
+    seen_ns = home.timers.get(SEEN_AT, 0)
+    rank, why, since_ns = _reason(facts, place, home, alerts, celsius, seen_ns)
+    extra = [(without_place(a.text_zh, place), without_place(a.text_en, place)) for a in alerts]
+    told = tuple(dict.fromkeys([*([why] if why[0] else []), *extra, *_more(facts, place, home, celsius)]))
+    return Row(
+        facts.site,
+        place,
+        rank,
+        told,
+        since_ns,
+        tuple(alert.id for alert in alerts),
+        alerts[0].accepted_by if alerts else "",
+        home.life_ns,
+        home.life_name,
+        seen_ns if seen_ns <= now_ns else 0,
+        str(home.notes.get(SEEN_BY, "")),
+        celsius,
+        all(alert.severity is not Severity.URGENT for alert in alerts),
+    )
+
+
+def _reason(
+    facts: Facts, place: str, home: Home, alerts: Sequence[Alert], celsius: float | None, seen_ns: int
+) -> tuple[Rank, Words, int]:
+    """The one reason that puts a home where it stands."""
+    now_ns = facts.now_ns
+    urgent = [alert for alert in alerts if alert.urgent]
+    unanswered = [alert for alert in urgent if alert.unanswered]
+    if unanswered:
+        return Rank.NOW, _text(unanswered[0]), unanswered[0].occurred_ns
+    if home.asked is not None and now_ns < home.asked.ends_ns:
+        return Rank.ASKING, ("正在家里询问是否平安", "the home is asking whether all is well"), home.asked.asked_ns
+    worries = [alert for alert in alerts if alert.severity is Severity.WARNING]
+    if worries and not urgent:
+        return Rank.WORRY, _text(worries[0]), worries[0].occurred_ns
+    if urgent:
+        return Rank.TAKEN, _text(urgent[0]), urgent[0].occurred_ns
+    if home.pause is not None and now_ns < home.pause.until_ns:
+        return Rank.PAUSED, ("老人已暂停", "paused by the elder"), home.pause.since_ns
+    if home.away is not None and (not home.away.until_ns or now_ns < home.away.until_ns):
+        return Rank.AWAY, AWAY[home.away.kind], home.away.since_ns
+    if facts.emergency and now_ns - seen_ns >= _LOOK_IN_NS:
+        return Rank.WEATHER, _emergency(facts.emergency, celsius), 0
+    if alerts:
+        return Rank.CHECK, _text(alerts[0]), alerts[0].occurred_ns
+    return _quiet(facts, place, home, seen_ns)
+
+
+def _quiet(facts: Facts, place: str, home: Home, seen_ns: int) -> tuple[Rank, Words, int]:
+    """Nothing is open: how long was it quiet, and did a person say that all is well?"""
+    setting, now_ns = _setting(facts, place), facts.now_ns
+    if not home.life_ns:
+        return Rank.CHECK, ("还没有收到过动静", "no sign of life yet"), home.since_ns
+    quiet_s = (now_ns - home.life_ns) / _SECOND
+    limit = limit_s(setting, facts.limits.get(place, ()), now_ns, facts.zone)
+    if quiet_s >= _QUIET * limit:
+        zh = f"已 {span_zh(quiet_s)}没有动静, 满 {span_zh(limit)}会询问"
+        return Rank.CHECK, (zh, f"quiet for {span_en(quiet_s)}; asked after {span_en(limit)}"), home.life_ns
+    if seen_ns and local(seen_ns, facts.zone).date() == local(now_ns, facts.zone).date():
+        return Rank.SEEN, ("今天看过了, 平安", "seen today, fine"), seen_ns
+    return Rank.FINE, ("和平时一样", "as usual"), home.life_ns
+
+
+def _more(facts: Facts, place: str, home: Home, celsius: float | None) -> Iterable[Words]:
+    """What else who goes there should know."""
+    if home.pause is not None and facts.now_ns < home.pause.until_ns:
+        yield "已暂停, 紧急按钮仍然有效", "paused; the SOS button still works"
+    if celsius is not None:
+        setting = _setting(facts, place)
+        if celsius > setting.heat[0] or celsius < setting.cold[0]:
+            yield f"室温 {celsius:.0f} °C", f"room at {celsius:.0f} °C"
+
+
+def _order(facts: Facts, row: Row) -> tuple[int, float, int, str]:
+    """Within a rank: in an emergency the hottest or coldest rooms, else whoever waits longest."""
+    heat = 0.0
+    if facts.emergency == "heat":
+        heat = -(row.celsius if row.celsius is not None else _UNKNOWN_HEAT)
+    elif facts.emergency == "cold":
+        heat = row.celsius if row.celsius is not None else _UNKNOWN_COLD
+    if row.rank not in (Rank.WORRY, Rank.WEATHER, Rank.CHECK):
+        heat = 0.0
+    since_ns = row.life_ns if row.rank in (Rank.WEATHER, Rank.FINE, Rank.CHECK) else row.since_ns
+    return row.rank, heat, since_ns, row.place
+
+
+# Where nobody knows how warm it is: after those that are known to be bad, before those that are known to be well.
+_UNKNOWN_HEAT: Final = 28.0
+_UNKNOWN_COLD: Final = 17.0
+
+AWAY: Final[Mapping[str, Words]] = {
+    "out": ("外出", "out"),
+    "pressed": ("外出 (本人按键)", "out (pressed at home)"),
+    "daughter": ("在女儿家", "at the daughter's"),
+    "long": ("长期外出", "away for long"),
+}
+EMERGENCY: Final[Mapping[str, Words]] = {
+    "heat": ("高温", "heat wave"),
+    "cold": ("寒潮", "cold spell"),
+    "flood": ("洪水", "flood"),
+    "outage": ("停电或断网", "outage"),
+}
+
+
+def _emergency(kind: str, celsius: float | None) -> Words:
+    zh, en = EMERGENCY[kind]
+    warm = kind in ("heat", "cold") and celsius is not None
+    where_zh, where_en = (f", 室温 {celsius:.0f} °C", f", room at {celsius:.0f} °C") if warm else ("", "")
+    return f"{zh}期间 12 小时内没有人看过{where_zh}", f"{en}: nobody looked in for 12 h{where_en}"
+
+
+def _setting(facts: Facts, place: str) -> HomeSetting:
+    return facts.settings.get(place) or HomeSetting(facts.site, place)
+
+
+def _text(alert: Alert) -> Words:
+    return without_place(alert.text_zh, alert.place), without_place(alert.text_en, alert.place)
