@@ -63,21 +63,55 @@ class Influx(_Section):
 
 
 class Person(_Section):
-    """Somebody who is told about alerts; `urls` are apprise addresses, first channel first."""
+    """Somebody who is told about alerts; `urls` are apprise addresses, first channel first.
+
+    Attributes:
+        known_as: numbers and user ids under which this person's replies come in.
+        homes_only: told of the homes that name this person as a contact, and of no other: a daughter, a neighbour.
+    """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")
     name: str = ""
     urls: list[str] = []
+    known_as: list[str] = []
+    homes_only: bool = False
+
+    @field_validator("id")
+    @classmethod
+    def _nobody(cls, person: str) -> str:
+        if person in ("gateway", "siren"):
+            raise ValueError(f"{person} is no person: the gateway uses this word for itself")
+        return person
 
 
 class Alerts(_Section):
-    """Who is told, and how long before somebody else is."""
+    """Who is told, and how long before somebody else is.
+
+    Attributes:
+        close_within_s: an urgent alert that was accepted and is not closed so long after is opened again; others:
+            `close_soft_within_s`.
+        louder_rounds: after so many rounds that were confirmed but not accepted, an urgent message goes to one more channel
+            of the person; 0: it does not.
+        link_valid_s: the link in a message can be used so long.
+        replies: answers to messages come back to the gateway, so messages say which word to answer.
+        siren: addresses of sirens (`siren://site/device`, `siren+run:///a/program`), which sound when no channel of anybody has
+            confirmed an urgent message for `siren_after_s`.
+        test_s: a test of the way of an alarm that no channel confirmed has failed after so long.
+    """
 
     people: list[Person] = []
     repeat_s: float = Field(default=60.0, ge=1)
     next_person_s: float = Field(default=180.0, ge=1)
     second_channel_s: float = Field(default=15.0, ge=1)
     notify_timeout_s: float = Field(default=10.0, ge=1)
+    close_within_s: float = Field(default=1800.0, ge=10)
+    close_soft_within_s: float = Field(default=86_400.0, ge=10)
+    louder_rounds: int = Field(default=2, ge=0, le=100)
+    link_valid_s: float = Field(default=900.0, ge=60, le=86_400)
+    replies: bool = False
+    siren: list[str] = []
+    siren_after_s: float = Field(default=30.0, ge=1)
+    test_s: float = Field(default=300.0, ge=10)
 
 
 class Console(_Section):
@@ -152,6 +186,11 @@ class Settings(BaseSettings):
     def store_file(self) -> Path:
         """The gateway's own SQLite file: state, outbox, dead letters."""
         return self.data_dir / "gateway.db"
+
+    @property
+    def duty_file(self) -> Path:
+        """Who is on duty when; taken up while the gateway runs."""
+        return self.data_dir / "duty.toml"
 
     @property
     def readings_file(self) -> Path:

@@ -14,11 +14,15 @@ class Outcome:
         delivered: the channel said that it took it.
         reason: if it did not, why, for a person on call; without any part of the address, which may hold a secret.
         in_doubt: it may have arrived all the same: the answer is missing, not negative.
+        reference: the channel's own id of the message, by which a later report names it; "" none.
+        awaits_report: the channel took it and will say later whether it arrived; until then it is neither delivered nor failed.
     """
 
     delivered: bool
     reason: str = ""
     in_doubt: bool = False
+    reference: str = ""
+    awaits_report: bool = False
 
 
 class Notifier(Protocol):

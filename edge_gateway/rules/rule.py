@@ -34,6 +34,7 @@ class Finding:
         returns: the alert ends by itself once the rule says `Returned`. Never for anything a person pressed.
         anew: a person acted again, so an alert that was accepted a while ago is opened again.
         event: (boot, seq) of the device's event; the device is told what becomes of the alert (`feedback`).
+        test: nobody is in danger, the way to a person is tried: one person is told once, and a confirmation ends it.
     """
 
     key: str
@@ -49,6 +50,7 @@ class Finding:
     returns: bool = False
     anew: bool = False
     event: tuple[int, int] | None = None
+    test: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,7 @@ class Rule:
         names: quantities, without channel, that `observe` wants to see.
         observe: one reading of a home; keeps what the rule needs later in the home's `timers` and `notes`, under its own name.
         look_home: one home -> verdicts; called soon after something came from it, and every few seconds.
+        through_pause: `look_home` is asked also while the elder does not want to be watched, or old readings are coming in.
     """
 
     name: str
@@ -161,3 +164,4 @@ class Rule:
     names: frozenset[str] = frozenset()
     observe: Callable[[Seen, HomeSetting, Home], None] | None = None
     look_home: Callable[[Watched, View], Iterable[Verdict]] | None = None
+    through_pause: bool = False
