@@ -1,0 +1,180 @@
+"""What a person says of a home is checked, done, written down with who and when, and on disk when the answer comes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_gateway.errors import Rejected, Unavailable
+from edge_gateway.homes.commands import emergency_of
+from edge_gateway.homes.home import Home
+from edge_gateway.homes.look import HomesLook, open_homes
+from edge_gateway.rules import Finding, Severity
+from tests.home_gateway import HOUR, SECOND, HomeGateway
+
+REGISTRY = """
+[sites.wutong]
+[[devices]]
+site = "wutong"
+id = "h1"
+place = "3-201"
+model = "elder_home"
+[[homes]]
+site = "wutong"
+place = "3-202"
+"""
+NOON = 1_795_233_600 * SECOND
+AT = {"site": "wutong", "place": "3-201"}
+
+
+@pytest.fixture
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HomeGateway]:
+    with HomeGateway(tmp_path_factory.mktemp("g"), REGISTRY, NOON) as found:
+        yield found
+
+
+def on_disk(gateway: HomeGateway) -> Home:
+    with open_homes(gateway.settings.store_file) as look:
+        home = look.home("wutong", "3-201")
+    assert home is not None
+    return home
+
+
+def log(gateway: HomeGateway, place: str = "3-201") -> list[tuple[str, str, str]]:
+    with open_homes(gateway.settings.store_file) as look:
+        return [(note.who, note.what, note.detail) for note in look.log("wutong", place)]
+
+
+def alert(gateway: HomeGateway, severity: Severity, rule: str) -> str:
+    """An open alert of this home; its id."""
+    key = f"{rule}/wutong/3-201"
+    finding = Finding(key, rule, severity, "wutong", "", "3-201", gateway.now_ns, "3-201: 试", "3-201: try")
+    gateway.do(lambda: gateway.gateway.desk.book.apply([finding], gateway.now_ns))
+    return next(a.id for a in gateway.do(lambda: gateway.gateway.desk.book.open_alerts()) if a.key == key)
+
+
+def test_a_pause_has_an_end_and_who_said_it(gateway: HomeGateway) -> None:
+    gateway.call("homes.pause", **AT, by="zhang", until_ns=NOON + 8 * HOUR, reason="家里来客")
+    pause = on_disk(gateway).pause
+    assert pause is not None
+    assert (pause.since_ns, pause.until_ns, pause.by, pause.reason) == (NOON, NOON + 8 * HOUR, "zhang", "家里来客")
+    assert log(gateway)[0] == ("zhang", "paused", f"until={NOON + 8 * HOUR} 家里来客")
+    assert gateway.call("homes.resume", **AT, by="li")["changed"]
+    assert on_disk(gateway).pause is None
+    assert not gateway.call("homes.resume", **AT, by="li")["changed"], "it was not paused any more"
+    assert [what for _, what, _ in log(gateway)] == ["resumed", "paused"]
+
+
+def test_away_at_the_daughters_needs_a_date_and_out_does_not(gateway: HomeGateway) -> None:
+    with pytest.raises(Rejected, match="until_ns"):
+        gateway.call("homes.away", **AT, by="zhang", kind="daughter")
+    gateway.call("homes.away", **AT, by="zhang", kind="daughter", until_ns=NOON + 72 * HOUR)
+    away = on_disk(gateway).away
+    assert away is not None
+    assert (away.kind, away.until_ns, away.by) == ("daughter", NOON + 72 * HOUR, "zhang")
+    gateway.call("homes.back", **AT, by="zhang")
+    assert on_disk(gateway).away is None
+    gateway.call("homes.away", **AT, by="zhang", kind="out")
+    assert on_disk(gateway).away is not None
+
+
+def test_seen_and_fine_is_life_and_ends_what_is_soft_but_never_an_urgent_alert_or_a_dead_device(gateway: HomeGateway) -> None:
+    soft, cold = alert(gateway, Severity.WARNING, "inactivity"), alert(gateway, Severity.NOTICE, "climate")
+    hard, dead = alert(gateway, Severity.URGENT, "sos"), alert(gateway, Severity.WARNING, "silence")
+    done = gateway.call("homes.seen", **AT, by="zhang", note="在晒太阳")
+    assert set(done["closed"]) == {soft, cold}
+    assert set(done["open"]) == {hard, dead}
+    home = on_disk(gateway)
+    assert (home.life_ns, home.signs[-1].name, home.signs[-1].device) == (NOON, "seen", "zhang")
+    with open_homes(gateway.settings.store_file) as look:
+        closed = look.alert(soft)
+        assert closed is not None
+        assert (closed.closed_by, closed.history[-1].reason) == ("zhang", "seen_fine")
+        assert {a.id for a in look.alerts("wutong")} == {hard, dead}
+        assert {a.id for a in look.alerts("wutong", "3-201", open_only=False)} == {soft, cold, hard, dead}
+        assert look.alerts("elsewhere") == []
+    assert log(gateway)[0] == ("zhang", "seen", "在晒太阳")
+
+
+def test_consent_is_kept_with_date_and_version_and_so_is_its_end(gateway: HomeGateway) -> None:
+    gateway.call("homes.consent", **AT, by="zhang", version="2", date="2026-11-20", given=True)
+    gateway.call("homes.consent", **AT, by="li", version="2", date="2026-11-21", given=False)
+    found = [(c.date, c.version, c.given, c.by) for c in on_disk(gateway).consents]
+    assert found == [("2026-11-20", "2", True, "zhang"), ("2026-11-21", "2", False, "li")]
+
+
+def test_an_emergency_is_of_the_whole_site_and_ends_by_word_or_by_date(gateway: HomeGateway) -> None:
+    def now(at_ns: int) -> str:
+        with open_homes(gateway.settings.store_file) as look:
+            return emergency_of(look.memory("wutong"), at_ns)
+
+    assert now(NOON) == ""
+    gateway.call("homes.emergency", site="wutong", kind="heat", by="zhang", until_ns=NOON + 48 * HOUR)
+    assert (now(NOON), now(NOON + 47 * HOUR), now(NOON + 48 * HOUR)) == ("heat", "heat", "")
+    gateway.call("homes.emergency", site="wutong", kind="", by="li")
+    assert now(NOON) == ""
+    assert [(who, detail) for who, _, detail in log(gateway, "")] == [
+        ("li", "ended heat"),
+        ("zhang", f"heat until={NOON + 48 * HOUR}"),
+    ]
+    with open_homes(gateway.settings.store_file) as look:
+        assert "" not in look.homes("wutong"), "the site's own memory is no home"
+
+
+def test_who_looked_is_one_line_however_often_his_page_is_drawn(gateway: HomeGateway) -> None:
+    for by in ("zhang", "zhang", "li", "zhang"):
+        gateway.call("homes.looked", **AT, by=by, what="home")
+    gateway.do(lambda: gateway.gateway.committer.settle())
+    assert log(gateway) == [("li", "looked", "home"), ("zhang", "looked", "home")]
+
+
+def test_a_word_that_cannot_be_saved_is_not_done(gateway: HomeGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(work: object) -> None:
+        raise Unavailable("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gateway.gateway.store, "commit", full)
+        with pytest.raises(Unavailable):
+            gateway.call("homes.pause", **AT, by="zhang", until_ns=NOON + HOUR)
+    assert gateway.gateway.desk.homes.homes.get(("wutong", "3-201"), Home("", "")).pause is None
+    gateway.call("homes.pause", **AT, by="zhang", until_ns=NOON + HOUR)
+    assert on_disk(gateway).pause is not None
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "words"),
+    [
+        pytest.param("homes.seen", {"place": "9-999", "by": "zhang"}, "no home of the registry", id="no such home"),
+        pytest.param("homes.seen", {}, "by has to be", id="nobody"),
+        pytest.param("homes.seen", {"by": "gateway"}, "no_person", id="no person"),
+        pytest.param("homes.pause", {"by": "zhang"}, "until_ns is missing", id="a pause without end"),
+        pytest.param("homes.pause", {"by": "zhang", "until_ns": NOON - 1}, "expected an end within 31 days", id="over already"),
+        pytest.param("homes.pause", {"by": "zhang", "until_ns": NOON + 900 * HOUR}, "900.0 h from now", id="for ever"),
+        pytest.param("homes.away", {"by": "zhang", "kind": "moon"}, "one of out, daughter, long", id="where"),
+        pytest.param("homes.emergency", {"by": "zhang", "kind": "war"}, "one of heat, cold", id="what"),
+        pytest.param("homes.emergency", {"site": "x", "by": "zhang", "kind": "heat"}, "no site", id="no such site"),
+        pytest.param(
+            "homes.consent", {"by": "z", "version": "1", "date": "yesterday", "given": True}, "a date such as", id="day"
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_would_be_right(
+    gateway: HomeGateway, command: str, given: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(Rejected, match=words):
+        gateway.call(command, **{**AT, **given})
+    with open_homes(gateway.settings.store_file) as look:
+        assert look.log("wutong", "3-201") == []
+
+
+def test_homes_are_looked_at_also_without_a_gateway_and_a_missing_file_is_said(gateway: HomeGateway, tmp_path: Path) -> None:
+    gateway.say("wutong/h1", "motion.kitchen", True)
+    gateway.go()
+    with open_homes(gateway.settings.store_file) as look:
+        assert isinstance(look, HomesLook)
+        assert look.homes("wutong")["3-201"].life_name == "motion.kitchen"
+        assert look.devices("wutong")["h1"].latest["motion.kitchen"].value == 1.0
+        assert look.past("wutong", "3-201").days == []
+    with pytest.raises(Unavailable, match="has not run here"), open_homes(tmp_path / "none.db"):
+        pass
