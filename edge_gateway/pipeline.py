@@ -214,7 +214,7 @@ class Pipeline:
                 time_ns, quality = recent.apart(time_ns, quality, shape)
             if happened:
                 rung = self._bells.rang(topic, payload)
-                readings = _event_in(instant, is_event)
+                readings = _event_in(instant)
                 if tapped:
                     self._queue_tap(speaker, message, time_ns, quality, received_ns, readings)
                     readings = [_reference(reading, message) if is_tap(reading.name) else reading for reading in readings]
@@ -476,9 +476,8 @@ def _reference(reading: Reading, message: Message) -> Reading:
     return Reading(reading.name, None if reading.value is None else f"{message.boot}-{message.seq}", reading.flag)
 
 
-def _event_in(instant: Instant, is_event: bool) -> list[Reading]:
-    """The readings of an instant that is an event, the one that names it first; `is_event`: it came in the lane of events."""
+def _event_in(instant: Instant) -> list[Reading]:
+    """The readings of an instant that is an event, the one that names it first: an SOS, whatever came before it."""
     readings = instant.readings
-    if not is_event:
-        readings.sort(key=lambda reading: not is_sos(reading))
+    readings.sort(key=lambda reading: not is_sos(reading))
     return readings

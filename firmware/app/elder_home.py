@@ -6,7 +6,7 @@ anything else happens; states are told when they change and again at the cadence
 
 import asyncio
 
-from app import feedback, presence, prewarning, settings, signals, ticks
+from app import feedback, presence, prewarning, selftest, settings, signals, siren, ticks
 from app.log import Trouble, log
 from app.sensors.contact import Contact, watch
 from app.sensors.schedule import collect
@@ -27,13 +27,18 @@ INPUTS = {
     "door2": ("contact", 1, 50),
     "bed": ("bed", 0, 500),
     "chair": ("chair", 0, 500),
+    "medication": ("medication", 0, 60),
+    "meal": ("meal", 0, 60),
 }
-_BUTTONS = ("sos", "cancel")
+_DONE = ("medication", "meal")  # buttons that say: I have
+_BUTTONS = ("sos", "cancel") + _DONE
 _DETECTORS = ("smoke", "gas", "leak")
 _CALM_MS = 5000
 _IDLE_MS = 10_000  # looks at inputs that no interrupt told of
 _BOUNCE_MS = 100  # a press so soon after a release is none
 _PRESSED_TOO_LONG_MS = 60_000
+_AGAIN_MS = 3000  # presses so soon after one that was told belong to it
+_HEARD = (80,)
 
 PINS = dict.fromkeys(INPUTS, "pin")
 PINS.update({"lamp": "pin", "buzzer": "pin", "i2c": "i2c", "radar": "uart"})
@@ -89,15 +94,22 @@ class Home:
         self._contacts = [self._contact(board, wire) for wire in INPUTS if board.has(wire)]
         self._sensors = {c.name: self._sensor(c.name) for c in self._contacts if c.name not in _BUTTONS + _DETECTORS}
         self._detectors = {}  # wire -> what was last told
+        self._done = {}  # wire -> ticks of the last press that was told
         self._released: int | None = None  # ticks at which the SOS button was let go
         self._long = Trouble("sos button")
         self.radar = self._radar(board) if board.has("radar") else None
         self._climate = self._sht31(board) if board.has("i2c") else None
         self._climate_trouble = Trouble("sht31")
+        self.siren = siren.Siren(self.buzzer)
         device.commands["prewarn"] = self.prewarning.ask
+        device.commands["siren"] = self.siren.ask
         device.commands["answered"] = self.call.answered
         device.repeatable.add("answered")
-        device.busy.append(lambda: self.call.fresh or self.prewarning.running)
+        button = next((c for c in self._contacts if c.name == "sos"), None)
+        self.self_test = selftest.SelfTest(device, self.urgent, button, self.call) if button is not None else None
+        if self.self_test is not None:
+            device.commands["selftest"] = self.self_test.ask
+        device.busy.append(lambda: self.call.fresh or self.prewarning.running or self.siren.running)
 
     def tasks(self) -> list:
         """(name, coroutine function) for the supervisor. The buttons come first."""
@@ -107,7 +119,12 @@ class Home:
     # --- inputs ---
 
     async def _inputs(self, beat) -> None:
-        await watch(self._contacts, self._changed, beat, _IDLE_MS)
+        def looked() -> None:
+            beat()
+            if self.self_test is not None:
+                self.self_test.look()
+
+        await watch(self._contacts, self._changed, looked, _IDLE_MS)
 
     def _changed(self, contact) -> None:
         wire, active, at = contact.name, contact.state, contact.changed_ticks
@@ -116,6 +133,9 @@ class Home:
         elif wire == "cancel":
             if active:
                 self.prewarning.cancel(at)
+        elif wire in _DONE:
+            if active:
+                self._say_done(wire, at)
         elif wire in _DETECTORS:
             self._detector(wire, active, at)
         else:
@@ -128,6 +148,13 @@ class Home:
             self._long.set()
         elif not ticks.within(self._released, at, _BOUNCE_MS):
             self.call.press(at)
+
+    def _say_done(self, wire: str, at: int) -> None:
+        if not (self.call.fresh or self.prewarning.running or self.siren.running):
+            self.buzzer.play(_HEARD)
+        if not ticks.within(self._done.get(wire), at, _AGAIN_MS):
+            self._done[wire] = at
+            self.urgent.put([(wire, True)], self._device.stamp_at(at))
 
     def _detector(self, wire: str, active: bool, at: int) -> None:
         # At the start a contact at rest is told as well: an alarm that ended while we were off has to end at the gateway too.
@@ -142,7 +169,8 @@ class Home:
             self.urgent.look()
             self.call.look(now)
             self.prewarning.look(now)
-            busy = self.urgent.waiting or self.call.open or self.prewarning.running
+            self.siren.look(now)
+            busy = self.urgent.waiting or self.call.open or self.prewarning.running or self.siren.running
             await asyncio.sleep_ms(1000 if busy else _CALM_MS)
 
     # --- sensors ---

@@ -18,6 +18,7 @@ class Contact:
     state: True while active (pressed, open ...), None before the first look.
     changed_ticks: `ticks_ms` of the first edge of the last change.
     edges: how many interrupts came; a rising number without changes is a bad cable.
+    wake: function that makes the task look at once.
     """
 
     def __init__(self, name: str, pin, active: int = 0, debounce_ms: int = 30, eager: bool = False):
@@ -29,6 +30,7 @@ class Contact:
         self.state: bool | None = None
         self.changed_ticks = 0
         self.edges = 0
+        self.wake = lambda: None
         self._edge_ticks: int | None = None
         self._opposite = False  # the interrupt has seen the pin at the level that is not `state`
         self._pulse = False  # and that lasted for the debounce time, though it is over now
@@ -37,6 +39,8 @@ class Contact:
         return self.pin.value() == self.active
 
     def attach(self, wake, now=ticks_ms) -> None:
+        self.wake = wake
+
         def edge(_pin):
             self.edge(now())
             wake()

@@ -1,7 +1,7 @@
 """The elder's home: an SOS waits for nothing, one press is one event, states are honest, a dead sensor shows."""
 
 from app import device as device_module
-from app import elder_home, feedback, files, presence, prewarning, settings, signals
+from app import elder_home, feedback, files, presence, prewarning, selftest, settings, signals, siren
 from fakes import I2C, Script, Uart
 from rig import Board, Moved, device
 from scaffold import raises
@@ -18,7 +18,7 @@ class Home:
         self.outbox = self.device.outbox
         self.board = Board(i2c, uart, lamp=0, buzzer=0, **wires)
         self.was = 0  # the buzzer's level at the last question
-        self.time = Moved(elder_home, feedback, prewarning, presence, signals, device_module)
+        self.time = Moved(elder_home, feedback, prewarning, presence, selftest, signals, siren, device_module)
 
     def __enter__(self):
         self.time.__enter__()
@@ -42,12 +42,15 @@ class Home:
             for contact in self.home._contacts:
                 if contact.look(self.time.at):
                     self.home._changed(contact)
+            if self.home.self_test is not None:
+                self.home.self_test.look()
             for part in (self.home.lamp, self.home.buzzer):
                 part.step(self.time.at)
             if self.time.at % 1000 == 0:
                 self.home.urgent.look()
                 self.home.call.look(self.time.at)
                 self.home.prewarning.look(self.time.at)
+                self.home.siren.look(self.time.at)
             if self.time.at % 500 == 0:
                 self.home._report(self.time.at)
 
@@ -356,6 +359,65 @@ def test_a_reset_waits_while_a_call_is_not_received_or_the_elder_is_asked():
         assert any(ask() for ask in home.device.busy)
 
 
+# --- the self-test ---
+
+
+def test_a_self_test_is_an_event_of_its_own_that_nobody_sees_or_hears():
+    with Home(sos=1) as home:
+        home.beeps()
+        home.device.commands["selftest"]({"test": "t-1"})
+        assert home.lamp(5000) == 0 and home.beeps() == 0
+        assert home.events() == [{"selftest": "t-1"}]
+        assert not home.home.call.open and home.home.call.state == "closed"
+
+
+def test_a_press_during_a_self_test_is_a_press():
+    with Home(sos=1) as home:
+        home.device.commands["selftest"]({"test": "t-1"})
+        home.press("sos")
+        assert {"sos": True} in home.events()
+        assert home.home.call.open and home.lamp(2000) > 0
+
+
+def test_while_somebody_calls_for_help_nothing_is_tested():
+    with Home(sos=1) as home:
+        home.press("sos")
+        home.device.commands["selftest"]({"test": "t-1"})
+        home.pass_ms(70_000, 100)
+        home.answered(1, "closed")
+        home.pass_ms(70_000, 100)
+        assert home.events() == [{"sos": True}]
+        home.device.commands["selftest"]({"test": "t-2"})
+        home.pass_ms(1000)
+        assert home.events() == [{"sos": True}, {"selftest": "t-2"}]
+
+
+def test_a_button_that_is_stuck_fails_the_self_test():
+    with Home(sos=1) as home:
+        home.goes("sos", 0)
+        home.device.receipted([(7, 1, False)])
+        home.answered(1, "closed")
+        home.device.commands["selftest"]({"test": "t-1"})
+        home.pass_ms(10_000, 100)
+        assert home.events() == [{"sos": True}]
+
+
+def test_a_self_test_that_the_task_of_the_buttons_does_not_see_in_time_has_no_answer():
+    with Home(sos=1) as home:
+        home.device.commands["selftest"]({"test": "t-1"})
+        home.time.at += 61_000
+        home.pass_ms(1000)
+        assert home.events() == []
+
+
+def test_a_self_test_has_a_name_and_a_button():
+    with Home(sos=1) as home:
+        for nonsense in (None, "", 5, "x" * 41):
+            raises(ValueError, home.device.commands["selftest"], {"test": nonsense})
+    with Home(cancel=1) as home:
+        assert "selftest" not in home.device.commands
+
+
 # --- the pre-warning ---
 
 
@@ -408,6 +470,52 @@ def test_a_call_for_help_has_the_buzzer_for_itself():
         home.beeps()
         home.device.commands["prewarn"]({"seconds": 60})
         assert home.beeps() == 0
+
+
+# --- buttons that say: I have ---
+
+
+def test_medication_and_meal_are_told_once_a_press_with_one_short_beep():
+    with Home(medication=1, meal=1) as home:
+        home.beeps()
+        for wire in ("medication", "medication", "meal"):
+            home.press(wire)
+        assert home.events() == [{"medication": True}, {"meal": True}]
+        assert home.beeps() == 3 and home.lamp(2000) == 0
+        home.pass_ms(5000)
+        home.press("meal")
+        assert home.events()[2:] == [{"meal": True}]
+        assert home.record() == {}
+
+
+# --- the siren ---
+
+
+def test_the_siren_sounds_as_long_as_it_was_asked_to_also_through_other_sounds():
+    with Home(sos=1, cancel=1) as home:
+        home.device.commands["siren"]({"seconds": 30})
+        home.pass_ms(10_000)
+        home.press("cancel")
+        home.beeps()
+        home.pass_ms(10_000)
+        assert home.beeps() >= 5 and any(ask() for ask in home.device.busy)
+        home.pass_ms(12_000)
+        home.beeps()
+        home.pass_ms(20_000)
+        assert home.beeps() == 0 and not any(ask() for ask in home.device.busy)
+
+
+def test_the_siren_ends_when_it_is_told_to_and_nonsense_is_none():
+    with Home(sos=1) as home:
+        ask = home.device.commands["siren"]
+        ask({"seconds": 600})
+        home.pass_ms(2000)
+        ask({"seconds": 0})
+        home.beeps()
+        home.pass_ms(10_000)
+        assert home.beeps() == 0
+        for nonsense in (None, "60", -1, True, 3601):
+            raises(ValueError, ask, {"seconds": nonsense})
 
 
 # --- detectors and states ---
