@@ -1,8 +1,8 @@
 """Habits that have changed over weeks, as a hint for whoever visits next. Never a diagnosis, never an alert. Pure.
 
-The last week is held against the four weeks before it, one measure of the routine at a time. A hint needs three things: the change
-is large enough to matter to a person, it lies outside what this person's days usually do, and so many days changed that chance
-alone would do it less than about once in a thousand weeks (rank sum, z of 3).
+The last week is held against the four weeks before it, one measure of the routine at a time. A hint needs three things: the
+change is large enough to matter to a person, it lies outside what this person's days usually do, and so many days changed that
+chance alone would do it less than about once in some hundred weeks (rank sum, z of 3).
 """
 
 from collections.abc import Sequence
