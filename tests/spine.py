@@ -50,6 +50,7 @@ class GatewayProcess:
         self.readings_file = folder / "var" / "readings.db"
         self._process: subprocess.Popen[bytes] | None = None
         self.environment: dict[str, str] = {}
+        self.program = ["-m", "kanhu", "gateway", "--settings", str(self.settings_file)]
 
     @property
     def pid(self) -> int:
@@ -69,7 +70,7 @@ class GatewayProcess:
         assert self._process is None
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "kanhu", "gateway", "--settings", str(self.settings_file)],
+                [sys.executable, *self.program],
                 cwd=ROOT,
                 env={**os.environ, **self.environment},
                 stdout=log,

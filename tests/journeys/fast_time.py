@@ -1,61 +1,68 @@
-"""A real gateway on a clock of ours: hours pass in seconds, and slower again where something is to be looked at.
+"""A gateway on a clock of ours: hours pass in seconds, and slower again where something is to be looked at.
 
-Broker, database, disk and the web server of the people are real and know nothing of it. What is replaced is the clock: the name
-`time` in the gateway's modules and the clock of its event loop.
+It is the real program in a process of its own, which can be killed; broker, database, disk and the telephones of the people
+know nothing of it. What is replaced is the clock: the name `time` in the gateway's modules and the clock of its event loop.
 """
 
 import asyncio
+import json
 import selectors
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from types import ModuleType, SimpleNamespace
-from typing import Any
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
 
-from edge_gateway.service import Gateway
-from edge_gateway.settings import Settings
-from ingest.rollup_keeper import with_rollups
-from ingest.sinks import open_sink
 from tests.servers import eventually
+from tests.spine import GatewayProcess
 
-SECOND = 1_000_000_000
+SECOND: Final = 1_000_000_000
+_BEGIN_S: Final = 1000.0  # of the fast monotonic clock
 
 
 class FastClock:
-    """`rate` seconds pass in one; wall clock and monotonic clock alike.
+    """`rate` seconds pass in one; wall clock and monotonic clock alike, the same in every process that reads the file.
 
     Args:
-        start_ns: wall clock, ns since 1970.
+        file: where the clock is kept.
+        start_ns: wall clock at its beginning, ns since 1970; None: it is there already.
     """
 
-    def __init__(self, start_ns: int, rate: float) -> None:
+    def __init__(self, file: Path, start_ns: int | None = None, rate: float = 1.0) -> None:
+        self._file = file
         self._lock = threading.Lock()
-        self._real_s, self._fast_s = time.monotonic(), 0.0
-        self._start_ns = start_ns
-        self._rate = rate
+        self._seen = (0, 0)
+        self._start_ns, self._real_s, self._fast_s, self._rate = 0, 0.0, 0.0, 1.0
+        if start_ns is not None:
+            self._write(start_ns, time.monotonic(), _BEGIN_S, rate)
+        self._read()
 
     @property
     def rate(self) -> float:
+        self._read()
         return self._rate
 
     @rate.setter
     def rate(self, rate: float) -> None:
-        with self._lock:
-            now = time.monotonic()
-            self._fast_s += (now - self._real_s) * self._rate
-            self._real_s, self._rate = now, rate
+        now_s = self.monotonic()
+        self._write(self._start_ns, time.monotonic(), now_s, rate)
 
     def monotonic(self) -> float:
+        self._read()
         with self._lock:
-            return 1000.0 + self._fast_s + (time.monotonic() - self._real_s) * self._rate
+            return self._fast_s + (time.monotonic() - self._real_s) * self._rate
 
     def monotonic_ns(self) -> int:
         return round(self.monotonic() * SECOND)
 
     def time_ns(self) -> int:
-        return self._start_ns + round((self.monotonic() - 1000.0) * SECOND)
+        return self._start_ns + round((self.monotonic() - _BEGIN_S) * SECOND)
+
+    def time(self) -> float:
+        return self.time_ns() / SECOND
 
     def until(self, at_ns: int, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Wait for this wall-clock time."""
@@ -72,22 +79,42 @@ class FastClock:
         finally:
             self.rate = before
 
-    @contextmanager
-    def installed(self) -> Iterator[None]:
-        """The gateway's modules see this clock instead of the machine's."""
+    def install(self) -> None:
+        """The gateway's modules see this clock instead of the machine's; for the rest of this process."""
         mine = SimpleNamespace(**{name: getattr(time, name) for name in dir(time) if not name.startswith("_")})
-        mine.time_ns, mine.monotonic, mine.monotonic_ns = self.time_ns, self.monotonic, self.monotonic_ns
-        mine.time = lambda: self.time_ns() / SECOND
-        patched: list[ModuleType] = []
+        mine.time, mine.time_ns, mine.monotonic, mine.monotonic_ns = self.time, self.time_ns, self.monotonic, self.monotonic_ns
         for name, module in list(sys.modules.items()):
             if name.startswith("edge_gateway.") and module.__dict__.get("time") is time:
                 module.__dict__["time"] = mine
-                patched.append(module)
-        try:
-            yield
-        finally:
-            for module in patched:
-                module.__dict__["time"] = time
+
+    def _write(self, start_ns: int, real_s: float, fast_s: float, rate: float) -> None:
+        new = self._file.with_suffix(".new")
+        new.write_text(json.dumps([start_ns, real_s, fast_s, rate]))
+        new.replace(self._file)
+
+    def _read(self) -> None:
+        file = self._file.stat()
+        seen = file.st_mtime_ns, file.st_ino
+        if seen != self._seen:
+            with self._lock:
+                self._start_ns, self._real_s, self._fast_s, self._rate = json.loads(self._file.read_text())
+                self._seen = seen
+
+
+class FastGateway(GatewayProcess):
+    """`kanhu gateway` on `clock`."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any], registry_text: str, clock: Path) -> None:
+        super().__init__(folder, settings, registry_text)
+        self.program = ["-m", "tests.journeys.fast_time", str(self.settings_file), str(clock)]
+
+    def wait_until_ready(self, within_s: float = 60.0) -> None:
+        super().wait_until_ready(within_s)
+
+    def ask(self, command: str, **arguments: Any) -> Any:
+        """A command, once the gateway takes commands."""
+        eventually(self.socket.exists, 30, "the gateway's socket")
+        return self.call(command, **arguments)
 
 
 class _Selector(selectors.DefaultSelector):
@@ -99,63 +126,34 @@ class _Selector(selectors.DefaultSelector):
         return super().select(timeout / self.clock.rate if timeout is not None and timeout > 0 else timeout)
 
 
-class FastGateway:
-    """A gateway in a thread, on `clock`. Stop and start it again as often as needed.
+def main(settings_file: Path, clock_file: Path) -> None:
+    """What `kanhu gateway` does, on the fast clock."""
+    import logging
 
-    Attributes:
-        gateway: the running one; its parts belong to its loop, so ask it through `do`.
-    """
+    from edge_gateway.service import Gateway
+    from edge_gateway.settings import load
+    from ingest.rollup_keeper import with_rollups
+    from ingest.sinks import open_sink
 
-    def __init__(self, settings: Settings, clock: FastClock) -> None:
-        self.settings = settings
-        self.clock = clock
-        self.gateway: Gateway
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop
-        self._failed: list[BaseException] = []
+    logging.basicConfig(level="INFO", format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    clock = FastClock(clock_file)
+    clock.install()
+    settings = load(settings_file)
+    selector = _Selector()
+    selector.clock = clock
+    loop = asyncio.SelectorEventLoop(selector)
+    loop.time = clock.monotonic  # type: ignore[method-assign]
+    asyncio.set_event_loop(loop)
 
-    def start(self) -> None:
-        selector = _Selector()
-        selector.clock = self.clock
-        self._loop = asyncio.SelectorEventLoop(selector)
-        self._loop.time = self.clock.monotonic  # type: ignore[method-assign]
-        ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(ready,), name="gateway", daemon=True)
-        self._thread.start()
-        eventually(lambda: ready.is_set() or self._failed, 30, "the gateway")
-        assert not self._failed, self._failed
-        eventually(lambda: self.gateway.connected(), 30, "both sessions")
+    async def live() -> None:
+        import signal
 
-    def _run(self, ready: threading.Event) -> None:
-        asyncio.set_event_loop(self._loop)
+        gateway = Gateway(settings, with_rollups(settings, open_sink(settings)), clock.time_ns)
+        loop.add_signal_handler(signal.SIGTERM, gateway.stop)
+        await gateway.run()
 
-        async def live() -> None:
-            self.gateway = Gateway(self.settings, with_rollups(self.settings, open_sink(self.settings)), self.clock.time_ns)
-            await self.gateway.run(ready.set)
+    loop.run_until_complete(live())
 
-        try:
-            self._loop.run_until_complete(live())
-        except BaseException as error:
-            self._failed.append(error)
-            raise
-        finally:
-            self._loop.close()
 
-    def do(self, job: Callable[[Gateway], Any]) -> Any:
-        """Run something in the gateway's loop; a coroutine is awaited there."""
-
-        async def inside() -> Any:
-            found = job(self.gateway)
-            return await found if asyncio.iscoroutine(found) else found
-
-        return asyncio.run_coroutine_threadsafe(inside(), self._loop).result(60)
-
-    def stop(self) -> None:
-        """As by SIGTERM."""
-        thread, self._thread = self._thread, None
-        if thread is None:
-            return
-        self._loop.call_soon_threadsafe(self.gateway.stop)
-        thread.join(60)
-        assert not thread.is_alive(), "the gateway did not end"
-        assert not self._failed, self._failed
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
