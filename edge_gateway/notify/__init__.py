@@ -2,14 +2,27 @@
 
 from typing import Final
 
+from edge_gateway.notify import dingtalk, feishu, wecom
 from edge_gateway.notify.apprise_notifier import AppriseNotifier
+from edge_gateway.notify.bark import BarkNotifier
+from edge_gateway.notify.gateway import GatewayNotifier
 from edge_gateway.notify.letter import Letter, compose
 from edge_gateway.notify.notifier import Notifier, Outcome
+from edge_gateway.notify.robot import Robot
 
 __all__ = ["NOTIFIERS", "Letter", "Notifier", "Outcome", "compose", "notifier_for"]
 
 # The first that handles an address sends it; apprise handles all that have no notifier of their own.
-NOTIFIERS: Final[tuple[Notifier, ...]] = (AppriseNotifier(),)
+NOTIFIERS: Final[tuple[Notifier, ...]] = (
+    Robot(wecom.KIND),
+    Robot(dingtalk.KIND),
+    Robot(feishu.FEISHU),
+    Robot(feishu.LARK),
+    BarkNotifier(),
+    GatewayNotifier("sms"),
+    GatewayNotifier("voice"),
+    AppriseNotifier(),
+)
 
 
 def notifier_for(url: str, notifiers: tuple[Notifier, ...] = NOTIFIERS) -> Notifier | None:

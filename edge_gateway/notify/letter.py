@@ -19,11 +19,24 @@ _LISTED: Final = 15  # alerts a digest spells out
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """Plain text, ready for a channel."""
+    """Plain text, ready for a channel.
+
+    Attributes:
+        link: with which its person accepts; it stands in `body` too, and channels that cut long texts keep it. "" none.
+        code: the last letters of the alert's id, by which an answer names it.
+        key: `alert/step/person/channel`, the identity of this message for channels that report later. "" none.
+        test: nobody is in danger.
+        short_zh: at most 70 characters, for SMS and voice; "" for the first line of `body`.
+    """
 
     title: str
     body: str
     severity: Severity
+    link: str = ""
+    code: str = ""
+    key: str = ""
+    test: bool = False
+    short_zh: str = ""
 
 
 def compose(notice: Notice) -> Letter:
