@@ -1,4 +1,4 @@
-"""Whose an answer is: by the number or user id it came from, as it stands in people's addresses and in `known_as`. Pure."""
+"""Whose an answer is: by the number or user id it came from, as it stands in people's addresses. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ def normal(sender: str) -> str:
 
 def contacts_of(person: Person) -> frozenset[str]:
     """Every number and user id of a person."""
-    found = {*person.known_as}
+    found: set[str] = set()
     for url in person.urls:
         try:
             parts = urlsplit(url)
@@ -39,6 +39,6 @@ def contacts_of(person: Person) -> frozenset[str]:
 
 
 def people_at(people: Iterable[Person], sender: str) -> list[str]:
-    """Ids of all whose number or user id this is; a family's telephone may be that of two, and then nobody knows who answered."""
+    """Ids of all whose number or user id this is; a telephone may be that of two, and then nobody knows who answered."""
     wanted = normal(sender)
     return [person.id for person in people if wanted and wanted in contacts_of(person)]

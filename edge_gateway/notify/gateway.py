@@ -62,7 +62,7 @@ class GatewayNotifier:
         answer = web.ask(where, body, headers, timeout_s, how.method)
         if isinstance(answer, Outcome):
             return answer
-        return _judge(answer, how, letter.key, (to.key, *_hidden(how)))
+        return _judge(answer, how, letter.reference, (to.key, *_hidden(how)))
 
     def _read(self, url: str) -> tuple[Address, GatewayFile]:
         to = address.read(url, _OPTIONS)
@@ -106,9 +106,10 @@ def plain(value: Any) -> str:
 def _words(number: str, letter: Letter, how: GatewayFile, now_s: float) -> dict[str, str]:
     """What each name in braces stands for."""
     text = fitted(letter.body, how.text_max * 3, letter.link)
-    line = short(letter.short_zh or letter.body, how.short_max)
+    line = short(letter.short or letter.body, how.short_max)
     words = {
-        "to": number, "title": letter.title, "text": text, "short": line, "link": letter.link, "code": letter.code, "ref": letter.key,
+        "to": number, "title": letter.title, "text": text, "short": line, "link": letter.link, "code": letter.code,
+        "ref": letter.reference,
         "spoken": re.sub(r"\s*[\[(][^\])]*[\])]", "", line), "secret": how.secret, "time": str(int(now_s)),
         "time_ms": str(round(now_s * 1000)), "uuid": secrets.token_hex(16),
         "text_json": json.dumps(text, ensure_ascii=False)[1:-1], "short_json": json.dumps(line, ensure_ascii=False)[1:-1],
@@ -156,7 +157,7 @@ def _filled(value: Any, words: Mapping[str, str]) -> Any:
     return [_filled(inner, words) for inner in value] if isinstance(value, list) else value
 
 
-def _judge(answer: web.Answer, how: GatewayFile, key: str, hidden: tuple[str, ...]) -> Outcome:
+def _judge(answer: web.Answer, how: GatewayFile, ours: str, hidden: tuple[str, ...]) -> Outcome:
     data = answer.data()
     found = answer.text.strip() if data is None else data
     said = [(plain(at(found, path) if data is not None or not path else None), wanted) for path, wanted in how.yes.items()]
@@ -168,7 +169,7 @@ def _judge(answer: web.Answer, how: GatewayFile, key: str, hidden: tuple[str, ..
     if not how.reports:
         return Outcome(True, reference=reference)
     # A report names the message by the gateway's id or, where it has none, by ours.
-    return Outcome(False, "taken by the gateway; it has not reported yet", reference=reference or key, awaits_report=True)
+    return Outcome(False, "taken by the gateway; it has not reported yet", reference=reference or ours, awaits_report=True)
 
 
 def _wanted(value: Any) -> list[str]:

@@ -22,21 +22,21 @@ class Letter:
     """Plain text, ready for a channel.
 
     Attributes:
+        reference: the identity of this message (alert, step, person, channel) for channels that report later; "" none.
         link: with which its person accepts; it stands in `body` too, and channels that cut long texts keep it. "" none.
         code: the last letters of the alert's id, by which an answer names it.
-        key: `alert/step/person/channel`, the identity of this message for channels that report later. "" none.
         test: nobody is in danger.
-        short_zh: at most 70 characters, for SMS and voice; "" for the first line of `body`.
+        short: in Chinese, at most 70 characters, for SMS and voice; "" for the first line of `body`.
     """
 
     title: str
     body: str
     severity: Severity
+    reference: str = ""
     link: str = ""
     code: str = ""
-    key: str = ""
     test: bool = False
-    short_zh: str = ""
+    short: str = ""
 
 
 def compose(notice: Notice) -> Letter:
