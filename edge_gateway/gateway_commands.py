@@ -11,6 +11,7 @@ from edge_gateway import events
 from edge_gateway.commands import Handler
 from edge_gateway.errors import Rejected, Unavailable
 from edge_gateway.homes import commands as home_commands
+from edge_gateway.privacy.raw import opened
 from edge_gateway.store_file import read_only
 from edge_gateway.text import escaped
 from edge_gateway.topics import Down, down
@@ -88,7 +89,8 @@ async def _retry(gateway: "Gateway", number: int) -> str:
         row = db.execute("SELECT stage, topic, payload, first_ns FROM dead_letter WHERE id = ?", (number,)).fetchone()
     if row is None:
         raise Rejected("unknown_dead_letter", f"there is no dead letter {number}; see `kanhu dead-letters list`")
-    stage, topic, payload, first_ns = row
+    stage, topic, stored, first_ns = row
+    payload = opened(gateway.settings.store_file, stored)
     if gateway.committer.halted:
         raise Unavailable("the store cannot be read now")
     if stage == "decode":

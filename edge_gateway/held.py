@@ -7,7 +7,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from edge_gateway.errors import Misconfigured, Unavailable
 from edge_gateway.pipeline import Pipeline
+from edge_gateway.privacy.raw import opened
 from edge_gateway.store_file import read_only
 
 log = logging.getLogger(__name__)
@@ -34,8 +36,13 @@ def release(path: Path, pipeline: Pipeline) -> int:
             if pipeline.registry.find(site, device) is None:
                 continue
             query = "SELECT id, topic, payload, received_ns FROM held WHERE site = ? AND device = ? ORDER BY id LIMIT ?"
-            for row_id, topic, payload, received_ns in db.execute(query, (site, device, _AT_ONCE - taken)):
+            for row_id, topic, stored, received_ns in db.execute(query, (site, device, _AT_ONCE - taken)):
                 now_ns = received_ns or time.time_ns()
+                try:
+                    payload = opened(path, stored)
+                except (Misconfigured, Unavailable) as error:
+                    log.error("a held message of %s/%s: %s", site, device, error)
+                    payload = stored  # it becomes a dead letter, which can be retried with the right key
                 try:
                     pipeline.take(topic, payload, now_ns, held_id=row_id)
                 except Exception as error:

@@ -26,6 +26,7 @@ from edge_gateway.health import Health
 from edge_gateway.homes.watch import Order
 from edge_gateway.housekeeping import Housekeeping
 from edge_gateway.pipeline import Pipeline
+from edge_gateway.privacy import raw
 from edge_gateway.receipts import Receipts
 from edge_gateway.settings import Settings
 from edge_gateway.sink import Sink
@@ -123,12 +124,14 @@ class Gateway:
     def _open_store(self) -> Store:
         g = self.settings.gateway
         limits = (g.held_messages, g.dead_letters, g.outbox_quota_mb << 20)
+        file = self.settings.store_file
+        seal = raw.load(raw.key_file(file), make=True)
         try:
-            return Store(self.settings.store_file, *limits)
+            return Store(file, *limits, raw=seal)
         except StoreFull:
             if not self.ballast.drop():
                 raise
-            return Store(self.settings.store_file, *limits)
+            return Store(file, *limits, raw=seal)
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Serve until `stop`; what was taken is committed before it returns."""

@@ -17,8 +17,10 @@ from typing import Final
 from isal.isal_zlib import crc32
 
 from edge_gateway.errors import Unavailable
+from edge_gateway.privacy.raw import RawSeal
 from edge_gateway.rescue import rescue
 from edge_gateway.store_file import Damaged, connect, damaged, lock, renew, settle, unread_commits
+from edge_gateway.text import masked
 from edge_gateway.transaction import Backlog, Commit, DeadLetter, Held, Lane, OutboxRow, TapRow
 
 log = logging.getLogger(__name__)
@@ -79,12 +81,14 @@ class Store:
         dead_limit: int = 100_000,
         quota_bytes: int = 4 << 30,
         side_bytes: int = _SIDE_BYTES,
+        raw: RawSeal | None = None,
     ) -> None:
         self.path = path
         self._held_limit = held_limit
         self._dead_limit = dead_limit
         self._quota_bytes = quota_bytes
         self._side_bytes = side_bytes
+        self._raw = raw
         self.quarantined: Path | None = None
         self.opened = 0
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -239,10 +243,9 @@ class Store:
         if work.notes:
             db.executemany("INSERT INTO home_log (site, place, at_ns, who, what, detail) VALUES (?, ?, ?, ?, ?, ?)", work.notes)
         if work.taps:
-            db.executemany(
-                "INSERT INTO tap (late, crc, body) VALUES (?, ?, ?)", [(late, crc32(body), body) for late, body in work.taps]
-            )
-            for _, body in work.taps:
+            taps = [(late, self._seal(body)) for late, body in work.taps]
+            db.executemany("INSERT INTO tap (late, crc, body) VALUES (?, ?, ?)", [(late, crc32(b), b) for late, b in taps])
+            for _, body in taps:
                 change.sizes["tap"].add(1, 1, len(body))
         if work.unheld:
             for row_id in work.unheld:
@@ -256,14 +259,15 @@ class Store:
 
     def _hold(self, held: Sequence[Held], change: Change) -> None:
         for h in held:
-            crc, topic = crc32(h.payload), _text(h.topic)
+            payload = self._seal(h.payload)
+            crc, topic = crc32(payload), _text(h.topic)
             cursor = self._db.execute(
                 "INSERT INTO held (received_ns, topic, site, device, crc, payload) SELECT ?, ?, ?, ?, ?, ?"
                 " WHERE NOT EXISTS (SELECT 1 FROM held WHERE crc = ? AND topic = ? AND payload = ?)",
-                (h.received_ns, topic, h.site, h.device, crc, h.payload, crc, topic, h.payload),
+                (h.received_ns, topic, h.site, h.device, crc, payload, crc, topic, payload),
             )
             if cursor.rowcount:
-                change.sizes["held"].add(1, 1, len(h.payload))
+                change.sizes["held"].add(1, 1, len(payload))
         if held:
             dropped = self._shrink("held", "held", "id", self._held_limit, change)
             change.count("held_dropped", dropped)
@@ -271,7 +275,7 @@ class Store:
     def _bury(self, dead: Sequence[DeadLetter], change: Change) -> None:
         for d in dead:
             # What had been taken is kept whole; of what never could be, enough to see what it is.
-            payload = d.payload[:MAX_PAYLOAD] if d.stage == "decode" else d.payload
+            payload = self._seal(d.payload[:MAX_PAYLOAD] if d.stage == "decode" else d.payload)
             crc, topic = crc32(d.payload), _text(d.topic)[:300]
             # The same poison again (retained, or a device that never learns) is counted in its row, not stored again.
             cursor = self._db.execute(
@@ -289,7 +293,7 @@ class Store:
                     d.received_ns,
                     d.stage,
                     d.reason,
-                    _text(d.detail)[:1000],
+                    _text(masked(d.detail))[:1000],
                     topic,
                     d.site,
                     d.device,
@@ -363,7 +367,21 @@ class Store:
             rows = self._db.execute("SELECT id, crc, body FROM tap ORDER BY late, id LIMIT ?", (limit,)).fetchall()
         except sqlite3.Error as error:
             raise self._failed(error) from error
-        return [TapRow(*row) for row in rows]
+        return [self._opened(TapRow(*row)) for row in rows]
+
+    def _seal(self, plain: bytes) -> bytes:
+        return plain if self._raw is None else self._raw.seal(plain)
+
+    def _opened(self, row: TapRow) -> TapRow:
+        """As it was queued; what cannot be opened stays as it is, which nobody can read and its reader counts."""
+        if self._raw is None or not row.intact:
+            return row
+        try:
+            body = self._raw.open(row.body)
+        except Unavailable as error:
+            log.error("tap %d of the queue: %s", row.id, error)
+            return row
+        return TapRow(row.id, crc32(body), body)
 
     def forget_taps(self, ids: Sequence[int], counters: dict[str, int] | None = None) -> None:
         """Delete taps the ledger holds now; one that is gone is passed over. Raises as `commit`."""

@@ -3,23 +3,28 @@
 Everything a screen shows comes from here; everything a screen changes goes through `commands.call`.
 """
 
+import logging
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from edge_gateway import alerts, state
 from edge_gateway.alerts import Alert
 from edge_gateway.errors import Misconfigured, Rejected, Unavailable
+from edge_gateway.privacy.raw import opened
 from edge_gateway.registry import Device, Registry
 from edge_gateway.sequence import Boot
 from edge_gateway.state import Counters, Latest
 from edge_gateway.store_file import READABLE, SCHEMA_VERSION, read_only
 from edge_gateway.transaction import Backlog
+
+log = logging.getLogger(__name__)
 
 OUTCOMES = ("stored", "duplicate", "held", "dead")
 Key = tuple[str, str]
@@ -229,7 +234,7 @@ def letters(store: Path, reason: str | None = None, limit: int = 50) -> list[Let
             " ORDER BY last_ns DESC, id DESC LIMIT :most",
             {"reason": reason, "most": limit},
         )
-        return [Letter(*row) for row in rows]
+        return [_letter(store, row) for row in rows]
 
 
 def find_letter(store: Path, number: int) -> Letter:
@@ -242,7 +247,17 @@ def find_letter(store: Path, number: int) -> Letter:
         row = db.execute(f"SELECT {_LETTER} FROM dead_letter WHERE id = ?", (number,)).fetchone()
     if row is None:
         raise Rejected("unknown_dead_letter", f"there is no dead letter {number}; see `kanhu dead-letters list`")
-    return Letter(*row)
+    return _letter(store, row)
+
+
+def _letter(store: Path, row: tuple[Any, ...]) -> Letter:
+    """What cannot be opened is shown as it lies there."""
+    letter = Letter(*row)
+    try:
+        return replace(letter, payload=opened(store, letter.payload))
+    except (Unavailable, Misconfigured) as error:
+        log.warning("%s", error)
+        return letter
 
 
 _LETTER = "id, first_ns, last_ns, times, stage, reason, detail, topic, boot, seq, payload"

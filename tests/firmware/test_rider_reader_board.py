@@ -13,6 +13,7 @@ from random import Random
 
 import pytest
 
+from edge_gateway.privacy.raw import opened
 from edge_gateway.store_file import read_only
 from edge_gateway.visits import codec
 from firmware.sim.board import Board, rom
@@ -103,7 +104,7 @@ class Bench:
         facts = Embedded(self.gateway.readings_file).facts()
         told = {time_ns: str(value) for (_, _, name, time_ns), value in facts.items() if name == "tap"}
         with closing(read_only(self.gateway.store_file)) as db:
-            queued = [codec.unpack_tap(body) for (body,) in db.execute("SELECT body FROM tap")]
+            queued = [codec.unpack_tap(opened(self.gateway.store_file, body)) for (body,) in db.execute("SELECT body FROM tap")]
         texts = {f"{tap.boot}-{tap.seq}": tap.text for tap in queued}
         assert len(texts) == len(queued)
         return {time_ns: texts[reference] for time_ns, reference in told.items()}
