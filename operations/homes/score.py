@@ -1,0 +1,300 @@
+"""How often a home would have called for nothing, and how late it would have called when it had to.
+
+The readings go through the code of the running gateway (`Replayer`). What a rule learned it learned before the scored days
+began, and goes on learning from days that are over; nothing ever sees a day before it has passed. A fall is silence from a random
+moment: the world is copied there, nothing moves any more, and the time until people are called is the delay. Every alarm
+without a fall is false, although the person at home could have cancelled it: a recording answers no question.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from heapq import merge
+from random import Random
+from typing import Final, NamedTuple
+
+from edge_gateway.errors import Misconfigured
+from edge_gateway.homes.replay import Replayer, Said
+from edge_gateway.homes.seen import Seen
+from edge_gateway.homes.setting import HomeSetting
+from edge_gateway.rules.rule import Finding, Prewarn, Returned
+from operations.homes import simulate
+from operations.homes.recordings import FRONT, Recording, Span
+from operations.homes.simulate import DAY_NS
+
+ZONE: Final = "UTC"
+_HOUR_NS: Final = DAY_NS // 24
+_GIVEN_UP_NS: Final = 48 * _HOUR_NS  # a fall nobody was called for by then is missed
+_ALARM: Final = "inactivity/"
+_LEAST_SCORED: Final = 5
+_MOST_ROUNDS: Final = 8
+SENSORS: Final = 6  # so many of a home's sensors are broken, one after the other
+
+
+class Way(NamedTuple):
+    """One way to decide; `limit_h` without learning."""
+
+    name: str
+    limit_h: float = 12.0
+    learning: bool = False
+    model: bool = False
+
+
+FIXED: Final = Way("fixed 12 h")
+PERSONAL: Final = Way("personal", learning=True)
+MODEL: Final = Way("model", learning=True, model=True)
+WAYS: Final = (FIXED, PERSONAL, MODEL)
+SHORTER: Final = (Way("fixed 8 h", 8.0), Way("fixed 6 h", 6.0), Way("fixed 4 h", 4.0))
+
+
+class Scenario(StrEnum):
+    """What is done to the scored days."""
+
+    RECORDED = "recorded"
+    ABSENT = "absent"
+    STUCK = "stuck"
+    DEAD = "dead"
+    BLIPS = "blips"  # a fall, and lone signs that are none
+    BED = "bed"  # does not get up again: the bed stays held
+
+
+@dataclass(frozen=True, slots=True)
+class Fall:
+    """`delay_s`: until people were called; None: not within 48 h.  `by_day`: it happened in the home's day."""
+
+    at_ns: int
+    by_day: bool
+    delay_s: float | None
+
+
+@dataclass(slots=True)
+class Run:
+    """One home, one way, one scenario.
+
+    Attributes:
+        days: scored.  false: alarms for nothing.  asked: questions at home.  notices: softer ones about long absences.
+        absences: simulated ones.  sensor: the one that was broken.
+    """
+
+    home: str
+    way: str
+    scenario: Scenario
+    days: float
+    false: int = 0
+    asked: int = 0
+    notices: int = 0
+    absences: int = 0
+    sensor: str = ""
+    falls: list[Fall] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A home's readings, parted: `lesson` is past when `scored` begins.
+
+    Attributes:
+        span: of the scored days.  learned_days: in the lesson.  rounds: how often the lesson's days were played to fill it.
+    """
+
+    recording: Recording
+    lesson: tuple[Seen, ...]
+    scored: tuple[Seen, ...]
+    span: Span
+    learned_days: int
+    rounds: int
+
+    @property
+    def days(self) -> float:
+        """Scored days."""
+        return (self.span[1] - self.span[0]) / DAY_NS
+
+
+def prepare(recording: Recording) -> Prepared:
+    """Part a recording: the scored days begin with the first midnight at which personal limits were learned.
+
+    Where fewer than five whole days would be left, the first half is played as often as learning needs, and the second scored.
+
+    Raises:
+        Misconfigured: too short for either.
+    """
+    first, last = -(-recording.span[0] // DAY_NS) * DAY_NS, recording.span[1] // DAY_NS * DAY_NS
+    days = (last - first) // DAY_NS
+    if days < 2 * _LEAST_SCORED:
+        raise Misconfigured(f"{recording.name} has {max(0, days)} whole days", f"a score needs at least {2 * _LEAST_SCORED}")
+    for learned in range(14, days - _LEAST_SCORED + 1):
+        parted = _parted(recording, first, learned, last, 1)
+        if _taught(parted, PERSONAL).past.limits_s:
+            return parted
+    for rounds in range(2, _MOST_ROUNDS + 1):
+        parted = _parted(recording, first, days // 2, last, rounds)
+        if _taught(parted, PERSONAL).past.limits_s:
+            return parted
+    raise Misconfigured(f"{recording.name}: no limits are learned from {days // 2} days", "its days are not complete")
+
+
+def score(
+    prepared: Prepared,
+    ways: Sequence[Way] = WAYS,
+    *,
+    seed: int = 1,
+    falls_a_day: float = 12.0,
+    done: Callable[[], None] = lambda: None,
+) -> list[Run]:
+    """All scenarios of one home for each way. `done` is called after each run."""
+    runs = []
+    for way in ways:
+        start = _taught(prepared, way)
+        for plan in _plans(prepared, seed, falls_a_day):
+            runs.append(_run(start.fork(), prepared, way, plan))
+            done()
+    return runs
+
+
+def shorter(prepared: Prepared, *, seed: int = 1, falls_a_day: float = 12.0) -> list[Run]:
+    """The recorded days under shorter fixed limits: what a lower delay costs without learning."""
+    plan = next(_plans(prepared, seed, falls_a_day))
+    return [_run(_taught(prepared, way), prepared, way, plan) for way in SHORTER]
+
+
+def plans(prepared: Prepared) -> int:
+    """How many runs `score` makes for each way."""
+    return sum(1 for _ in _plans(prepared, 0, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """`after`: what is still told after a fall, for the span that follows it."""
+
+    scenario: Scenario
+    seen: Sequence[Seen]
+    moments: Sequence[int]
+    after: Callable[[Span], Iterable[Seen]]
+    absences: int = 0
+    sensor: str = ""
+
+
+def _plans(prepared: Prepared, seed: int, falls_a_day: float) -> Iterator[_Plan]:
+    name, span, out = prepared.recording.name, prepared.span, prepared.recording.out
+    count = round(falls_a_day * prepared.days)
+
+    def falls(what: str, part: float = 1.0) -> list[int]:
+        # Not so near the end of the recording that a fall could not be told from it.
+        return simulate.moments(span, round(count * part), out, Random(f"{seed}/{name}/{what}"))
+
+    yield _Plan(Scenario.RECORDED, prepared.scored, falls("falls"), _nothing)
+    away = _absences(prepared, Random(f"{seed}/{name}/absences"))
+    yield _Plan(Scenario.ABSENT, _without(prepared.scored, away), (), _nothing, absences=len(away))
+    sensors = prepared.recording.sensors
+    lone = [sensor for sensor in sensors if sensor.startswith("motion.")] or [s for s in sensors if s != FRONT]
+    dice = Random(f"{seed}/{name}/blips")
+    yield _Plan(Scenario.BLIPS, prepared.scored, falls("falls"), lambda after: simulate.blips(lone, after, 3.0, dice))
+    if "bed" in sensors:
+        yield _Plan(Scenario.BED, prepared.scored, falls("bed", 2.0), _nothing)
+    broken = Random(f"{seed}/{name}/sensors").sample(sensors, min(SENSORS, len(sensors)))
+    for sensor in sorted(broken):
+        moments = falls(f"stuck/{sensor}", 0.25)
+        seen = tuple(simulate.stuck(prepared.scored, sensor, span))
+        yield _Plan(Scenario.STUCK, seen, moments, _always(sensor), sensor=sensor)
+        seen = tuple(simulate.dead(prepared.scored, sensor, span))
+        yield _Plan(Scenario.DEAD, seen, moments, _nothing, sensor=sensor)
+
+
+def _nothing(_span: Span) -> Iterable[Seen]:
+    return ()
+
+
+def _always(sensor: str) -> Callable[[Span], Iterable[Seen]]:
+    return lambda span: simulate.stuck((), sensor, span)
+
+
+def _absences(prepared: Prepared, dice: Random) -> list[Span]:
+    """On each scored day one, of 1 to 24 h, short ones more often; none begins when the person is out, nor soon after one."""
+    found: list[Span] = []
+    for day in range(prepared.span[0], prepared.span[1] - DAY_NS + 1, DAY_NS):
+        start = simulate.moments((day + 8 * _HOUR_NS, day + 18 * _HOUR_NS), 1, prepared.recording.out, dice)
+        length = int(24.0 ** dice.random() * _HOUR_NS)
+        if start and start[0] + length < prepared.span[1] and (not found or start[0] > found[-1][1] + 2 * _HOUR_NS):
+            found.append((start[0], start[0] + length))
+    return found
+
+
+def _without(seen: Sequence[Seen], away: Sequence[Span]) -> list[Seen]:
+    left = [one for one in seen if not any(start <= one.time_ns <= end for start, end in away)]
+    return list(merge(left, *(simulate.gone(span) for span in away), key=lambda one: one.time_ns))
+
+
+def _parted(recording: Recording, first: int, learned: int, last: int, rounds: int) -> Prepared:
+    begin = first + learned * DAY_NS
+    past = simulate.within(recording.seen, (first, begin))
+    lesson = [one for turn in range(rounds) for one in simulate.moved(past, (turn - rounds + 1) * learned * DAY_NS)]
+    scored = simulate.within(recording.seen, (begin, last))
+    return Prepared(recording, tuple(lesson), tuple(scored), (begin, last), learned, rounds)
+
+
+def _taught(prepared: Prepared, way: Way) -> Replayer:
+    """A home as it is at the first midnight that is scored."""
+    place = prepared.recording.name.lower()
+    setting = HomeSetting("score", place, limit_h=way.limit_h, model=way.model)
+    replayer = Replayer(setting, ZONE, learning=way.learning)
+    for one in prepared.lesson:
+        replayer.feed(one)
+    replayer.advance(prepared.span[0])
+    return replayer
+
+
+def _run(world: Replayer, prepared: Prepared, way: Way, plan: _Plan) -> Run:
+    run = Run(prepared.recording.name, way.name, plan.scenario, prepared.days, absences=plan.absences, sensor=plan.sensor)
+    moments, open_keys = deque(plan.moments), set(world.open)
+
+    def count(said: Iterable[Said]) -> None:
+        for one in said:
+            verdict = one.verdict
+            if isinstance(verdict, Prewarn):
+                run.asked += 1
+            elif isinstance(verdict, Returned):
+                open_keys.discard(verdict.key)
+            elif verdict.key not in open_keys:
+                open_keys.add(verdict.key)
+                run.false += verdict.key.startswith(_ALARM)
+                run.notices += not verdict.key.startswith(_ALARM)
+
+    for one in plan.seen:
+        while moments and moments[0] <= one.received_ns:
+            at_ns = moments.popleft()
+            count(world.advance(at_ns))
+            if (fallen := _fall(world, at_ns, plan)) is not None:
+                run.falls.append(fallen)
+        count(world.feed(one))
+    count(world.advance(prepared.span[1]))
+    return run
+
+
+def _fall(before: Replayer, at_ns: int, plan: _Plan) -> Fall | None:
+    """What becomes of a fall now; None: it cannot happen (nobody in bed), or people are on their way already."""
+    held = any(state.value for name, state in before.home.states.items() if name.partition(".")[0] == "bed")
+    if (plan.scenario is Scenario.BED and not held) or any(key.startswith(_ALARM) for key in before.open):
+        return None
+    world = before.fork()
+    told = [] if plan.scenario is Scenario.BED else simulate.let_go(world.home, at_ns)
+    later = plan.after((at_ns, at_ns + _GIVEN_UP_NS))
+    hour = at_ns % DAY_NS / _HOUR_NS
+    setting = HomeSetting("score", "x")
+    by_day = setting.day_from <= hour * 60 < setting.evening_from
+    for one in merge(told, later, key=lambda seen: seen.time_ns):
+        if (called := _called(world.feed(one))) is not None:
+            return Fall(at_ns, by_day, (called - at_ns) / 1e9)
+    while world.now_ns < at_ns + _GIVEN_UP_NS:
+        if (called := _called(world.advance(world.now_ns + _HOUR_NS))) is not None:
+            return Fall(at_ns, by_day, (called - at_ns) / 1e9)
+    return Fall(at_ns, by_day, None)
+
+
+def _called(said: Iterable[Said]) -> int | None:
+    alarms = (one.at_ns for one in said if isinstance(one.verdict, Finding) and one.verdict.key.startswith(_ALARM))
+    return next(alarms, None)
+
+
+def own(recording: Recording, out: Sequence[Span]) -> Recording:
+    """A recording whose absences are known."""
+    return replace(recording, out=tuple(out))
