@@ -4,12 +4,13 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from edge_gateway.errors import Misconfigured
 
 DEFAULT_FILE: Final = Path("kanhu.toml")
+_CLOCK: Final = r"^([01]\d|2[0-3]):[0-5]\d$"
 
 
 class _Section(BaseModel):
@@ -66,14 +67,12 @@ class Person(_Section):
     """Somebody who is told about alerts; `urls` are apprise addresses, first channel first.
 
     Attributes:
-        known_as: numbers and user ids under which this person's replies come in.
         homes_only: told of the homes that name this person as a contact, and of no other: a daughter, a neighbour.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")
     name: str = ""
     urls: list[str] = []
-    known_as: list[str] = []
     homes_only: bool = False
 
     @field_validator("id")
@@ -82,6 +81,31 @@ class Person(_Section):
         if person in ("gateway", "siren"):
             raise ValueError(f"{person} is no person: the gateway uses this word for itself")
         return person
+
+
+class SelfTest(_Section):
+    """The way of an alarm is tried in each home once a day. Nobody at home hears or sees it, one person gets a quiet message.
+
+    Attributes:
+        begins, ends: between them lies each home's own moment; of its day, as all three.
+        last: until then a test that failed is repeated, every `retry_s`.
+        answer_s: how long a device has to answer; it is asked three times.
+        gather_s: the message goes out at multiples of it, one for all homes tested before.
+    """
+
+    enabled: bool = True
+    begins: str = Field(default="09:30", pattern=_CLOCK)
+    ends: str = Field(default="10:00", pattern=_CLOCK)
+    last: str = Field(default="17:00", pattern=_CLOCK)
+    answer_s: float = Field(default=120.0, ge=5, le=3600)
+    retry_s: float = Field(default=3600.0, ge=60, le=86_400)
+    gather_s: float = Field(default=1800.0, ge=0, le=7200)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "SelfTest":
+        if not self.begins < self.ends <= self.last:
+            raise ValueError("begins, ends and last must follow each other within one day")
+        return self
 
 
 class Alerts(_Section):
@@ -97,6 +121,8 @@ class Alerts(_Section):
         siren: addresses of sirens (`siren://site/device`, `siren+run:///a/program`), which sound when no channel of anybody has
             confirmed an urgent message for `siren_after_s`.
         test_s: a test of the way of an alarm that no channel confirmed has failed after so long.
+        heartbeat_url: of a service outside that tells somebody when it is not asked for longer than twice `heartbeat_s`; only
+            the whole chain from the broker to a person's channel asks it. "": none.
     """
 
     people: list[Person] = []
@@ -112,6 +138,9 @@ class Alerts(_Section):
     siren: list[str] = []
     siren_after_s: float = Field(default=30.0, ge=1)
     test_s: float = Field(default=300.0, ge=10)
+    selftest: SelfTest = SelfTest()
+    heartbeat_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    heartbeat_s: float = Field(default=300.0, ge=5, le=86_400)
 
 
 class Console(_Section):

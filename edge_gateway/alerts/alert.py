@@ -26,6 +26,7 @@ class Sending(StrEnum):
 
     WAITING = "waiting"  # to be handed out at `due_ns`
     OUT = "out"  # handed out; without an answer by `due_ns` it counts as in doubt
+    TAKEN = "taken"  # the channel has it and will report whether it arrived; no confirmation yet
     DELIVERED = "delivered"
     IN_DOUBT = "in_doubt"  # may have arrived; not sent again before the next step
 
@@ -53,6 +54,32 @@ class Send(msgspec.Struct):
     error: str = ""
 
 
+class Awaited(msgspec.Struct, array_like=True, frozen=True):
+    """A delivery report that is to come: its name, and the message it is about."""
+
+    ref: str
+    step: int
+    person: str
+    channel: int
+
+
+class Link(msgspec.Struct, array_like=True):
+    """A link that was put into a message. Only what it hashes to is kept; it is bound to this alert and to `person`.
+
+    Attributes:
+        digest: see `links`.
+        kind: `accept` or `close`: what may be done with it, once.
+        used_ns: 0: not yet.
+    """
+
+    digest: bytes
+    kind: str
+    person: str
+    made_ns: int
+    expires_ns: int
+    used_ns: int = 0
+
+
 class Change(msgspec.Struct, frozen=True):
     """One line of an alert's history."""
 
@@ -70,9 +97,19 @@ class Alert(msgspec.Struct):
         events: (device, boot, seq) of the devices' events behind it, the newest last.
         told: persons a channel confirmed a message for, in order.
         step: which round of messages; 0 before the first.
-        reached: how many persons of the list are told in a round.
+        reached: how many persons of `chain` are told in a round.
         step_due_ns, person_due_ns: when the next round goes out and the next person joins.
-        due_ns: when any timer has to be looked at; None: none runs (accepted or closed).
+        due_ns: when any timer has to be looked at; None: none runs (closed).
+        chain: ids of those who are told, in order, as it was at the last round.
+        joined: person -> the step that told them first in this run of the ladder.
+        siren_due_ns: when the siren sounds unless a person's channel confirms before; 0: not decided yet.
+        close_due_ns: of an accepted alert, when it is opened again; of a test, when it has failed; 0: no such timer.
+        first: who is told before all others: the one who had accepted it, when it was opened again.
+        reopened: why it was opened again last: `again`, `not_closed`, `worse`; "" it was not.
+        links: that messages carried and that may still be asked about.
+        awaited: delivery reports to come, the newest last.
+        test: nobody is in danger; the way to a person is tried.
+        siren: the siren has sounded in this run of the ladder.
     """
 
     id: str
@@ -103,6 +140,16 @@ class Alert(msgspec.Struct):
     sends: list[Send] = []
     due_ns: int | None = None
     events: list[tuple[str, int, int]] = []
+    chain: list[str] = []
+    joined: dict[str, int] = {}
+    siren_due_ns: int = 0
+    close_due_ns: int = 0
+    first: str = ""
+    reopened: str = ""
+    links: list[Link] = []
+    awaited: list[Awaited] = []
+    test: bool = False
+    siren: bool = False
 
     @property
     def urgent(self) -> bool:
@@ -113,6 +160,11 @@ class Alert(msgspec.Struct):
     def unanswered(self) -> bool:
         """Nobody has accepted it yet."""
         return self.state in (State.RAISED, State.NOTIFIED)
+
+    @property
+    def code(self) -> str:
+        """The last letters of its id, by which a person names it in an answer."""
+        return self.id.rpartition("-")[2]
 
 
 _encoder: Final = msgspec.msgpack.Encoder()

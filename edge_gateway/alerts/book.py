@@ -4,32 +4,31 @@ The book knows no clock, no file and no network. Whoever drives it saves `take()
 and only then sends the notices that `due` gave out before: what a person was told is always on disk.
 """
 
-from collections.abc import Iterable, KeysView
+from collections.abc import Callable, Collection, Iterable, KeysView, Sequence
 from dataclasses import dataclass
-from datetime import UTC
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
 
 from edge_gateway.alerts import ladder
 from edge_gateway.alerts.alert import Alert, Change, Send, Sending, State, pack, unpack
-from edge_gateway.alerts.notice import Item, Notice
+from edge_gateway.alerts.ids import Ids
+from edge_gateway.alerts.links import Links
+from edge_gateway.alerts.notice import RANK, Notice, notice_of
+from edge_gateway.alerts.reports import Reports
 from edge_gateway.errors import Rejected
 from edge_gateway.events import AlertChange
 from edge_gateway.rules import Finding, Prewarn, Returned, Severity, Verdict
-from edge_gateway.rules.words import local
-from edge_gateway.settings import Alerts
+from edge_gateway.settings import Alerts, Person
 from edge_gateway.topics import ID
 
 GATEWAY: Final = "gateway"  # `by` of what no person did
 DIGEST_OVER: Final = 5  # more unanswered alerts than this that are not urgent are told together
 _EVIDENCE: Final = 10
 _HISTORY: Final = 100
-_SHOWN_EVIDENCE: Final = 3
-_RANK: Final = {Severity.URGENT: 0, Severity.WARNING: 1, Severity.NOTICE: 2}
-# Read aloud over a telephone: no 0/o, 1/l/i, u/v.
-_LETTERS: Final = "23456789abcdefghjkmnpqrstwxyz"
+_ENDED: Final = 200  # closed alerts whose links still say so
+
+People = Callable[[Alert, int], Sequence[Person]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +54,31 @@ class AlertBook:
 
     Args:
         alerts: people and distances; replace with `use`.
+        people: whom to tell of an alert at a time, first to last; without: everybody in `alerts`.
+        links: for messages; without: none.
+
+    Attributes:
+        ended: closed a short while ago, newest last.
+        tests: tests that ended, and whether they passed, for whoever asked for them; he takes them away.
     """
 
-    def __init__(self, alerts: Alerts) -> None:
-        self._alerts = alerts
+    def __init__(self, alerts: Alerts, people: People | None = None, links: Links | None = None) -> None:
+        self.settings = alerts
+        self.links = links
+        self.ended: list[Alert] = []
+        self.tests: list[tuple[Alert, bool]] = []
+        self._people: People = people or (lambda alert, now_ns: self.settings.people)
         self._by_key: dict[str, Alert] = {}
         self._by_id: dict[str, Alert] = {}
         self._unsaved: dict[str, Alert] = {}
         self._entries: list[AlertChange] = []
         self._flying: set[tuple[str, int, str, int]] = set()  # handed out by this process, not answered yet
-        self._used_ids: set[str] = set()
+        self._ids = Ids()
+        self._reports = Reports()
 
     def use(self, alerts: Alerts) -> None:
         """Changed people or distances, from the next `due` on."""
-        self._alerts = alerts
+        self.settings = alerts
 
     def restore(self, bodies: Iterable[bytes], now_ns: int) -> int:
         """Forget everything in memory and begin from what is on disk: at start, and after a commit that failed.
@@ -76,10 +86,8 @@ class AlertBook:
         Returns:
             how many were unreadable; then an urgent alert says so, because each may have been an SOS.
         """
-        self._by_key.clear()
-        self._by_id.clear()
-        self._unsaved.clear()
-        self._entries.clear()
+        for memory in (self._by_key, self._by_id, self._unsaved, self._entries, self.tests):
+            memory.clear()
         damaged = 0
         for body in bodies:
             try:
@@ -87,10 +95,13 @@ class AlertBook:
             except msgspec.MsgspecError:
                 damaged += 1
                 continue
-            self._used_ids.add(alert.id)
+            self._ids.used(alert.id)
             if alert.state is State.CLOSED or alert.key in self._by_key:
                 continue
             ladder.resume(alert, self._flying)
+            if alert.state is State.ACCEPTED and not alert.close_due_ns:  # accepted in a version without this timer
+                ladder.wait_for_end(alert, self.settings, now_ns)
+                self._unsaved[alert.id] = alert
             self._by_key[alert.key] = self._by_id[alert.id] = alert
         if damaged:
             self.apply([_damaged(damaged, now_ns)], now_ns)
@@ -103,7 +114,7 @@ class AlertBook:
 
     def open_alerts(self) -> list[Alert]:
         """Open alerts, most urgent and oldest first; to be read, not changed."""
-        return sorted(self._by_key.values(), key=lambda alert: (_RANK[alert.severity], alert.raised_ns))
+        return sorted(self._by_key.values(), key=lambda alert: (RANK[alert.severity], alert.raised_ns))
 
     def find(self, alert_id: str) -> Alert:
         """The open alert.
@@ -149,7 +160,7 @@ class AlertBook:
         _named(person)
         if alert.unanswered:
             alert.accepted_by, alert.accepted_ns = person, now_ns
-            ladder.stop(alert)
+            ladder.wait_for_end(alert, self.settings, now_ns)
             self._enter(alert, State.ACCEPTED, person, "", now_ns)
         return alert
 
@@ -166,25 +177,39 @@ class AlertBook:
         self._close(alert, person, reason.strip()[:200], now_ns)
         return alert
 
+    def close_soft(
+        self, site: str, place: str, person: str, reason: str, now_ns: int, but: Collection[str] = ()
+    ) -> list[Alert]:
+        """A named person saw that all is well in a home: what is not urgent there is closed, except of the rules in `but`.
+
+        Raises:
+            Rejected: `no_person`, or `no_reason`.
+        """
+        _named(person)
+        here = [a for a in self._by_key.values() if (a.site, a.place) == (site, place)]
+        soft = [alert for alert in here if not alert.urgent and not alert.test and alert.rule not in but]
+        return [self.close(alert.id, person, reason, now_ns) for alert in soft]
+
     def due(self, now_ns: int) -> list[Notice]:
         """Messages to send now, most urgent first. Save `take()`, send them, then answer each with `delivered` or `failed`."""
         flooded = self._flooded()
-        single: list[tuple[Alert, Send]] = []
-        gathered: dict[tuple[str, int], list[tuple[Alert, Send]]] = {}
-        for alert in self._by_key.values():
-            if not ladder.is_due(alert, self._alerts, now_ns):
+        notices: list[Notice] = []
+        gathered: dict[tuple[bool, str, int], list[tuple[Alert, Send]]] = {}
+        for alert in list(self._by_key.values()):
+            if not ladder.is_due(alert, self.settings, now_ns) or not self._goes_on(alert, now_ns):
                 continue
-            together = flooded and not alert.urgent
-            sends = ladder.advance(alert, self._alerts, now_ns, self._alerts.repeat_s if together else 0.0)
+            together = alert.test or (flooded and not alert.urgent)
+            grid_s = self.settings.repeat_s if together and not alert.test else 0.0
+            sends = ladder.advance(alert, self.settings, self._people(alert, now_ns), now_ns, grid_s)
             self._unsaved[alert.id] = alert
             for send in sends:
                 self._flying.add((alert.id, send.step, send.person, send.channel))
                 if together:
-                    gathered.setdefault((send.person, send.channel), []).append((alert, send))
+                    gathered.setdefault((alert.test, send.person, send.channel), []).append((alert, send))
                 else:
-                    single.append((alert, send))
-        notices = [_notice([pair]) for pair in single] + [_notice(pairs) for pairs in gathered.values()]
-        return sorted(notices, key=lambda notice: (_RANK[notice.items[0].severity], notice.channel))
+                    notices.append(self._notice([(alert, send)], now_ns))
+        notices += [self._notice(pairs, now_ns) for pairs in gathered.values()]
+        return sorted(notices, key=lambda notice: (RANK[notice.items[0].severity], notice.items[0].test, notice.channel))
 
     def next_due_ns(self) -> int | None:
         """When `due` will have something to do, if nothing else happens; None: never."""
@@ -193,20 +218,42 @@ class AlertBook:
     def delivered(self, notice: Notice, now_ns: int) -> None:
         """A channel confirmed the message. Also true when the alert was accepted meanwhile; harmless when it was closed."""
         for alert, send in self._answered(notice):
+            self._confirmed(alert, notice.person, send, now_ns)
+
+    def taken(self, notice: Notice, own: str, now_ns: int) -> None:
+        """A channel has the message and reports later whether it arrived; `own` is the channel's own name of it."""
+        for alert, send in self._answered(notice):
             if send is not None:
-                ladder.delivered(send)
-            if notice.person not in alert.told:
-                alert.told.append(notice.person)
+                ladder.taken(send)
+            self._reports.expect(alert, notice, own)
             self._unsaved[alert.id] = alert
-            if alert.state is State.RAISED:
-                self._enter(alert, State.NOTIFIED, GATEWAY, f"told {notice.person}", now_ns)
+        for early in self._reports.early(notice.reference, own):
+            self.reported([notice.reference, own], early.arrived, early.reason, now_ns)
+
+    def reported(self, references: Sequence[str], arrived: bool, reason: str, now_ns: int) -> bool:
+        """A channel reports what became of a message, named by us or by itself; False: no open alert waits for that."""
+        found = self._reports.match(self._by_key.values(), references)
+        if not found:
+            self._reports.keep(references, arrived, reason)
+        for alert, message in found:
+            send = next((s for s in alert.sends if (s.step, s.person, s.channel) == message), None)
+            self._unsaved[alert.id] = alert
+            if arrived:
+                self._confirmed(alert, message[1], send, now_ns)
+            elif send is not None and send.state in (Sending.TAKEN, Sending.IN_DOUBT):
+                ladder.failed(alert, send, self.settings, (reason or "not delivered")[:200], False, now_ns)
+        return bool(found)
 
     def failed(self, notice: Notice, error: str, now_ns: int, *, in_doubt: bool = False) -> None:
         """The message did not arrive, or (`in_doubt`) may have: a time-out after it was written. The ladder goes on."""
         for alert, send in self._answered(notice):
             if send is not None:
-                ladder.failed(alert, send, self._alerts, error[:200], in_doubt, now_ns)
+                ladder.failed(alert, send, self.settings, error[:200], in_doubt, now_ns)
                 self._unsaved[alert.id] = alert
+
+    def changed(self, alert: Alert) -> None:
+        """Something about an open alert was changed by who holds it; it is saved."""
+        self._unsaved[alert.id] = alert
 
     @property
     def unsaved(self) -> bool:
@@ -233,9 +280,49 @@ class AlertBook:
                 found.append((alert, next(sends, None)))
         return found
 
+    def _confirmed(self, alert: Alert, person: str, send: Send | None, now_ns: int) -> None:
+        if send is not None and send.state is not Sending.DELIVERED:
+            ladder.delivered(alert, send, self.settings, now_ns)
+        self._unsaved[alert.id] = alert
+        if person == ladder.SIREN:
+            # A siren is nobody: the ladder goes on as if it had not sounded.
+            if not alert.siren and alert.unanswered:
+                alert.siren = True
+                self._enter(alert, alert.state, GATEWAY, ladder.SIREN, now_ns)
+            return
+        if person not in alert.told:
+            alert.told.append(person)
+        if alert.state is State.RAISED:
+            self._enter(alert, State.NOTIFIED, GATEWAY, f"told {person}", now_ns)
+        if alert.test:
+            self._end_test(alert, True, now_ns)
+
+    def _goes_on(self, alert: Alert, now_ns: int) -> bool:
+        """Whether its ladder runs: an accepted alert waits, and is opened again when it was left open; a test has an end."""
+        if alert.state is State.ACCEPTED:
+            if not ladder.left_open(alert, self.settings, now_ns):
+                self._unsaved[alert.id] = alert
+                return False
+            self._open_again(alert, "not_closed", now_ns)
+        elif ladder.failed_test(alert, self.settings, now_ns):
+            self._end_test(alert, False, now_ns)
+            return False
+        return True
+
+    def _end_test(self, alert: Alert, passed: bool, now_ns: int) -> None:
+        self.tests.append((alert, passed))
+        self._close(alert, GATEWAY, "test_passed" if passed else "test_failed", now_ns)
+
+    def _notice(self, pairs: list[tuple[Alert, Send]], now_ns: int) -> Notice:
+        alert, send = pairs[0]
+        link = ""
+        if self.links is not None and len(pairs) == 1 and not alert.test and send.person != ladder.SIREN:
+            link = self.links.for_message(alert, send.step, send.person, self.settings.link_valid_s, now_ns)
+        return notice_of(pairs, self.settings.replies and not alert.test, link)
+
     def _raise(self, finding: Finding, flooded: bool, now_ns: int) -> None:
         alert = Alert(
-            id=self._new_id(finding, now_ns),
+            id=self._ids.new(finding, now_ns),
             key=finding.key,
             rule=finding.rule,
             severity=finding.severity,
@@ -249,16 +336,18 @@ class AlertBook:
             evidence=list(finding.evidence[-_EVIDENCE:]),
             returns=finding.returns and finding.severity is not Severity.URGENT,
             events=_events(finding),
+            test=finding.test,
         )
         self._by_key[alert.key] = self._by_id[alert.id] = alert
-        grid_s = self._alerts.repeat_s if flooded and not alert.urgent else 0.0
-        ladder.begin(alert, self._alerts, now_ns, ladder.on_grid(now_ns, grid_s))
+        grid_s = self.settings.repeat_s if flooded and not alert.urgent and not alert.test else 0.0
+        ladder.begin(alert, self.settings, now_ns, ladder.on_grid(now_ns, grid_s))
         self._enter(alert, State.RAISED, GATEWAY, finding.rule, now_ns)
 
     def _update(self, alert: Alert, finding: Finding, now_ns: int) -> None:
-        """More evidence for a cause that is known. Somebody who asks again long after it was accepted is heard again."""
+        """More evidence for a known cause. What became worse, or is asked again long after it was accepted, is heard."""
         fresh = [seen for seen in finding.evidence if seen not in alert.evidence]
-        if not fresh:
+        worse = RANK[finding.severity] < RANK[alert.severity]
+        if not fresh and not worse:
             return
         alert.evidence = [*alert.evidence, *fresh][-_EVIDENCE:]
         alert.count += 1
@@ -266,15 +355,30 @@ class AlertBook:
         alert.text_zh, alert.text_en = finding.text_zh, finding.text_en
         self._unsaved[alert.id] = alert
         waited_ns = now_ns - alert.accepted_ns
-        if finding.anew and alert.state is State.ACCEPTED and not 0 <= waited_ns < self._alerts.next_person_s * ladder.SECOND:
-            alert.accepted_by, alert.accepted_ns = "", 0
-            ladder.begin(alert, self._alerts, now_ns, now_ns)
-            self._enter(alert, State.RAISED, GATEWAY, "again", now_ns)
+        if worse:
+            alert.severity = finding.severity
+            alert.returns = alert.returns and not alert.urgent
+            self._open_again(alert, "worse", now_ns)
+        elif finding.anew and alert.state is State.ACCEPTED and not 0 <= waited_ns < ladder.ns(self.settings.next_person_s):
+            self._open_again(alert, "again", now_ns)
+
+    def _open_again(self, alert: Alert, why: str, now_ns: int) -> None:
+        """The ladder begins anew; who had accepted it is told first, and then the others."""
+        alert.first, alert.reopened = alert.accepted_by, why
+        alert.accepted_by, alert.accepted_ns = "", 0
+        ladder.begin(alert, self.settings, now_ns, now_ns)
+        if alert.first and why != "not_closed":
+            # Somebody calls again or it became worse: who is on the way may not hear it, so another is told at once.
+            alert.reached = 2
+        self._enter(alert, State.RAISED, GATEWAY, why, now_ns)
 
     def _close(self, alert: Alert, by: str, reason: str, now_ns: int) -> None:
         alert.closed_by, alert.closed_ns = by, now_ns
         ladder.stop(alert)
         del self._by_key[alert.key], self._by_id[alert.id]
+        if self.links is not None:
+            self.links.forget(alert)
+        self.ended = [*self.ended[-_ENDED + 1 :], alert]
         self._enter(alert, State.CLOSED, by, reason, now_ns)
 
     def _enter(self, alert: Alert, state: State, by: str, reason: str, now_ns: int) -> None:
@@ -299,23 +403,8 @@ class AlertBook:
         )
 
     def _flooded(self) -> bool:
-        return sum(1 for alert in self._by_key.values() if alert.unanswered and not alert.urgent) > DIGEST_OVER
-
-    def _new_id(self, finding: Finding, now_ns: int) -> str:
-        """Such as `20261121-1405-sos-3f2a`, UTC; the same inputs give the same id."""
-        if len(self._used_ids) > 100_000:  # the minute is in the id, so old ones cannot come again
-            self._used_ids = set(self._by_id)
-        minute = f"{local(now_ns, UTC):%Y%m%d-%H%M}"
-        counter = 0
-        while True:
-            digest = blake2b(f"{finding.key}\n{now_ns}\n{counter}".encode(), digest_size=8).digest()
-            number = int.from_bytes(digest, "big")
-            letters = "".join(_LETTERS[number // len(_LETTERS) ** place % len(_LETTERS)] for place in range(4))
-            alert_id = f"{minute}-{finding.rule}-{letters}"
-            if alert_id not in self._used_ids:
-                self._used_ids.add(alert_id)
-                return alert_id
-            counter += 1
+        soft = (1 for alert in self._by_key.values() if alert.unanswered and not alert.urgent and not alert.test)
+        return sum(soft) > DIGEST_OVER
 
 
 def _events(finding: Finding) -> list[tuple[str, int, int]]:
@@ -323,25 +412,8 @@ def _events(finding: Finding) -> list[tuple[str, int, int]]:
 
 
 def _named(person: str) -> None:
-    if ID.fullmatch(person) is None or person == GATEWAY:
+    if ID.fullmatch(person) is None or person in (GATEWAY, ladder.SIREN):
         raise Rejected("no_person", f"{person[:80]!r} is no person: give the id of the one who does it, such as --by zhang")
-
-
-def _notice(pairs: list[tuple[Alert, Send]]) -> Notice:
-    pairs = sorted(pairs, key=lambda pair: (_RANK[pair[0].severity], pair[0].raised_ns))
-    items = tuple(
-        Item(
-            alert=alert.id,
-            step=send.step,
-            severity=alert.severity,
-            text_zh=alert.text_zh,
-            text_en=alert.text_en,
-            evidence=tuple(alert.evidence[-_SHOWN_EVIDENCE:]),
-            told=tuple(alert.told),
-        )
-        for alert, send in pairs
-    )
-    return Notice(pairs[0][1].person, pairs[0][1].channel, items)
 
 
 def _damaged(number: int, now_ns: int) -> Finding:
