@@ -84,4 +84,4 @@ def need_key(address: Address, pattern: re.Pattern[str], what: str) -> None:
     if not address.key:
         raise Misconfigured(f"the address has no {what}")
     if pattern.fullmatch(address.key) is None:
-        raise Misconfigured(f"its {what} has a character that none has", "copy it once more")
+        raise Misconfigured(f"its {what} is too short, or has a character that none has", "copy it once more")

@@ -43,10 +43,11 @@ class _Lane:
 
 @dataclass(slots=True)
 class Counts:
-    """Since the start: `handed == delivered + failed + in_doubt + ` those under way."""
+    """Since the start: `handed == delivered + taken + failed + in_doubt + ` those under way."""
 
     handed: int = 0
     delivered: int = 0
+    taken: int = 0  # the channel has it and will report
     failed: int = 0
     in_doubt: int = 0
 
@@ -150,12 +151,13 @@ class Sender:
     def _finish(self, lane: _Lane, notice: Notice, outcome: Outcome) -> None:
         if self._closed:
             return
-        counts = self.counts
+        counts, has_it = self.counts, outcome.delivered or outcome.awaits_report
         counts.delivered += outcome.delivered
-        counts.in_doubt += outcome.in_doubt
-        counts.failed += not outcome.delivered and not outcome.in_doubt
-        if lane.away == outcome.delivered:
-            lane.away = not outcome.delivered
+        counts.taken += has_it and not outcome.delivered
+        counts.in_doubt += outcome.in_doubt and not has_it
+        counts.failed += not has_it and not outcome.in_doubt
+        if lane.away == has_it:
+            lane.away = not has_it
             channel = f"channel {notice.channel + 1} of {notice.person}"
             if lane.away:
                 log.warning("%s does not take messages: %s", channel, outcome.reason)
