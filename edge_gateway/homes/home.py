@@ -78,6 +78,14 @@ class Test(msgspec.Struct, array_like=True):
         passed_ns, delay_s: the last that reached a person's channel, and how long that took.
         failed: why the last one failed; "" it did not.
         pressed_ns: when a person last pressed the button for real.  press_asked_ns: when that was last asked for.
+        by: who wanted the test: `gateway` every day, or a person.
+        began_ns: when the last one began, also after its end.
+        sent_ns, tries: when the devices were asked last, and how often.
+        missing: devices that have not answered yet.
+        heard_ns: when all had; 0: not yet.  heard_s: how long the slowest took, seconds.
+        due_ns: from when on a person is told.
+        failed_ns: since when it fails; 0: it does not.
+        devices: those of the home that can be tested.
     """
 
     asked_ns: int = 0
@@ -87,6 +95,25 @@ class Test(msgspec.Struct, array_like=True):
     failed: str = ""
     pressed_ns: int = 0
     press_asked_ns: int = 0
+    by: str = ""
+    began_ns: int = 0
+    sent_ns: int = 0
+    tries: int = 0
+    missing: list[str] = []
+    heard_ns: int = 0
+    heard_s: float = 0.0
+    due_ns: int = 0
+    failed_ns: int = 0
+    devices: list[str] = []
+
+    def shift(self, by_ns: int) -> None:
+        """See `Home.shift`."""
+        for name in _TEST_TIMES:
+            if getattr(self, name):
+                setattr(self, name, getattr(self, name) + by_ns)
+
+
+_TEST_TIMES: Final = tuple(name for name in Test.__struct_fields__ if name.endswith("_ns"))
 
 
 class Consent(msgspec.Struct, array_like=True, frozen=True):
@@ -103,12 +130,15 @@ class Day(msgspec.Struct, array_like=True):
     """One local day as the learning needs it.
 
     Attributes:
-        longest_s: longest silence that began in each band (day, evening, night) while the person was at home.
-        hours: signs of life in each hour of the day.
+        longest_s: longest silence that began in each of its 24 hours while the person was at home, seconds; 0: none ended.
+        hours: signs of life in each of its 24 hours.
         notes: what the routines found that day, such as `bed_from` -> minute of the day.
-        complete: the sensors were heard all day.
+        complete: the sensors were heard nearly all day, and the person was at home for a good part of it.
         marks: what -> quarter hours of the day in which it was so, as bits: of the first 12 hours, of the last 12.
         from_ns: local midnight, wall clock; 0: not known.
+        away_s, deaf_s: how long nobody was at home, and how long the sensors were not heard, seconds.
+        held_s: longest stay in bed and in the chair that ended that day, seconds.
+        out_s: longest absence seen at the door that ended that day, seconds.
     """
 
     date: str
@@ -118,6 +148,10 @@ class Day(msgspec.Struct, array_like=True):
     complete: bool = True
     marks: dict[str, list[int]] = {}
     from_ns: int = 0
+    away_s: float = 0.0
+    deaf_s: float = 0.0
+    held_s: list[float] = msgspec.field(default_factory=lambda: [0.0, 0.0])
+    out_s: float = 0.0
 
 
 class Home(msgspec.Struct):
@@ -163,6 +197,7 @@ class Home(msgspec.Struct):
             state.since_ns += by_ns
             state.told_ns += by_ns
         self.timers = {name: at_ns + by_ns for name, at_ns in self.timers.items()}
+        self.test.shift(by_ns)
         if self.asked is not None:
             self.asked.asked_ns += by_ns
             self.asked.ends_ns += by_ns
@@ -176,14 +211,19 @@ class Past(msgspec.Struct):
 
     Attributes:
         days: oldest first, at most 60.
-        limits_s: limit of each band (day, evening, night), seconds; empty: not learned yet.
+        limits_s: longest silence that is normal when it begins in each of the 24 hours of the day, seconds; empty: not
+            learned yet. `learn.bands` gathers them for people.
         model: the parameters of the learned model, in its own words; empty: none.
+        held_limits_s: longest stay in bed and in the chair that is normal, seconds; empty: not learned yet.
+        out_limit_s: longest absence that is normal, seconds; 0: not learned yet.
     """
 
     days: list[Day] = []
     limits_s: list[float] = []
     learned_ns: int = 0
     model: dict[str, Any] = {}
+    held_limits_s: list[float] = []
+    out_limit_s: float = 0.0
 
 
 class Watched(msgspec.Struct, frozen=True):
@@ -192,6 +232,9 @@ class Watched(msgspec.Struct, frozen=True):
     Attributes:
         heard_ns: when its sensors of presence were last heard (wall clock as of now); 0: not in this run of the gateway.
         zone: IANA name of its site's time zone.
+        site: what is remembered of the whole site; None: nothing.
+        catching_up: readings of a while ago are coming in; what they tell so far is the middle of a story.
+        silence_s: a home of whose devices none told anything for so long is deaf; 0: they only tell what changes.
     """
 
     setting: HomeSetting
@@ -199,6 +242,9 @@ class Watched(msgspec.Struct, frozen=True):
     past: Past
     heard_ns: int = 0
     zone: str = "Asia/Shanghai"
+    site: Home | None = None
+    catching_up: bool = False
+    silence_s: float = 0.0
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode

@@ -8,6 +8,7 @@ from typing import Any, Final
 from edge_gateway.topics import ID
 
 _CLOCK: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+_CONTACT: Final = re.compile(r"contact(\.[a-z0-9_]{1,24})?")
 _SPAN: Final = re.compile(r"(\S+?)-(\S+)")
 
 
@@ -30,6 +31,9 @@ class HomeSetting:
         medication: times of day between which the medication button is expected, (from, to) each.
         model: the learned model decides beside the fixed rules.
         press_days: a real press of the button is asked for after so many days; 0: never.
+        meals: as `medication`, of the button that says that a meal was eaten.
+        exits: names of the contacts at doors that lead outside; empty: `contact`, and those whose channel begins with front,
+            main, entr, exit, out or door.
     """
 
     site: str
@@ -51,6 +55,8 @@ class HomeSetting:
     medication: tuple[tuple[int, int], ...] = ()
     model: bool = False
     press_days: int = 31
+    meals: tuple[tuple[int, int], ...] = ()
+    exits: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -95,8 +101,11 @@ def parse(row: Any, where: str, sites: Mapping[str, object], problems: list[str]
     for key in ("cold", "heat"):
         if key in row:
             given[key] = _ladder(row[key], f"{where}: {key}", key == "heat", problems)
-    if "medication" in row:
-        given["medication"] = _spans(row["medication"], f"{where}: medication", problems)
+    for key in ("medication", "meals"):
+        if key in row:
+            given[key] = _spans(row[key], f"{where}: {key}", problems)
+    if "exits" in row:
+        given["exits"] = _contacts(row["exits"], f"{where}: exits", problems)
     if not isinstance(row.get("model", False), bool):
         problems.append(f"{where}: model is {row['model']!r}; true or false")
     if len(problems) > before:
@@ -114,6 +123,13 @@ def _ids(row: Mapping[str, Any], where: str, problems: list[str]) -> tuple[str, 
         problems.append(f"{where}: contacts is {contacts!r}; a list of ids of alerts.people")
         return ()
     return tuple(dict.fromkeys(contacts))
+
+
+def _contacts(value: Any, where: str, problems: list[str]) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) and _CONTACT.fullmatch(name) for name in value):
+        problems.append(f'{where} is {value!r}; a list of contacts such as ["contact.front"]')
+        return ()
+    return tuple(dict.fromkeys(value))
 
 
 def _number(value: Any, where: str, least: float, most: float, whole: bool, problems: list[str]) -> float:

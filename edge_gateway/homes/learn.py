@@ -1,0 +1,146 @@
+"""What is normal in one home, learned from its own days and nothing else. Pure; times are wall clock, ns, durations seconds.
+
+A day keeps the longest silence that began in each of its hours while the person was at home. The limit of an hour is the
+longest of the hours around it over the days that are known, with a margin; one day that was unlike all others is left out once
+there are enough. Until there are `DAYS` days, the fixed limit holds.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from edge_gateway.homes import model, routine
+from edge_gateway.homes.bands import Band, band_of, date_of, hour_of, midnight_of
+from edge_gateway.homes.home import Day, Home, Past
+from edge_gateway.homes.setting import HomeSetting
+
+DAYS: Final = 14  # complete days before a home's own limits hold
+KEPT: Final = 60
+_HOUR: Final = 3600.0
+_DAY_NS: Final = 86_400 * 10**9
+LEAST_S: Final = {Band.DAY: 4 * _HOUR, Band.EVENING: 4 * _HOUR, Band.NIGHT: 4 * _HOUR}
+_MOST: Final = 1.5  # times the fixed limit: nobody's habits are longer than this
+_MARGIN: Final = 1.15
+_SPARE_S: Final = 15 * 60.0
+_AROUND: Final = 1  # hours before and after that teach an hour as well
+_ODD_DAYS: Final = 28  # from so many days on the longest of all is left out
+_DEAF_S: Final = 2 * _HOUR  # a day of which less was not told is complete
+_AWAY_S: Final = 16 * _HOUR
+CHAIR_S: Final = 8 * _HOUR  # until it is learned
+LONG_OUT_S: Final = 24 * _HOUR
+_LEAST_OUT_S: Final = 12 * _HOUR
+
+
+class Bands(NamedTuple):
+    """The longest silence that is normal when it begins in a band, seconds, for people to read."""
+
+    day_s: float
+    evening_s: float
+    night_s: float
+
+
+def limits(days: Sequence[Day], setting: HomeSetting) -> list[float]:
+    """The limit of each of the 24 hours, seconds; empty below `DAYS` complete days."""
+    known = [day for day in days if day.complete and len(day.longest_s) == 24]
+    if len(known) < DAYS:
+        return []
+    most_s = _MOST * setting.limit_h * _HOUR
+    found = []
+    for hour in range(24):
+        around = [(hour + by) % 24 for by in range(-_AROUND, _AROUND + 1)]
+        usual_s = _usual([max(day.longest_s[at] for at in around) for day in known])
+        least_s = LEAST_S[band_of(hour * 60, setting)]
+        found.append(min(max(least_s, usual_s * _MARGIN + _SPARE_S), max(most_s, least_s)))
+    return found
+
+
+def limit_s(past: Past, setting: HomeSetting, start_ns: int, zone: str) -> float:
+    """The longest silence that is normal in this home when it begins at `start_ns`; seconds."""
+    if len(past.limits_s) != 24:
+        return setting.limit_h * _HOUR
+    return past.limits_s[hour_of(start_ns, zone)]
+
+
+def held_s(past: Past, setting: HomeSetting, name: str) -> float:
+    """The longest stay in a bed or chair that is still rest in this home, seconds."""
+    bed = name.startswith("bed")
+    if len(past.held_limits_s) == 2:
+        return past.held_limits_s[0 if bed else 1]
+    return setting.bed_h * _HOUR if bed else CHAIR_S
+
+
+def out_s(past: Past) -> float:
+    """After so many seconds an absence that nobody announced is worth a question."""
+    return past.out_limit_s or LONG_OUT_S
+
+
+def bands(past: Past, setting: HomeSetting) -> Bands:
+    """The limits as people read them: the least of each band."""
+    if len(past.limits_s) != 24:
+        return Bands(*[setting.limit_h * _HOUR] * 3)
+    found = {band: [past.limits_s[h] for h in range(24) if band_of(h * 60, setting) is band] for band in Band}
+    fixed_s = setting.limit_h * _HOUR  # a band of less than an hour has no hour of its own
+    return Bands(*[min(found[band], default=fixed_s) for band in (Band.DAY, Band.EVENING, Band.NIGHT)])
+
+
+def begin_day(home: Home, now_ns: int, zone: str) -> None:
+    """A new day, from now."""
+    home.today = Day(date_of(now_ns, zone), [0.0] * 24, [0] * 24, from_ns=midnight_of(now_ns, zone))
+
+
+def close_day(home: Home, past: Past, setting: HomeSetting, now_ns: int, zone: str) -> Past | None:
+    """What is known when a new day begins; None: it is still the same one. The home begins its new day.
+
+    A day that jumped (the clock was set) closes as well; one that began late or was mostly away or deaf is kept but teaches no
+    limit.
+    """
+    today = home.today
+    if today is not None and today.date == date_of(now_ns, zone):
+        return None
+    begin_day(home, now_ns, zone)
+    if today is None:
+        return None
+    _finish(today, home, now_ns)
+    days = [*past.days, today][-KEPT:]
+    held = [_held(days, 0, setting), _held(days, 1, setting)]
+    known = [day for day in days if day.complete]
+    taught = len(known) >= DAYS
+    return Past(
+        days=days,
+        limits_s=limits(days, setting),
+        learned_ns=now_ns if taught else 0,
+        model=model.train(days, setting),
+        held_limits_s=held if taught else [],
+        out_limit_s=_out(known) if taught else 0.0,
+    )
+
+
+def _finish(day: Day, home: Home, now_ns: int) -> None:
+    """What still goes on as the day ends belongs to it as far as it reaches."""
+    end_ns = min(now_ns, day.from_ns + _DAY_NS)
+    if home.away is not None:
+        day.away_s += max(0.0, (end_ns - max(home.away.since_ns, day.from_ns)) / 1e9)
+        routine.held(day, "away", home.away.since_ns, end_ns)
+    for name, state in home.states.items():
+        if state.value == 1.0 and name.startswith("bed"):
+            routine.held(day, "bed", state.since_ns, end_ns)
+    began_late = home.since_ns > day.from_ns + int(_DEAF_S * 1e9)
+    lived = sum(day.hours) > 0
+    day.complete = lived and not began_late and day.deaf_s <= _DEAF_S and day.away_s <= _AWAY_S
+
+
+def _held(days: Sequence[Day], at: int, setting: HomeSetting) -> float:
+    default_s = setting.bed_h * _HOUR if at == 0 else CHAIR_S
+    stays = [day.held_s[at] for day in days if day.complete and day.held_s[at] > 0]
+    if len(stays) < DAYS:
+        return default_s
+    return min(max(_usual(stays) * _MARGIN + 2 * _SPARE_S, default_s / 2), default_s * _MOST)
+
+
+def _out(days: Sequence[Day]) -> float:
+    return min(max(_LEAST_OUT_S, _usual([day.out_s for day in days]) * _MARGIN + 4 * _SPARE_S), 2 * LONG_OUT_S)
+
+
+def _usual(longest: Sequence[float]) -> float:
+    """The longest that is usual: with many days the one odd day among them is left out."""
+    ordered = sorted(longest)
+    return ordered[-2] if len(ordered) >= _ODD_DAYS else ordered[-1]
