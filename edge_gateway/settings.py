@@ -143,6 +143,50 @@ class Alerts(_Section):
     heartbeat_s: float = Field(default=300.0, ge=5, le=86_400)
 
 
+class Fields(_Section):
+    """Where answers and delivery reports stand in what a provider sends; paths such as `data.phone`, "" not there.
+
+    Attributes:
+        records: the path to them; "" the whole, one record or a list.
+        wrapped: form fields that hold it as JSON.
+        id: ids of the message that is reported; yes: values of `state` of one that arrived, no: of one that will not; another
+            value is not the end of it. Without `no` everything else than `yes` is the end.
+        sender, text, at: of an answer, `at` when it was sent.  digits: a key that was pressed in a call.
+        answer: what the provider wants to hear.
+    """
+
+    records: str = ""
+    wrapped: list[str] = []
+    id: list[str] = []
+    state: str = ""
+    yes: list[str] = []
+    no: list[str] = []
+    reason: str = ""
+    sender: str = ""
+    text: str = ""
+    digits: str = ""
+    at: str = ""
+    answer: str = "OK"
+
+
+class Inbound(_Section):
+    """A provider that hands in answers and delivery reports, at `<public_url>/in/<name>/<secret>`.
+
+    Attributes:
+        kind: how it speaks; `fields`: as the table `fields` says.
+        secret_file: holds the last part of the address, at least 20 letters and digits.
+        token_file: the token of WeCom's or Feishu's callback.
+        key_file: what the provider signs or seals with: DingTalk's AppSecret, Feishu's Encrypt Key, WeCom's EncodingAESKey.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")
+    kind: Literal["aliyun", "tencent", "yunpian", "twilio", "dingtalk", "feishu", "wecom", "fields"]
+    secret_file: Path
+    token_file: Path | None = None
+    key_file: Path | None = None
+    fields: Fields = Fields()
+
+
 class Console(_Section):
     """The staff's pages in a browser, a process of its own beside the gateway.
 
@@ -151,6 +195,7 @@ class Console(_Section):
         tls_in_front: a program on this machine ends TLS and hands requests on (its X-Forwarded-For and -Proto are believed).
         desk_readers: `site/device` of readers at a desk, where two taps show a courier his own record and are no visit.
         phone_site: site of taps that a phone without a personal link sends; "" the only site of the registry.
+        inbound: providers of SMS, calls and chats that may call.
     """
 
     enabled: bool = True  # `kanhu up` starts it
@@ -164,6 +209,7 @@ class Console(_Section):
     longest_h: float = Field(default=12.0, gt=0, le=24)
     desk_readers: list[str] = []
     phone_site: str = ""
+    inbound: list[Inbound] = []
 
     @property
     def secure(self) -> bool:
