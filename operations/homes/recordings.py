@@ -32,6 +32,7 @@ class Recording:
         out: when nobody was at home, by the people who labelled it: the truth against which we are held.
         labels: what else they wrote: activity -> when.
         refused: rows that cannot be, as text.
+        labelled: `out` is known; else only what the gateway itself made of the door.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Recording:
     out: tuple[Span, ...]
     labels: dict[str, tuple[Span, ...]]
     refused: tuple[str, ...] = ()
+    labelled: bool = True
 
     @property
     def span(self) -> Span:

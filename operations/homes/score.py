@@ -1,8 +1,8 @@
 """How often a home would have called for nothing, and how late it would have called when it had to.
 
 The readings go through the code of the running gateway (`Replayer`). What a rule learned it learned before the scored days
-began, and goes on learning from days that are over; nothing ever sees a day before it has passed. A fall is silence from a random
-moment: the world is copied there, nothing moves any more, and the time until people are called is the delay. Every alarm
+began, and goes on learning from days that are over; nothing ever sees a day before it has passed. A fall is silence from a
+random moment: the world is copied there, nothing moves any more, and the time until people are called is the delay. Every alarm
 without a fall is false, although the person at home could have cancelled it: a recording answers no question.
 """
 
@@ -15,6 +15,8 @@ from random import Random
 from typing import Final, NamedTuple
 
 from edge_gateway.errors import Misconfigured
+from edge_gateway.homes import bands
+from edge_gateway.homes.bands import Band
 from edge_gateway.homes.replay import Replayer, Said
 from edge_gateway.homes.seen import Seen
 from edge_gateway.homes.setting import HomeSetting
@@ -24,8 +26,10 @@ from operations.homes.recordings import FRONT, Recording, Span
 from operations.homes.simulate import DAY_NS
 
 ZONE: Final = "UTC"
+LEARNED_DAYS: Final = 14
 _HOUR_NS: Final = DAY_NS // 24
 _GIVEN_UP_NS: Final = 48 * _HOUR_NS  # a fall nobody was called for by then is missed
+_STEP_NS: Final = 60_000_000_000
 _ALARM: Final = "inactivity/"
 _LEAST_SCORED: Final = 5
 _MOST_ROUNDS: Final = 8
@@ -73,7 +77,7 @@ class Run:
     """One home, one way, one scenario.
 
     Attributes:
-        days: scored.  false: alarms for nothing.  asked: questions at home.  notices: softer ones about long absences.
+        days: scored.  false: when it alarmed for nothing, ns.  asked: questions at home.  notices: about long absences.
         absences: simulated ones.  sensor: the one that was broken.
     """
 
@@ -81,7 +85,7 @@ class Run:
     way: str
     scenario: Scenario
     days: float
-    false: int = 0
+    false: list[int] = field(default_factory=list)
     asked: int = 0
     notices: int = 0
     absences: int = 0
@@ -95,9 +99,12 @@ class Prepared:
 
     Attributes:
         span: of the scored days.  learned_days: in the lesson.  rounds: how often the lesson's days were played to fill it.
+        setting, zone: of the home.
     """
 
     recording: Recording
+    setting: HomeSetting
+    zone: str
     lesson: tuple[Seen, ...]
     scored: tuple[Seen, ...]
     span: Span
@@ -110,7 +117,7 @@ class Prepared:
         return (self.span[1] - self.span[0]) / DAY_NS
 
 
-def prepare(recording: Recording) -> Prepared:
+def prepare(recording: Recording, setting: HomeSetting | None = None, zone: str = ZONE) -> Prepared:
     """Part a recording: the scored days begin with the first midnight at which personal limits were learned.
 
     Where fewer than five whole days would be left, the first half is played as often as learning needs, and the second scored.
@@ -118,17 +125,18 @@ def prepare(recording: Recording) -> Prepared:
     Raises:
         Misconfigured: too short for either.
     """
-    first, last = -(-recording.span[0] // DAY_NS) * DAY_NS, recording.span[1] // DAY_NS * DAY_NS
-    days = (last - first) // DAY_NS
+    setting = setting or HomeSetting("score", recording.name.lower())
+    shift_ns = recording.span[0] - bands.midnight_of(recording.span[0], zone)
+    first = recording.span[0] - shift_ns + (DAY_NS if shift_ns else 0)
+    days = (recording.span[1] - first) // DAY_NS
     if days < 2 * _LEAST_SCORED:
         raise Misconfigured(f"{recording.name} has {max(0, days)} whole days", f"a score needs at least {2 * _LEAST_SCORED}")
-    for learned in range(14, days - _LEAST_SCORED + 1):
-        parted = _parted(recording, first, learned, last, 1)
-        if _taught(parted, PERSONAL).past.limits_s:
+    whole = Prepared(recording, setting, zone, (), (), (first, first + days * DAY_NS), 0, 1)
+    for learned in range(LEARNED_DAYS, days - _LEAST_SCORED + 1):
+        if _taught(parted := _parted(whole, learned, 1), PERSONAL).past.limits_s:
             return parted
     for rounds in range(2, _MOST_ROUNDS + 1):
-        parted = _parted(recording, first, days // 2, last, rounds)
-        if _taught(parted, PERSONAL).past.limits_s:
+        if _taught(parted := _parted(whole, days // 2, rounds), PERSONAL).past.limits_s:
             return parted
     raise Misconfigured(f"{recording.name}: no limits are learned from {days // 2} days", "its days are not complete")
 
@@ -209,78 +217,96 @@ def _always(sensor: str) -> Callable[[Span], Iterable[Seen]]:
 
 
 def _absences(prepared: Prepared, dice: Random) -> list[Span]:
-    """On each scored day one, of 1 to 24 h, short ones more often; none begins when the person is out, nor soon after one."""
+    """On each scored day one, of 1 to 24 h, mostly short; none begins or ends while the recorded person is out."""
     found: list[Span] = []
+    out = prepared.recording.out
     for day in range(prepared.span[0], prepared.span[1] - DAY_NS + 1, DAY_NS):
-        start = simulate.moments((day + 8 * _HOUR_NS, day + 18 * _HOUR_NS), 1, prepared.recording.out, dice)
-        length = int(24.0 ** dice.random() * _HOUR_NS)
-        if start and start[0] + length < prepared.span[1] and (not found or start[0] > found[-1][1] + 2 * _HOUR_NS):
-            found.append((start[0], start[0] + length))
+        for start in simulate.moments((day + 8 * _HOUR_NS, day + 18 * _HOUR_NS), 8, out, dice):
+            end = start + int(24.0 ** dice.random() * _HOUR_NS)
+            home_again = not any(left - _HOUR_NS // 4 <= end < back for left, back in out)
+            if home_again and end < prepared.span[1] and (not found or start > found[-1][1] + 2 * _HOUR_NS):
+                found.append((start, end))
+                break
     return found
 
 
-def _without(seen: Sequence[Seen], away: Sequence[Span]) -> list[Seen]:
-    left = [one for one in seen if not any(start <= one.time_ns <= end for start, end in away)]
-    return list(merge(left, *(simulate.gone(span) for span in away), key=lambda one: one.time_ns))
+def _without(seen: Sequence[Seen], away: Sequence[Span]) -> Sequence[Seen]:
+    for span in away:
+        seen = simulate.absent(seen, span)
+    return seen
 
 
-def _parted(recording: Recording, first: int, learned: int, last: int, rounds: int) -> Prepared:
+def _parted(whole: Prepared, learned: int, rounds: int) -> Prepared:
+    first, last = whole.span
     begin = first + learned * DAY_NS
-    past = simulate.within(recording.seen, (first, begin))
+    past = simulate.within(whole.recording.seen, (first, begin))
     lesson = [one for turn in range(rounds) for one in simulate.moved(past, (turn - rounds + 1) * learned * DAY_NS)]
-    scored = simulate.within(recording.seen, (begin, last))
-    return Prepared(recording, tuple(lesson), tuple(scored), (begin, last), learned, rounds)
+    scored = simulate.within(whole.recording.seen, (begin, last))
+    return replace(whole, lesson=tuple(lesson), scored=tuple(scored), span=(begin, last), learned_days=learned, rounds=rounds)
 
 
 def _taught(prepared: Prepared, way: Way) -> Replayer:
-    """A home as it is at the first midnight that is scored."""
-    place = prepared.recording.name.lower()
-    setting = HomeSetting("score", place, limit_h=way.limit_h, model=way.model)
-    replayer = Replayer(setting, ZONE, learning=way.learning)
+    """A home as it is when its scored days begin, a minute after midnight: then the day before has taught what it can."""
+    setting = replace(prepared.setting, limit_h=way.limit_h, model=way.model)
+    world = Replayer(setting, prepared.zone, learning=way.learning)
     for one in prepared.lesson:
-        replayer.feed(one)
-    replayer.advance(prepared.span[0])
-    return replayer
+        world.feed(one)
+        _visited(world)
+    world.advance(prepared.span[0] + 2 * _STEP_NS)
+    return world
+
+
+def _visited(world: Replayer) -> None:
+    """Somebody came, and the person is well: an alert that does not end by itself is closed with the first sign of life."""
+    for key, finding in list(world.open.items()):
+        if world.home.life_ns > finding.occurred_ns:
+            world.close(key)
 
 
 def _run(world: Replayer, prepared: Prepared, way: Way, plan: _Plan) -> Run:
     run = Run(prepared.recording.name, way.name, plan.scenario, prepared.days, absences=plan.absences, sensor=plan.sensor)
-    moments, open_keys = deque(plan.moments), set(world.open)
+    moments = deque(plan.moments)
 
-    def count(said: Iterable[Said]) -> None:
+    def count(said: Iterable[Said], before: set[str]) -> None:
+        known = set(before)
         for one in said:
             verdict = one.verdict
             if isinstance(verdict, Prewarn):
                 run.asked += 1
             elif isinstance(verdict, Returned):
-                open_keys.discard(verdict.key)
-            elif verdict.key not in open_keys:
-                open_keys.add(verdict.key)
-                run.false += verdict.key.startswith(_ALARM)
-                run.notices += not verdict.key.startswith(_ALARM)
+                known.discard(verdict.key)
+            elif verdict.key not in known:
+                known.add(verdict.key)
+                if verdict.key.startswith(_ALARM):
+                    run.false.append(one.at_ns)
+                else:
+                    run.notices += 1
 
     for one in plan.seen:
         while moments and moments[0] <= one.received_ns:
-            at_ns = moments.popleft()
-            count(world.advance(at_ns))
-            if (fallen := _fall(world, at_ns, plan)) is not None:
+            at_ns, before = moments.popleft(), set(world.open)
+            count(world.advance(at_ns), before)
+            if (fallen := _fall(world, at_ns, plan, prepared)) is not None:
                 run.falls.append(fallen)
-        count(world.feed(one))
-    count(world.advance(prepared.span[1]))
+        before = set(world.open)
+        count(world.feed(one), before)
+        _visited(world)
+    before = set(world.open)
+    count(world.advance(prepared.span[1]), before)
     return run
 
 
-def _fall(before: Replayer, at_ns: int, plan: _Plan) -> Fall | None:
-    """What becomes of a fall now; None: it cannot happen (nobody in bed), or people are on their way already."""
+def _fall(before: Replayer, at_ns: int, plan: _Plan, prepared: Prepared) -> Fall | None:
+    """What becomes of a fall now; None: it cannot happen (nobody is at home or in bed), or people are on their way already."""
+    if not prepared.recording.labelled and before.home.away is not None:
+        return None
     held = any(state.value for name, state in before.home.states.items() if name.partition(".")[0] == "bed")
     if (plan.scenario is Scenario.BED and not held) or any(key.startswith(_ALARM) for key in before.open):
         return None
     world = before.fork()
     told = [] if plan.scenario is Scenario.BED else simulate.let_go(world.home, at_ns)
     later = plan.after((at_ns, at_ns + _GIVEN_UP_NS))
-    hour = at_ns % DAY_NS / _HOUR_NS
-    setting = HomeSetting("score", "x")
-    by_day = setting.day_from <= hour * 60 < setting.evening_from
+    by_day = bands.band_at(at_ns, prepared.setting, prepared.zone) is Band.DAY
     for one in merge(told, later, key=lambda seen: seen.time_ns):
         if (called := _called(world.feed(one))) is not None:
             return Fall(at_ns, by_day, (called - at_ns) / 1e9)
@@ -293,8 +319,3 @@ def _fall(before: Replayer, at_ns: int, plan: _Plan) -> Fall | None:
 def _called(said: Iterable[Said]) -> int | None:
     alarms = (one.at_ns for one in said if isinstance(one.verdict, Finding) and one.verdict.key.startswith(_ALARM))
     return next(alarms, None)
-
-
-def own(recording: Recording, out: Sequence[Span]) -> Recording:
-    """A recording whose absences are known."""
-    return replace(recording, out=tuple(out))

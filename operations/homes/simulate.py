@@ -35,15 +35,23 @@ def within(seen: Iterable[Seen], span: Span) -> list[Seen]:
     return [one for one in seen if span[0] <= one.time_ns < span[1]]
 
 
-def gone(span: Span) -> list[Seen]:
-    """Out by the front door and back by it: all that is told of an absence."""
-    moments = (span[0], span[0] + 8 * SECOND, span[1] - 8 * SECOND, span[1])
-    return [reading(FRONT, value, at_ns) for at_ns, value in zip(moments, (1.0, 0.0, 1.0, 0.0), strict=True)]
+def absent(seen: Sequence[Seen], span: Span) -> list[Seen]:
+    """Out by the front door and back by it. Who sat is up before, and sits down again if the recording has it so by then."""
+    start, end = span
+    inside = [one for one in seen if start <= one.time_ns <= end]
+    before = _held(seen, start)
+    after = before | {one.name: one.value for one in inside}
+    left = [reading(name, 0.0, start - 60 * SECOND) for name, value in before.items() if value and _lets_go(name)]
+    doors = zip((start, start + 8 * SECOND, end - 8 * SECOND, end), (1.0, 0.0, 1.0, 0.0), strict=True)
+    door = [reading(FRONT, value, at_ns) for at_ns, value in doors]
+    back = [reading(name, 1.0, end + 60 * SECOND) for name, value in after.items() if value and _lets_go(name)]
+    kept = (one for one in seen if not start <= one.time_ns <= end)
+    return list(merge(kept, left, door, back, key=_time))
 
 
 def let_go(home: Home, at_ns: int) -> list[Seen]:
     """Somebody falls: who was in the bed or chair no longer is, movement ends; doors and lamps stay as they are."""
-    held = [name for name, state in home.states.items() if state.value and name.partition(".")[0] in _LETS_GO]
+    held = [name for name, state in home.states.items() if state.value and _lets_go(name)]
     return [reading(name, 0.0, at_ns) for name in sorted(held)]
 
 
@@ -78,6 +86,14 @@ def moments(span: Span, count: int, out: Sequence[Span], dice: Random) -> list[i
         if not any(start <= at_ns < end for start, end in out):
             found.append(at_ns)
     return sorted(found)
+
+
+def _held(seen: Iterable[Seen], at_ns: int) -> dict[str, float | str | None]:
+    return {one.name: one.value for one in seen if one.time_ns < at_ns}
+
+
+def _lets_go(name: str) -> bool:
+    return name.partition(".")[0] in _LETS_GO
 
 
 def _time(seen: Seen) -> int:

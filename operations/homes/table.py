@@ -152,7 +152,7 @@ def _solve(falling: Callable[[float], float], high: float) -> float:
 
 
 def _line(scenario: Scenario, way: str, runs: Sequence[Run]) -> Line:
-    days, false = sum(run.days for run in runs), sum(run.false for run in runs)
+    days, false = sum(run.days for run in runs), sum(len(run.false) for run in runs)
     months = days / MONTH_DAYS
     falls = [fall for run in runs for fall in run.falls]
     return Line(
