@@ -11,7 +11,22 @@ from typing import TYPE_CHECKING, Any, Final
 from edge_gateway.alerts import State
 from edge_gateway.commands import Handler
 from edge_gateway.errors import Rejected
-from edge_gateway.homes.home import SIGNS, Away, Consent, Home, Pause, Sign
+from edge_gateway.homes import away as absence
+from edge_gateway.homes import evidence, selftest
+from edge_gateway.homes.home import Consent, Home, Pause
+from edge_gateway.homes.said import (
+    AWAY_KINDS,
+    EMERGENCIES,
+    EMERGENCY_BY,
+    EMERGENCY_KIND,
+    EMERGENCY_SINCE,
+    EMERGENCY_UNTIL,
+    EQUIPMENT,
+    SEEN,
+    SEEN_AT,
+    SEEN_BY,
+    SEEN_FINE,
+)
 from edge_gateway.homes.watch import Note
 from edge_gateway.rules import Severity
 from edge_gateway.visits.arguments import Arguments
@@ -19,17 +34,6 @@ from edge_gateway.visits.arguments import Arguments
 if TYPE_CHECKING:
     from edge_gateway.service import Gateway
 
-SEEN: Final = "seen"
-SEEN_AT, SEEN_BY = "seen.at", "seen.by"  # in a home's timers and notes
-SEEN_FINE: Final = "seen_fine"
-AWAY_KINDS: Final = ("out", "daughter", "long")
-EMERGENCIES: Final = ("heat", "cold", "flood", "outage")
-# In the notes of the site's own memory; seconds, because what a person wrote down is a date and moves with no clock.
-EMERGENCY_KIND, EMERGENCY_UNTIL, EMERGENCY_SINCE, EMERGENCY_BY = (
-    "emergency.kind", "emergency.until_s", "emergency.since_s", "emergency.by",
-)  # fmt: skip
-# The person is fine; the device is still dead.
-EQUIPMENT: Final = frozenset({"silence", "unprotected", "selftest", "rule-failed", "damaged"})
 _SECOND: Final = 10**9
 _DAY_NS: Final = 86_400 * _SECOND
 LONGEST_PAUSE_D: Final = 31
@@ -53,6 +57,7 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
         "homes.back": desk.back,
         "homes.seen": desk.seen,
         "homes.consent": desk.consent,
+        "homes.test": desk.test,
         "homes.emergency": desk.emergency,
         "homes.looked": desk.looked,
     }
@@ -95,7 +100,8 @@ class HomeDesk:
         key, by, kind, now_ns = self._home(a), a.person(), a.one_of("kind", AWAY_KINDS), self._now()
         until_ns = _until(a, now_ns, LONGEST_AWAY_D, open_end=kind == "out")
         home = self._change(key)
-        home.away, home.asked = Away(kind, now_ns, until_ns, by), None
+        absence.go(home, kind, now_ns, until_ns, by)
+        home.asked = None
         return await self._saved(key, by, "away", f"{kind} {_told(until_ns)}".strip())
 
     async def back(self, a: Arguments) -> dict[str, Any]:
@@ -104,7 +110,7 @@ class HomeDesk:
         home = self._change(key)
         if home.away is None:
             return _done(key, changed=False)
-        home.away = None
+        absence.returned(home, self._now())
         return await self._saved(key, by, "back")
 
     async def seen(self, a: Arguments) -> dict[str, Any]:
@@ -115,8 +121,8 @@ class HomeDesk:
         """
         key, by, note, now_ns = self._home(a), a.person(), a.text("note", _WORDS, empty=True), self._now()
         home = self._change(key)
-        home.signs = [*home.signs, Sign(now_ns, SEEN, by, 1.0)][-SIGNS:]
-        home.life_ns, home.life_name, home.asked = now_ns, SEEN, None
+        evidence.said_fine(home, now_ns, by)
+        home.asked = None
         home.timers[SEEN_AT], home.notes[SEEN_BY] = now_ns, by
         closed, still_open = [], []
         for alert in self._gateway.desk.book.open_alerts():
@@ -136,6 +142,13 @@ class HomeDesk:
         home = self._change(key)
         home.consents = [*home.consents, Consent(on, version, given, by, self._now())][-_CONSENTS:]
         return await self._saved(key, by, "consent", f"{'given' if given else 'withdrawn'} {on} {version}")
+
+    async def test(self, a: Arguments) -> dict[str, Any]:
+        """Try the way of an alarm now; how it ended stands in the home's memory minutes later."""
+        key, by = self._home(a), a.person()
+        homes = self._gateway.desk.homes
+        name = selftest.begin(homes, self._gateway.pipeline.registry, key, self._now(), by)
+        return {**await self._saved(key, by, "test", name), "test": name}
 
     async def emergency(self, a: Arguments) -> dict[str, Any]:
         """A heat wave, cold, flood or outage at a whole site; kind "" ends it."""
@@ -194,14 +207,6 @@ class HomeDesk:
         self._note(key, by, what, detail)
         await self._gateway.committer.settle()
         return _done(key)
-
-
-def emergency_of(memory: Home, now_ns: int) -> str:
-    """The emergency of a site that holds now, "" for none; `memory` is that of the site (place "")."""
-    kind = memory.notes.get(EMERGENCY_KIND, "")
-    until_s = memory.notes.get(EMERGENCY_UNTIL, 0.0)
-    over = isinstance(until_s, float) and 0 < until_s <= now_ns / _SECOND
-    return "" if over or kind not in EMERGENCIES else str(kind)
 
 
 def _until(a: Arguments, now_ns: int, most_days: int, open_end: bool = False) -> int:

@@ -12,7 +12,9 @@ from typing import Final
 
 from edge_gateway.alerts.alert import Alert
 from edge_gateway.events import Flag, split_name
-from edge_gateway.homes.home import Home
+from edge_gateway.homes import evidence, learn
+from edge_gateway.homes.home import Home, Past
+from edge_gateway.homes.said import EQUIPMENT, SEEN_AT, SEEN_BY
 from edge_gateway.homes.setting import HomeSetting
 from edge_gateway.registry import Registry
 from edge_gateway.rules.rule import Severity
@@ -25,8 +27,6 @@ _FRESH_NS: Final = 3 * _HOUR_NS  # a temperature that is older says nothing of n
 # facts of heat and cold: somebody looks in about twice a day.
 _LOOK_IN_NS: Final = 12 * _HOUR_NS
 _QUIET: Final = 0.5  # of the limit: worth a word before anybody is called
-SEEN_AT: Final = "seen.at"
-SEEN_BY: Final = "seen.by"
 
 Words = tuple[str, str]  # zh, en
 
@@ -58,7 +58,8 @@ class Row:
         life_ns, life_name: the last sign of life; 0: none was ever seen.
         seen_ns, seen_by: when a person last said that all is well.
         celsius: warmest room (in a cold emergency the coldest), as far as it is fresh.
-        soft: "seen, fine" ends everything that is open.
+        soft: nothing urgent is open: "seen, fine" is enough.
+        device: everything that is open is about a device, not about the person.
     """
 
     site: str
@@ -74,6 +75,7 @@ class Row:
     seen_by: str = ""
     celsius: float | None = None
     soft: bool = True
+    device: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class Facts:
     """What is known of a site at one moment.
 
     Attributes:
-        settings, homes, limits: by place.  limits: learned longest silence of each band, seconds.
+        settings, homes, limits: by place.  limits: learned longest silence of each hour, seconds.
         alerts: open ones, of any site.
         warmth: place -> temperatures of its rooms, Celsius, fresh and believable ones only.
         emergency: heat, cold, flood, outage; "" none.
@@ -128,21 +130,6 @@ def warmth(devices: Mapping[str, DeviceState], registry: Registry, site: str, no
     return found
 
 
-def band(setting: HomeSetting, time_ns: int, zone: tzinfo) -> int:
-    """0 day, 1 evening, 2 night."""
-    then = local(time_ns, zone)
-    minute = then.hour * 60 + then.minute
-    if minute < setting.day_from or minute >= setting.night_from:
-        return 2
-    return 1 if minute >= setting.evening_from else 0
-
-
-def limit_s(setting: HomeSetting, limits: Sequence[float], time_ns: int, zone: tzinfo) -> float:
-    """Longest silence in this band before somebody is asked; what was learned, else what was written down."""
-    which = band(setting, time_ns, zone)
-    return limits[which] if len(limits) == 3 else setting.limit_h * 3600
-
-
 def without_place(text: str, place: str) -> str:
     """An alert's text without the place that stands above it."""
     return text.removeprefix(f"{place}: ").removeprefix(f"{place}：")
@@ -170,6 +157,7 @@ def _row(facts: Facts, place: str, alerts: Sequence[Alert]) -> Row:
         str(home.notes.get(SEEN_BY, "")),
         celsius,
         all(alert.severity is not Severity.URGENT for alert in alerts),
+        bool(alerts) and all(alert.rule in EQUIPMENT for alert in alerts),
     )
 
 
@@ -184,7 +172,10 @@ def _reason(
         return Rank.NOW, _text(unanswered[0]), unanswered[0].occurred_ns
     if home.asked is not None and now_ns < home.asked.ends_ns:
         return Rank.ASKING, ("正在家里询问是否平安", "the home is asking whether all is well"), home.asked.asked_ns
-    worries = [alert for alert in alerts if alert.severity is Severity.WARNING]
+    # The person before his devices.
+    worries = sorted(
+        (alert for alert in alerts if alert.severity is Severity.WARNING), key=lambda alert: alert.rule in EQUIPMENT
+    )
     if worries and not urgent:
         return Rank.WORRY, _text(worries[0]), worries[0].occurred_ns
     if urgent:
@@ -205,11 +196,12 @@ def _quiet(facts: Facts, place: str, home: Home, seen_ns: int) -> tuple[Rank, Wo
     setting, now_ns = _setting(facts, place), facts.now_ns
     if not home.life_ns:
         return Rank.CHECK, ("还没有收到过动静", "no sign of life yet"), home.since_ns
-    quiet_s = (now_ns - home.life_ns) / _SECOND
-    limit = limit_s(setting, facts.limits.get(place, ()), now_ns, facts.zone)
+    start_ns = evidence.start_ns(home)
+    quiet_s = (now_ns - start_ns) / _SECOND
+    limit = learn.limit_s(Past(limits_s=list(facts.limits.get(place, ()))), setting, start_ns, str(facts.zone))
     if quiet_s >= _QUIET * limit:
         zh = f"已 {span_zh(quiet_s)}没有动静, 满 {span_zh(limit)}会询问"
-        return Rank.CHECK, (zh, f"quiet for {span_en(quiet_s)}; asked after {span_en(limit)}"), home.life_ns
+        return Rank.CHECK, (zh, f"quiet for {span_en(quiet_s)}; asked after {span_en(limit)}"), start_ns
     if seen_ns and local(seen_ns, facts.zone).date() == local(now_ns, facts.zone).date():
         return Rank.SEEN, ("今天看过了, 平安", "seen today, fine"), seen_ns
     return Rank.FINE, ("和平时一样", "as usual"), home.life_ns
@@ -225,8 +217,8 @@ def _more(facts: Facts, place: str, home: Home, celsius: float | None) -> Iterab
             yield f"室温 {celsius:.0f} °C", f"room at {celsius:.0f} °C"
 
 
-def _order(facts: Facts, row: Row) -> tuple[int, float, int, str]:
-    """Within a rank: in an emergency the hottest or coldest rooms, else whoever waits longest."""
+def _order(facts: Facts, row: Row) -> tuple[int, bool, float, int, str]:
+    """Within a rank: a person before a device, in an emergency the hottest or coldest rooms, else whoever waits longest."""
     heat = 0.0
     if facts.emergency == "heat":
         heat = -(row.celsius if row.celsius is not None else _UNKNOWN_HEAT)
@@ -235,7 +227,7 @@ def _order(facts: Facts, row: Row) -> tuple[int, float, int, str]:
     if row.rank not in (Rank.WORRY, Rank.WEATHER, Rank.CHECK):
         heat = 0.0
     since_ns = row.life_ns if row.rank in (Rank.WEATHER, Rank.FINE, Rank.CHECK) else row.since_ns
-    return row.rank, heat, since_ns, row.place
+    return row.rank, row.device, heat, since_ns, row.place
 
 
 # Where nobody knows how warm it is: after those that are known to be bad, before those that are known to be well.

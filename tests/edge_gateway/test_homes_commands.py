@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from edge_gateway.errors import Rejected, Unavailable
-from edge_gateway.homes.commands import emergency_of
 from edge_gateway.homes.home import Home
 from edge_gateway.homes.look import HomesLook, open_homes
+from edge_gateway.homes.said import emergency_of
 from edge_gateway.rules import Finding, Severity
 from tests.home_gateway import HOUR, SECOND, HomeGateway
 

@@ -1,0 +1,27 @@
+"""Where it lies in a home's memory what persons said of it, and which alerts a person who is well does not end. Pure."""
+
+from typing import Final
+
+from edge_gateway.homes.home import Home
+
+SEEN: Final = "seen"
+SEEN_AT: Final = "seen.at"  # in `timers`
+SEEN_BY: Final = "seen.by"  # in `notes`
+SEEN_FINE: Final = "seen_fine"  # why it ended an alert
+AWAY_KINDS: Final = ("out", "daughter", "long")
+EMERGENCIES: Final = ("heat", "cold", "flood", "outage")
+# In the notes of the site's own memory; seconds, because what a person wrote down is a date and moves with no clock.
+EMERGENCY_KIND: Final = "emergency.kind"
+EMERGENCY_UNTIL: Final = "emergency.until_s"
+EMERGENCY_SINCE: Final = "emergency.since_s"
+EMERGENCY_BY: Final = "emergency.by"
+# The person is fine; the device is still dead.
+EQUIPMENT: Final = frozenset({"silence", "sensor", "detector", "unprotected", "selftest", "rule-failed", "damaged", "paused"})
+
+
+def emergency_of(memory: Home, now_ns: int) -> str:
+    """The emergency of a site that holds now, "" for none; `memory` is that of the site (place "")."""
+    kind = memory.notes.get(EMERGENCY_KIND, "")
+    until_s = memory.notes.get(EMERGENCY_UNTIL, 0.0)
+    over = isinstance(until_s, float) and 0 < until_s <= now_ns / 1e9
+    return "" if over or kind not in EMERGENCIES else str(kind)
