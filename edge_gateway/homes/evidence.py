@@ -12,13 +12,14 @@ one again. Only changes count; a sensor that says the same for hours says nothin
             evidence.deaf_s seconds since the last life of which no device has told
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 from edge_gateway.events import Flag
 from edge_gateway.homes import away, bands, routine
-from edge_gateway.homes.home import SIGNS, Held, Home, Sign, Watched
+from edge_gateway.homes.home import SIGNS, Away, Held, Home, Sign, Watched
 from edge_gateway.homes.seen import Seen
 from edge_gateway.homes.setting import HomeSetting
 
@@ -143,6 +144,28 @@ def advance(watched: Watched, now_ns: int) -> bool:
     return away.advance(home, now_ns)
 
 
+def mend(home: Home, now_ns: int) -> None:
+    """What lies ahead of the clock was written by another clock: it happened now, or it would hold for ever."""
+    home.life_ns, home.since_ns = min(home.life_ns, now_ns), min(home.since_ns, now_ns)
+    if home.signs and home.signs[-1].time_ns > now_ns:
+        home.signs = [Sign(min(s.time_ns, now_ns), s.name, s.device, s.weight) for s in home.signs]
+    for state in home.states.values():
+        state.since_ns, state.told_ns = min(state.since_ns, now_ns), min(state.told_ns, now_ns)
+    for name, at_ns in home.timers.items():
+        if at_ns > now_ns and name.startswith(("evidence.", "away.")) and name != "away.said":
+            home.timers[name] = now_ns
+    if home.asked is not None and home.asked.asked_ns > now_ns:
+        home.asked = None
+    if home.away is not None and home.away.since_ns > now_ns:
+        home.away = Away(home.away.kind, now_ns, home.away.until_ns, home.away.by)
+
+
+def sees(measures: Collection[str]) -> bool:
+    """Whether a device that may send these could see a person; empty: it may send anything."""
+    kinds = [_KINDS.get(name.partition(".")[0]) for name in measures]
+    return not kinds or any(kind in _SENSORS for kind in kinds)
+
+
 def start_ns(home: Home) -> int:
     """Since when it may be quiet: the last life, or the end of an absence or a pause after it."""
     return max(home.life_ns, home.timers.get("evidence.from", 0), home.since_ns)
@@ -162,9 +185,16 @@ def quiet(watched: Watched, now_ns: int) -> Quiet:
 
 def said_fine(home: Home, at_ns: int, by: str) -> None:
     """A person has seen the elder, and all is well: a sign of life like any other."""
-    if at_ns > home.life_ns:
-        home.signs = [*home.signs, Sign(at_ns, "seen", by, _BEYOND_DOUBT)][-SIGNS:]
-        _begin(home, at_ns, "seen")
+    if at_ns <= home.life_ns:
+        return
+    began_ns, today = start_ns(home), home.today
+    if today is not None and home.away is None and home.pause is None and began_ns:
+        # Whoever looked says that this silence was no trouble: it teaches, however long it was.
+        hour = (began_ns - today.from_ns) // (60 * _MINUTE) % 24
+        today.longest_s[hour] = max(today.longest_s[hour], (at_ns - began_ns) / 1e9)
+        today.notes[f"fine.{hour}"] = today.longest_s[hour]
+    home.signs = [*home.signs, Sign(at_ns, "seen", by, _BEYOND_DOUBT)][-SIGNS:]
+    _begin(home, at_ns, "seen")
 
 
 def _changed(kind: _Kind, seen: Seen, time_ns: int, was_ns: int, setting: HomeSetting, home: Home, zone: str) -> None:

@@ -17,12 +17,19 @@ DAYS: Final = 14  # complete days before a home's own limits hold
 KEPT: Final = 60
 _HOUR: Final = 3600.0
 _DAY_NS: Final = 86_400 * 10**9
-LEAST_S: Final = {Band.DAY: 4 * _HOUR, Band.EVENING: 4 * _HOUR, Band.NIGHT: 4 * _HOUR}
+LEAST_S: Final = 4 * _HOUR
+# People sleep: that needs no learning. Whoever is quiet from the night on is not asked before that long has passed, or before
+# so long after the day's begin, whichever is earlier.
+SLEEP_S: Final = 8 * _HOUR
+_LIE_IN_S: Final = 3 * _HOUR
 _MOST: Final = 1.5  # times the fixed limit: nobody's habits are longer than this
 _MARGIN: Final = 1.15
 _SPARE_S: Final = 15 * 60.0
-_AROUND: Final = 1  # hours before and after that teach an hour as well
+_EARLIER, _LATER = 1, 1  # hours before and after that teach an hour as well
+_LATER_AT_NIGHT: Final = 2  # one may go to bed so much earlier than ever before
 _ODD_DAYS: Final = 28  # from so many days on the longest of all is left out
+_GROWTH: Final = 1.25  # times the limit: no more is learned of a silence that nobody has explained
+_WHOLE_NS: Final = 23 * 3600 * 10**9  # the shortest day of a year
 _DEAF_S: Final = 2 * _HOUR  # a day of which less was not told is complete
 _AWAY_S: Final = 16 * _HOUR
 CHAIR_S: Final = 8 * _HOUR  # until it is learned
@@ -46,11 +53,20 @@ def limits(days: Sequence[Day], setting: HomeSetting) -> list[float]:
     most_s = _MOST * setting.limit_h * _HOUR
     found = []
     for hour in range(24):
-        around = [(hour + by) % 24 for by in range(-_AROUND, _AROUND + 1)]
+        later = _LATER if band_of(hour * 60, setting) is Band.DAY else _LATER_AT_NIGHT
+        around = [(hour + by) % 24 for by in range(-_EARLIER, later + 1)]
         usual_s = _usual([max(day.longest_s[at] for at in around) for day in known])
-        least_s = LEAST_S[band_of(hour * 60, setting)]
+        least_s = least(hour, setting)
         found.append(min(max(least_s, usual_s * _MARGIN + _SPARE_S), max(most_s, least_s)))
     return found
+
+
+def least(hour: int, setting: HomeSetting) -> float:
+    """No limit is lower than this for a silence that begins in this hour, seconds."""
+    if band_of(hour * 60, setting) is not Band.NIGHT:
+        return LEAST_S
+    lie_in_s = (setting.day_from - hour * 60) % 1440 * 60.0 + _LIE_IN_S
+    return max(LEAST_S, min(SLEEP_S, lie_in_s))
 
 
 def limit_s(past: Past, setting: HomeSetting, start_ns: int, zone: str) -> float:
@@ -100,6 +116,7 @@ def close_day(home: Home, past: Past, setting: HomeSetting, now_ns: int, zone: s
     if today is None:
         return None
     _finish(today, home, now_ns)
+    _doubt(today, past, setting)
     days = [*past.days, today][-KEPT:]
     held = [_held(days, 0, setting), _held(days, 1, setting)]
     known = [day for day in days if day.complete]
@@ -125,7 +142,16 @@ def _finish(day: Day, home: Home, now_ns: int) -> None:
             routine.held(day, "bed", state.since_ns, end_ns)
     began_late = home.since_ns > day.from_ns + int(_DEAF_S * 1e9)
     lived = sum(day.hours) > 0
-    day.complete = lived and not began_late and day.deaf_s <= _DEAF_S and day.away_s <= _AWAY_S
+    whole = _WHOLE_NS <= now_ns - day.from_ns <= 2 * _DAY_NS
+    day.complete = whole and lived and not began_late and day.deaf_s <= _DEAF_S and day.away_s <= _AWAY_S
+
+
+def _doubt(day: Day, past: Past, setting: HomeSetting) -> None:
+    """A silence far beyond the limit may have been trouble, and trouble is no habit: it teaches a little, unless whoever looked
+    said that all was well."""
+    for hour, longest_s in enumerate(day.longest_s):
+        limit_s = past.limits_s[hour] if len(past.limits_s) == 24 else setting.limit_h * _HOUR
+        day.longest_s[hour] = min(longest_s, max(limit_s * _GROWTH, day.notes.get(f"fine.{hour}", 0.0)))
 
 
 def _held(days: Sequence[Day], at: int, setting: HomeSetting) -> float:

@@ -58,7 +58,7 @@ def allowed_s(watched: Watched, quiet: Quiet) -> float:
     if setting.model and past.model:
         learned_s = model.limit_s(past.model, bands.minute_of(quiet.start_ns, watched.zone))
         if learned_s is not None:
-            limit_s = min(limit_s, learned_s)
+            limit_s = min(learned_s, max(limit_s, setting.limit_h * 3600.0))
     if quiet.resting:
         rest_s = learn.held_s(past, setting, quiet.resting)
         limit_s = max(limit_s, (quiet.resting_ns - quiet.start_ns) / 1e9 + rest_s)
