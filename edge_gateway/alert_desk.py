@@ -2,22 +2,31 @@
 
 import logging
 import math
+import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from edge_gateway.alerts import Alert, AlertBook, Changes, Notice
+from edge_gateway.alerts.links import Links
+from edge_gateway.alerts.replies import answer as take_answer
+from edge_gateway.alerts.summary import summary
 from edge_gateway.committer import HomeChanges
+from edge_gateway.duty.people import DutyDesk
+from edge_gateway.duty.roster import Roster
 from edge_gateway.events import Entry, Event
 from edge_gateway.feedback import Answer, answers
+from edge_gateway.homes.selftest import Plan
 from edge_gateway.homes.watch import HomeWatch, Order
+from edge_gateway.notify import NOTIFIERS
 from edge_gateway.notify.notifier import Outcome
 from edge_gateway.notify.sender import Sender
+from edge_gateway.notify.siren import Ring, SirenNotifier, device_of
 from edge_gateway.registry import Registry
-from edge_gateway.rules import judge, wanted
+from edge_gateway.rules import judge, missed_visit, wanted
 from edge_gateway.rules.rule import VisitsSeen
 from edge_gateway.rules.watch import Watch
-from edge_gateway.settings import Alerts
+from edge_gateway.settings import Alerts, Person
 from edge_gateway.state import DeviceState
 
 log = logging.getLogger(__name__)
@@ -34,6 +43,11 @@ class AlertDesk:
         changed: called when there is something to save although no message came.
         answer: called with what devices are to be told of their alerts, once it is on disk.
         order: called with what a device is to do, once what it follows from is on disk.
+        link_base: what stands before the secret word of a link in a message; "" messages carry none.
+        ring: asks a device to sound as a siren, from any thread.
+
+    Attributes:
+        reports_unknown: reports of delivery that no open alert was waiting for.
     """
 
     def __init__(
@@ -44,15 +58,20 @@ class AlertDesk:
         changed: Callable[[], None],
         answer: Callable[[list[Answer]], None] = lambda _: None,
         order: Callable[[Order], None] = lambda _: None,
+        link_base: str = "",
+        ring: Ring = lambda site, device, seconds: "no siren can be asked here",
     ) -> None:
-        self.book = AlertBook(settings)
-        self.sender = Sender(settings, self._answered)
+        self.duty = DutyDesk(settings, registry)
+        self.book = AlertBook(settings, self.duty.tell, Links(lambda: secrets.token_urlsafe(16), link_base))
+        self.sender = Sender(self.duty.alerts(), self._answered, (SirenNotifier(ring), *NOTIFIERS))
+        self.reports_unknown = 0
         self._clock_ns = clock_ns
         self._changed = changed
         self._answer = answer
         self._registry = registry
         self._watch = Watch(registry)
         self.homes = HomeWatch(registry)
+        self.homes.tests.plan = _plan(settings)
         self._order = order
         self._orders: list[Order] = []  # wait, as notices do, for the commit that holds what they follow from
         self._clocks: tuple[int, int] | None = None  # wall and monotonic, at the last look
@@ -90,7 +109,17 @@ class AlertDesk:
         """A changed registry."""
         self._watch.expect(registry, time.monotonic_ns())
         self.homes.expect(registry)
+        self.duty.expect(registry)
         self._registry = registry
+
+    def use_duty(self, roster: Roster) -> None:
+        """A new duty list: from the next round of each alert on."""
+        self.duty.use(roster)
+        self.sender.use(self.duty.alerts())
+
+    def people(self) -> Sequence[Person]:
+        """Everybody who may be told, also of the duty list."""
+        return self.duty.people
 
     def judge(self, entry: Entry) -> None:
         """Ask the rules about an entry that is being stored; called by the pipeline."""
@@ -109,12 +138,23 @@ class AlertDesk:
                 self._heard_wall[key] = known.heard_ns
                 self._watch.heard[key] = monotonic_ns
         self._follow_clock(now_ns, monotonic_ns)
-        self.book.apply(self._watch.look(now_ns, monotonic_ns, self.book.open_keys), now_ns)
+        self.homes.told.follow(self.book.open_keys, now_ns)
+        self._watch.homes = self.homes.seen(now_ns, self._missed())
+        found = self._watch.look(now_ns, monotonic_ns, self.book.open_keys)
+        self.book.apply(self.homes.told.sift(found, now_ns), now_ns)
         self.book.apply(self.homes.look(self._watch.view(now_ns, monotonic_ns, self.book.open_keys)), now_ns)
         notices = self.book.due(now_ns)
         self._unsaved += notices
+        self._end_tests()
         if notices or self.book.unsaved or self.homes.unsaved:
             self._changed()
+
+    def _missed(self) -> dict[Key, int]:
+        """Where a visit was missed, as far as nobody closed its alert, and when it was due."""
+        if not any(key.startswith(f"{missed_visit.RULE.name}/") for key in self.book.open_keys):
+            return {}
+        rule = missed_visit.RULE.name
+        return {(a.site, a.place): a.occurred_ns for a in self.book.open_alerts() if a.rule == rule}
 
     def _follow_clock(self, now_ns: int, monotonic_ns: int) -> None:
         """Somebody set the wall clock: for the homes nothing else has happened."""
@@ -131,6 +171,7 @@ class AlertDesk:
         self._unsaved = []
         changes = self.book.take()
         self._answers += [told for alert in changes.touched for told in answers(alert)]
+        self._hush(changes.touched)
         return changes
 
     def take_homes(self) -> HomeChanges:
@@ -173,36 +214,57 @@ class AlertDesk:
         self._changed()
         return summary(alert)
 
+    def reply(self, person: str, text: str) -> dict[str, Any]:
+        """A person answered a message. Raises Rejected: `no_person`."""
+        done = take_answer(self.book, person, text, self._clock_ns())
+        self._changed()
+        about = summary(done.alert) if done.alert is not None else None
+        return {"understood": done.understood, "did": done.did, "alert": about, "say_zh": done.zh, "say_en": done.en}
+
+    def report(self, reference: str, arrived: bool, reason: str = "") -> bool:
+        """A channel says what became of a message it took; False: nobody waits for this report (yet)."""
+        known = self.book.reported([reference], arrived, reason, self._clock_ns())
+        self.reports_unknown += not known
+        if known:
+            self._end_tests()
+            self._changed()
+        return known
+
+    def test_ended(self, alert: Alert, passed: bool) -> None:
+        """The message of a self-test was confirmed, or nobody confirmed it in time."""
+        told_s = (alert.closed_ns - alert.raised_ns) / 1e9
+        told = ", ".join(alert.told) if passed else ""
+        self.homes.tests.ended((alert.site, alert.place), told, told_s, self._clock_ns())
+
     def open_count(self) -> int:
         """Alerts nobody has closed."""
         return len(self.book.open_keys)
 
     def _answered(self, notice: Notice, outcome: Outcome) -> None:
         now_ns = self._clock_ns()
-        if outcome.delivered:
+        if outcome.awaits_report:
+            self.book.taken(notice, outcome.reference, now_ns)
+        elif outcome.delivered:
             self.book.delivered(notice, now_ns)
         else:
             self.book.failed(notice, outcome.reason, now_ns, in_doubt=outcome.in_doubt)
+        self._end_tests()
         self._changed()
 
+    def _end_tests(self) -> None:
+        ended, self.book.tests = self.book.tests, []
+        for alert, passed in ended:
+            self.test_ended(alert, passed)
 
-def summary(alert: Alert) -> dict[str, Any]:
-    """An alert as plain values for the command line."""
-    return {
-        "id": alert.id,
-        "state": alert.state.value,
-        "severity": alert.severity.value,
-        "rule": alert.rule,
-        "site": alert.site,
-        "place": alert.place,
-        "device": alert.device,
-        "text_zh": alert.text_zh,
-        "text_en": alert.text_en,
-        "occurred_ns": alert.occurred_ns,
-        "raised_ns": alert.raised_ns,
-        "accepted_by": alert.accepted_by,
-        "closed_by": alert.closed_by,
-        "told": list(alert.told),
-        "evidence": list(alert.evidence),
-        "count": alert.count,
-    }
+    def _hush(self, touched: Sequence[Alert]) -> None:
+        """Somebody took an alert for which sirens sound: they need not finish their minute."""
+        if any(alert.siren and not alert.unanswered for alert in touched):
+            devices = [found for url in self.book.settings.siren if (found := device_of(url)) is not None]
+            self._orders += [Order(site, device, "siren", {"seconds": 0}) for site, device in devices]
+
+
+def _plan(settings: Alerts) -> Plan | None:
+    """When homes are tested; None: never by themselves."""
+    told = settings.selftest
+    begins, ends, last = (int(clock[:2]) * 60 + int(clock[3:]) for clock in (told.begins, told.ends, told.last))
+    return Plan(begins, ends, last, told.answer_s, told.retry_s, told.gather_s) if told.enabled else None

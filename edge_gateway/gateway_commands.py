@@ -1,4 +1,4 @@
-"""What a running gateway does on request: tell its state, accept and close alerts, retry or remove dead letters."""
+"""What a running gateway does on request: tell its state, retry or remove dead letters, and what its other desks do."""
 
 import json
 import logging
@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
-from edge_gateway import events
+from edge_gateway import alert_commands, events
 from edge_gateway.commands import Handler
 from edge_gateway.errors import Rejected, Unavailable
 from edge_gateway.homes import commands as home_commands
+from edge_gateway.privacy import commands as privacy_commands
 from edge_gateway.privacy.raw import opened
 from edge_gateway.store_file import read_only
 from edge_gateway.text import escaped
@@ -46,16 +47,6 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
             "full": gateway.full,
         }
 
-    async def accept(arguments: Mapping[str, Any]) -> Any:
-        alert = gateway.desk.accept(_text(arguments, "id"), _text(arguments, "by"))
-        await gateway.committer.settle()
-        return alert
-
-    async def close(arguments: Mapping[str, Any]) -> Any:
-        alert = gateway.desk.close(_text(arguments, "id"), _text(arguments, "by"), _text(arguments, "reason"))
-        await gateway.committer.settle()
-        return alert
-
     async def retry_dead(arguments: Mapping[str, Any]) -> dict[str, str]:
         return {str(number): await _retry(gateway, number) for number in _numbers(arguments)}
 
@@ -72,13 +63,13 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
     return {
         "ping": ping,
         "state": state,
-        "alerts.accept": accept,
-        "alerts.close": close,
         "dead.retry": retry_dead,
         "dead.remove": remove_dead,
         "device.configure": configure,
         "device.command": command,
+        **alert_commands.handlers(gateway),
         **desk_commands.handlers(gateway),
+        **privacy_commands.handlers(gateway),
         **home_commands.handlers(gateway),
     }
 

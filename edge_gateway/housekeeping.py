@@ -6,6 +6,7 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Final
 
+from edge_gateway.duty.file import DutyWatch
 from edge_gateway.errors import Misconfigured
 from edge_gateway.held import release
 from edge_gateway.registry_watch import RegistryWatch
@@ -32,6 +33,7 @@ class Housekeeping:
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
         self._registry = RegistryWatch(gateway.settings.registry)
+        self._duty = DutyWatch(gateway.settings.duty_file)
         self._held_looks = _HELD_LOOKS
         self._pruned = 0.0
         self._two_devices, self._two_devices_at = -1, 0.0
@@ -42,7 +44,8 @@ class Housekeeping:
         if g.committer.halted:
             g.begin_again()
         g.health.tick()
-        self._watch_registry()
+        self.look_at_registry()
+        self.watch_duty()
         await self._watch_room()
         self._watch_names()
         if self._held_looks and not g.full and not g.committer.halted:
@@ -101,7 +104,8 @@ class Housekeeping:
         elif time.monotonic() > self._two_devices_at + _NAMES_S:
             g.troubles.set("two_devices", "")
 
-    def _watch_registry(self) -> None:
+    def look_at_registry(self) -> None:
+        """Take up a registry that was changed and has not changed since the last look."""
         g = self._gateway
         try:
             known = self._registry.changed(g.pipeline.registry)
@@ -113,6 +117,18 @@ class Housekeeping:
             g.pipeline.expect(known)
             g.desk.expect(known)
             self._held_looks = _HELD_LOOKS
+
+    def watch_duty(self) -> None:
+        """The duty list was written anew; with a bad one the last good list stays in use."""
+        desk, troubles = self._gateway.desk, self._gateway.troubles
+        try:
+            roster = self._duty.changed()
+        except Misconfigured as error:
+            troubles.set("duty", str(error))
+            return
+        if roster is not None:
+            desk.use_duty(roster)
+            troubles.set("duty", desk.duty.trouble())
 
     def _watch_damage(self) -> None:
         """A damaged file that was put aside stays a trouble until a person took it away."""

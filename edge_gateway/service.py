@@ -8,7 +8,7 @@ import math
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,6 +50,7 @@ _DAMAGE: Final = frozenset(
 # A disk that cannot save for longer than this is not waited for: an SOS is told all the same.
 _CRY_AFTER_S: Final = 5.0
 _LIVE_S: Final = 0.25  # between two looks for cards that do not answer
+_RING_S: Final = 5.0  # for the event loop to take up what a thread asks
 _CODES_S: Final = 30.0  # between two looks for enrolment codes that are too old
 
 
@@ -79,7 +80,17 @@ class Gateway:
         self._failing_since = math.inf
         known = registry.load(settings.registry)
         self.troubles = Troubles()
-        self.desk = AlertDesk(settings.alerts, known, clock_ns, self._changed, self._answer, self._order)
+        public = settings.console.public_url.rstrip("/")
+        self.desk = AlertDesk(
+            settings.alerts,
+            known,
+            clock_ns,
+            self._changed,
+            self._answer,
+            self._order,
+            f"{public}/a/" if public else "",
+            self._ring,
+        )
         self.pipeline = Pipeline(known, Limits.of(g.time_floor, g.late_s, g.future_s), self.desk.judge, self.desk.homes.observe)
         self.events = Session(
             settings.broker,
@@ -135,7 +146,8 @@ class Gateway:
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Serve until `stop`; what was taken is committed before it returns."""
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
+        self.housekeeping.watch_duty()  # before anybody is told
         self._restore()
         self.feedback.remember(self.thread.submit(self._recently_closed).result(), self.clock_ns())
         self.ballast.lay()
@@ -273,6 +285,23 @@ class Gateway:
         """A rule wants a device to do something; a device that is away gets it when it is back."""
         payload = json.dumps({"id": secrets.token_hex(4), "name": order.name, **order.details}).encode()
         self.events.publish(topics.down(order.site, order.device, topics.Down.COMMAND), payload)
+
+    def _ring(self, site: str, device: str, seconds: int) -> str:
+        """Let a device sound as a siren; called by a thread of the sender. "", or why it cannot."""
+        rung: Future[str] = Future()
+        self._loop.call_soon_threadsafe(lambda: rung.set_result(self._ring_now(site, device, seconds)))
+        try:
+            return rung.result(_RING_S)
+        except TimeoutError:
+            return "the gateway did not come to it"
+
+    def _ring_now(self, site: str, device: str, seconds: int) -> str:
+        known = self.pipeline.states.get((site, device))
+        if not self.events.connected or known is None or not known.online:
+            # Not kept for later: a siren that sounds an hour afterwards calls for nothing.
+            return f"the siren {site}/{device} is not connected"
+        self._order(Order(site, device, "siren", {"seconds": seconds}))
+        return ""
 
     def _greet(self, messages: list[Incoming]) -> None:
         """A device that is back is told again how its alerts stand."""

@@ -15,6 +15,7 @@ _TITLES: Final = {
     Severity.NOTICE: "看护: 提醒 / Kanhu: notice",
 }
 _LISTED: Final = 15  # alerts a digest spells out
+_SHORT: Final = 70  # characters of one SMS in Chinese
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +43,67 @@ class Letter:
 def compose(notice: Notice) -> Letter:
     """The letter of a notice. No person but staff ids appears in it."""
     first = notice.items[0]
+    if first.test:
+        return _test(notice)
     if len(notice.items) == 1:
-        return Letter(_TITLES[first.severity], _single(first, notice.person), first.severity)
+        return Letter(
+            _TITLES[first.severity],
+            _single(first, notice),
+            first.severity,
+            notice.reference,
+            first.link,
+            first.code,
+            short=_short(first, notice.replies),
+        )
     title = f"看护: {len(notice.items)} 条告警 / Kanhu: {len(notice.items)} alerts"
-    return Letter(title, _digest(notice.items, notice.person), first.severity)
+    return Letter(title, _digest(notice.items, notice.person), first.severity, notice.reference, short=title[:_SHORT])
 
 
-def _single(item: Item, person: str) -> str:
-    accept = f"kanhu alerts accept {item.alert} --by {person}"
+def _single(item: Item, notice: Notice) -> str:
     told = ", ".join(item.told)
     again_zh = f" (第 {item.step} 次通知)" if item.step > 1 else ""
     again_en = f" (message {item.step})" if item.step > 1 else ""
-    zh = [item.text_zh + again_zh, f"已通知: {told}" if told else "", f"接手: {accept}"]
-    en = [item.text_en + again_en, f"Told so far: {told}" if told else "", f"Accept: {accept}"]
+    why_zh, why_en = _reopened(item)
+    how_zh, how_en = _accept(item, notice)
+    zh = [item.text_zh + again_zh, why_zh, f"已通知: {told}" if told else "", *how_zh]
+    en = [item.text_en + again_en, why_en, f"Told so far: {told}" if told else "", *how_en]
     return "\n".join([*filter(None, zh), "", *filter(None, en), "", *item.evidence, item.alert])
+
+
+def _accept(item: Item, notice: Notice) -> tuple[list[str], list[str]]:
+    """How this person accepts: with a link or a word where there is one, else on the command line."""
+    zh = [f"接手 (点开后确认): {item.link}"] if item.link else []
+    en = [f"Accept (open it, then confirm): {item.link}"] if item.link else []
+    if notice.replies:
+        zh.append(f"或回复: 1 {item.code} 接手; 处理完后 2 误按, 3 看过了平安, 4 已送医")
+        en.append(f"Or answer: 1 {item.code} to accept; when it is over 2 false press, 3 visited, fine, 4 ambulance")
+    command = f"kanhu alerts accept {item.alert} --by {notice.person}"
+    return zh or [f"接手: {command}"], en or [f"Accept: {command}"]
+
+
+def _reopened(item: Item) -> tuple[str, str]:
+    """Why somebody is told who may have heard that it was dealt with."""
+    by_zh, by_en = (f"{item.first} 接手后", f"accepted by {item.first}, ") if item.first else ("", "")
+    return {
+        "not_closed": (f"重新打开: {by_zh}还没有处理完毕。", f"Opened again: {by_en}not closed yet."),
+        "again": (f"重新打开: {by_zh}又按了一次。", f"Opened again: {by_en}pressed once more."),
+        "worse": ("情况加重。", "It has become worse."),
+    }.get(item.reopened, ("", ""))
+
+
+def _short(item: Item, replies: bool) -> str:
+    """For an SMS and a voice: the sentence, and the answer that accepts it."""
+    how = f" 回复1 {item.code}接手" if replies else ""
+    room = _SHORT - len(how)
+    return (item.text_zh if len(item.text_zh) <= room else item.text_zh[: room - 1] + "…") + how
+
+
+def _test(notice: Notice) -> Letter:
+    """Nothing to do: it only has to arrive."""
+    zh, en = ([getattr(item, name) for item in notice.items] for name in ("text_zh", "text_en"))
+    body = "\n".join([*zh, "这是测试, 不用处理。", "", *en, "This is a test; there is nothing to do."])
+    title = "看护: 测试 / Kanhu: test"
+    return Letter(title, body, notice.items[0].severity, notice.reference, test=True, short=zh[0][:_SHORT])
 
 
 def _digest(items: tuple[Item, ...], person: str) -> str:

@@ -1,0 +1,72 @@
+"""Whom the running gateway tells: people of the settings and of the duty list, homes with their contacts, and the hour."""
+
+from collections.abc import Mapping, Sequence
+from datetime import tzinfo
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from edge_gateway.alerts import Alert
+from edge_gateway.alerts.ladder import SIREN
+from edge_gateway.duty.chain import chain, chain_of_test, everybody
+from edge_gateway.duty.check import strangers
+from edge_gateway.duty.roster import Roster
+from edge_gateway.registry import Registry
+from edge_gateway.rules import Severity
+from edge_gateway.rules.words import local, zone
+from edge_gateway.settings import Alerts, Person
+
+_LINES: Final = 5
+
+
+class DutyDesk:
+    """
+    Attributes:
+        people: everybody who is written down, of the settings and of the duty list.
+    """
+
+    def __init__(self, settings: Alerts, registry: Registry) -> None:
+        self.people: Sequence[Person] = settings.people
+        self.roster = Roster()
+        self._settings = settings
+        self._registry = registry
+
+    def use(self, roster: Roster) -> None:
+        """A new duty list."""
+        self.roster = roster
+        self.people = everybody(self._settings.people, roster)
+
+    def expect(self, registry: Registry) -> None:
+        """A changed registry."""
+        self._registry = registry
+
+    def alerts(self) -> Alerts:
+        """The settings with everybody who can be told, for the sender: the siren too."""
+        # Not validated: the siren's word is no person's id, and so nobody can be called it.
+        siren = [Person.model_construct(id=SIREN, urls=self._settings.siren)] if self._settings.siren else []
+        return self._settings.model_copy(update={"people": [*self.people, *siren]})
+
+    def tell(self, alert: Alert, now_ns: int) -> Sequence[Person]:
+        """Whom to tell of this alert now, first to last."""
+        found = self.at(alert.site, alert.place, alert.severity, now_ns)
+        return chain_of_test(self.people, self.roster, found) if alert.test else found
+
+    def at(self, site: str, place: str, severity: Severity, now_ns: int) -> Sequence[Person]:
+        """Whom to tell of such an alert at this time."""
+        home = self._registry.homes.get((site, place))
+        contacts = home.contacts if home is not None else ()
+        return chain(self.people, self.roster, contacts, site, severity, local(now_ns, self.zone(site)))
+
+    def zone(self, site: str) -> tzinfo:
+        """The site's, else that of the duty list."""
+        return zone(self._registry, site) if site in self._registry.sites else ZoneInfo(self.roster.zone)
+
+    def trouble(self) -> str:
+        """What a person has to mend in the list; "" nothing."""
+        lines = strangers(self.people, self.roster, contacts_of(self._registry))
+        more = f"; and {len(lines) - _LINES} more" if len(lines) > _LINES else ""
+        return "; ".join(lines[:_LINES]) + more
+
+
+def contacts_of(registry: Registry) -> Mapping[str, Sequence[str]]:
+    """Contacts of the homes, by `site/place`."""
+    return {f"{site}/{place}": home.contacts for (site, place), home in registry.homes.items()}
