@@ -63,7 +63,7 @@ class Standing:
     """What a screen says of a home's protection.
 
     Attributes:
-        state: `passed`, `unprotected`, `new` (no turn yet) or `none` (no device that can be tested).
+        state: `passed`, `unprotected`, `new` (no turn yet) or `none` (no device that can be tested, or no tests are wanted).
         since_ns: since when.
         press_due: a real press of the button is to be asked for.
     """
@@ -225,7 +225,7 @@ def standing(home: Home, now_ns: int, setting: HomeSetting | None = None) -> Sta
     test = home.test
     asked_for = press_due(home, setting or HomeSetting(*home.key), now_ns)
     if not test.devices:
-        return Standing("none", 0, "没有可以自检的按钮", "no button that can be tested", False)
+        return Standing("none", 0, "这里不做自检", "no self-test here", False)
     since_ns = unprotected_ns(home, now_ns)
     if since_ns:
         zh, en = why(test)

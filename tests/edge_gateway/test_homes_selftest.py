@@ -254,13 +254,24 @@ def test_whoever_was_told_that_the_device_is_silent_is_not_told_again() -> None:
 
 
 def test_a_home_without_a_passed_test_for_twenty_five_hours_is_unprotected_even_when_nothing_was_tried() -> None:
-    site = Site(plan=None)
+    site = Site(deaf=True)
     site.until(at("08:59", 21))
     assert site.standing() == "new" and not site.open
     site.until(at("09:02", 21))
     assert site.standing() == "unprotected"
     assert list(alarms(site)) == ["unprotected/wutong/p0"]
     assert "25 小时" in site.open["unprotected/wutong/p0"].text_zh
+
+
+def test_where_no_tests_are_wanted_nobody_is_accused_and_a_person_can_still_have_one() -> None:
+    site = Site(plan=None)
+    site.until(at("12:00", 22))
+    assert not site.open and not site.orders and site.standing() == "none"
+    selftest.begin(site.homes, site.known, KEY, site.now_ns, "zhang")
+    site.until(site.now_ns + 30 * SECOND)
+    assert len(site.messages()) == 1
+    site.told()
+    assert site.home().test.passed_ns == site.now_ns
 
 
 def test_a_home_with_nothing_to_test_is_accused_of_nothing() -> None:
