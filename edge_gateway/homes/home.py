@@ -232,7 +232,6 @@ class Watched(msgspec.Struct, frozen=True):
     Attributes:
         heard_ns: when its sensors of presence were last heard (wall clock as of now); 0: not in this run of the gateway.
         zone: IANA name of its site's time zone.
-        site: what is remembered of the whole site; None: nothing.
         catching_up: readings of a while ago are coming in; what they tell so far is the middle of a story.
         silence_s: a home of whose devices none told anything for so long is deaf; 0: they only tell what changes.
     """
@@ -242,7 +241,6 @@ class Watched(msgspec.Struct, frozen=True):
     past: Past
     heard_ns: int = 0
     zone: str = "Asia/Shanghai"
-    site: Home | None = None
     catching_up: bool = False
     silence_s: float = 0.0
 

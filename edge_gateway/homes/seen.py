@@ -20,3 +20,8 @@ class Seen:
     received_ns: int
     device: str
     event: bool = False
+
+    @property
+    def at_ns(self) -> int:
+        """When it was measured, as far as it can be: a device whose clock is ahead tells nothing of the future."""
+        return min(self.time_ns, self.received_ns)

@@ -11,15 +11,21 @@ import msgspec
 
 from edge_gateway import rules
 from edge_gateway.events import Event, Readings
-from edge_gateway.homes import evidence
+from edge_gateway.homes import evidence, learn
 from edge_gateway.homes.home import Asked, Home, Past, Watched, pack, unpack_home, unpack_past
 from edge_gateway.homes.seen import Seen
+from edge_gateway.homes.selftests import SelfTests
 from edge_gateway.homes.setting import HomeSetting
+from edge_gateway.homes.told import Told
 from edge_gateway.registry import ELDER_HOME, Registry
-from edge_gateway.rules.rule import Prewarn, Verdict, View
+from edge_gateway.rules.rule import HomesSeen, Prewarn, Verdict, View
 
 _SECOND: Final = 1_000_000_000
 _LOOK_NS: Final = 10 * _SECOND  # a home of which nothing came is looked at so often
+_LEAST_SILENCE_S: Final = 900.0  # a shorter gap in what a home tells says nothing of the person
+_LATE_NS: Final = 120 * _SECOND  # measured so long before it came: it waited somewhere, and more may follow
+_CAUGHT_UP_NS: Final = 30 * _SECOND  # nothing old came for so long
+_MOST_LATE_NS: Final = 900 * _SECOND  # a device whose clock is slow is late for ever, and its home is watched all the same
 _SAVE_NS: Final = 30 * _SECOND  # what may be forgotten by a power cut: when somebody moved last, by so much
 NOW, PAST = "now", "past"
 
@@ -48,11 +54,20 @@ class Note:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Beat:
+    """The devices of a home that speak at a cadence; without any of them for so long nobody can say what happens there."""
+
+    silence_s: float
+    devices: frozenset[str]
+
+
 class HomeWatch:
     """
     Attributes:
         homes, pasts: by (site, place); change one through `change` or `learned`, or it is not saved.
         orders: commands that wait until what they follow from is saved; whoever saves takes them.
+        tests: of the way of an alarm, in each home.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -68,6 +83,11 @@ class HomeWatch:
         self._learned: set[Key] = set()
         self._fresh: set[Key] = set()  # something came since the last look
         self._looked: dict[Key, int] = {}
+        self.tests = SelfTests(self, registry)
+        self.told = Told(lambda key: self.homes.get(key), self.change, lambda key: key in self._registry.homes)
+        self._late: dict[Key, tuple[int, int]] = {}  # since when old readings come in, and when the last one did
+        self._beats = _beats(registry)
+        self._doubted: set[Key] = set()  # their times may lie ahead of the clock
 
     def restore(self, rows: Iterable[tuple[str, str, str, bytes]]) -> int:
         """Begin from what is on disk: (site, place, part, body). How many rows cannot be read; those homes begin anew."""
@@ -84,12 +104,17 @@ class HomeWatch:
             except msgspec.MsgspecError:
                 damaged += 1
         self._fresh = set(self._registry.homes)
+        self._doubted = set(self.homes)
+        self.tests.forget()
+        self.told.forget()
         return damaged
 
     def expect(self, registry: Registry) -> None:
         """A changed registry."""
         self._fresh |= registry.homes.keys() - self._registry.homes.keys()
         self._registry = registry
+        self._beats = _beats(registry)
+        self.tests.expect(registry)
 
     def home(self, key: Key, now_ns: int) -> Home:
         """What is remembered of a home, or of a site (place ""); made when it is new."""
@@ -114,6 +139,18 @@ class HomeWatch:
         """A line for the home's log; saved with the next commit."""
         self._notes.append(note)
 
+    def log_line(self, key: Key, at_ns: int, who: str, what: str, detail: str) -> None:
+        """As `note`."""
+        self._notes.append(Note(*key, at_ns, who, what, detail))
+
+    def command(self, site: str, device: str, name: str, details: Mapping[str, object]) -> None:
+        """A device is to do something, once what it follows from is on disk."""
+        self.orders.append(Order(site, device, name, details))
+
+    def begin_test(self, key: Key, now_ns: int, by: str) -> str:
+        """See `selftest.begin`."""
+        return self.tests.begin(key, now_ns, by)
+
     def observe(self, entry: Readings | Event) -> None:
         """Something came from a device of a home. Called for every reading of a home: some microseconds."""
         key = entry.site, entry.place
@@ -122,13 +159,20 @@ class HomeWatch:
             return
         home = self.homes.get(key) or self.home(key, entry.received_ns)
         self._heard[key] = max(entry.received_ns, self._heard.get(key, 0))
+        if entry.received_ns - entry.time_ns > _LATE_NS:
+            self._came_late(key, entry.received_ns)
         event = type(entry) is Event
+        beat = self._beats.get(key)
+        if beat is not None and not event and entry.device in beat.devices:
+            evidence.told(home, min(entry.time_ns, entry.received_ns), beat.silence_s)
         for reading in entry.readings:
             name, value, flag = reading.name, reading.value, reading.flag
             seen = Seen(name, value, flag, entry.time_ns, entry.received_ns, entry.device, event)
             if evidence.observe(seen, setting, home, self._zone(key)):
                 self._urgent.add(key)
             rules.observe(seen, setting, home)
+        if isinstance(entry, Event):
+            self.tests.hear(entry, home)
         self._fresh.add(key)
         self._waiting.setdefault(key, self._saved.get(key, 0))
 
@@ -142,6 +186,7 @@ class HomeWatch:
                 continue
             self._looked[key] = now_ns
             found += self._look_at(setting, self.home(key, now_ns), view)
+        found += self.tests.look(view)
         return found
 
     def watched(self, key: Key, now_ns: int) -> Watched | None:
@@ -149,8 +194,7 @@ class HomeWatch:
         setting = self._registry.homes.get(key)
         if setting is None:
             return None
-        home, past = self.home(key, now_ns), self.pasts.get(key) or Past()
-        return Watched(setting, home, past, self._heard.get(key, 0), self._zone(key))
+        return self._watched(setting, self.home(key, now_ns))
 
     def take(self, now_ns: int) -> list[tuple[str, str, str, bytes]]:
         """Rows to save now: what must not wait, and what has waited for a while."""
@@ -172,6 +216,13 @@ class HomeWatch:
         notes, self._notes = self._notes, []
         return notes
 
+    def seen(self, now_ns: int, missed: Mapping[Key, int]) -> HomesSeen:
+        """What rules that look at more than one home have to know; `missed`: see there."""
+        paused = {key: home.pause.reason for key, home in self.homes.items() if home.pause and now_ns < home.pause.until_ns}
+        return HomesSeen(
+            paused, {site: self.homes[site, ""] for site in self._registry.sites if (site, "") in self.homes}, missed
+        )
+
     def hurry(self) -> None:
         """The gateway ends: what could wait no longer can."""
         self._urgent |= self._waiting.keys()
@@ -187,18 +238,43 @@ class HomeWatch:
             home.shift(by_ns)
             self._waiting.setdefault(key, 0)
         self._heard = {key: at_ns + by_ns for key, at_ns in self._heard.items()}
+        self._late = {key: (first + by_ns, last + by_ns) for key, (first, last) in self._late.items()}
         self._looked.clear()
+        self._doubted = set(self.homes)
+
+    def _came_late(self, key: Key, received_ns: int) -> None:
+        first_ns, last_ns = self._late.get(key, (received_ns, 0))
+        self._late[key] = (first_ns if received_ns - last_ns < _MOST_LATE_NS else received_ns), received_ns
+
+    def _catching_up(self, key: Key, now_ns: int) -> bool:
+        """Whether old readings are coming in: what is known is the middle of a story whose end is on its way."""
+        late = self._late.get(key)
+        return late is not None and now_ns - late[1] < _CAUGHT_UP_NS and now_ns - late[0] < _MOST_LATE_NS
 
     def _look_at(self, setting: HomeSetting, home: Home, view: View) -> list[Verdict]:
+        if home.key in self._doubted:
+            self._doubted.discard(home.key)
+            evidence.mend(home, view.now_ns)
         past = self.pasts.get(home.key) or Past()
-        watched = Watched(setting, home, past, self._heard.get(home.key, 0), self._zone(home.key))
+        if (taught := learn.close_day(home, past, setting, view.now_ns, self._zone(home.key))) is not None:
+            self.learned(home.key, taught)
+            self._urgent.add(home.key)
+        watched = self._watched(setting, home)
         if evidence.advance(watched, view.now_ns):
             self._urgent.add(home.key)
-        verdicts = rules.look_home(watched, view)
+        self.tests.advance(home, watched.zone, view)
+        if self._catching_up(home.key, view.now_ns):
+            watched = msgspec.structs.replace(watched, catching_up=True)
+        verdicts = self.told.sift(rules.look_home(watched, view), view.now_ns)
         for verdict in verdicts:
             if isinstance(verdict, Prewarn):
                 self._prewarn(verdict, home, view.now_ns)
         return verdicts
+
+    def _watched(self, setting: HomeSetting, home: Home) -> Watched:
+        beat, past = self._beats.get(home.key), self.pasts.get(home.key) or Past()
+        silence_s = beat.silence_s if beat is not None else 0.0
+        return Watched(setting, home, past, self._heard.get(home.key, 0), self._zone(home.key), silence_s=silence_s)
 
     def _prewarn(self, asked: Prewarn, home: Home, now_ns: int) -> None:
         home.asked = Asked(asked.key, now_ns, now_ns + asked.seconds * _SECOND)
@@ -210,3 +286,14 @@ class HomeWatch:
     def _zone(self, key: Key) -> str:
         site = self._registry.sites.get(key[0])
         return site.zone if site is not None else "UTC"
+
+
+def _beats(registry: Registry) -> dict[Key, _Beat]:
+    """Of the homes with a device that could see a person and is never silent for long."""
+    found: dict[Key, _Beat] = {}
+    for device in registry.devices.values():
+        if device.place and device.silence_s > 0 and evidence.sees(device.measures):
+            known = found.get((device.site, device.place), _Beat(_LEAST_SILENCE_S, frozenset()))
+            silence_s = max(known.silence_s, device.silence_s)
+            found[device.site, device.place] = _Beat(silence_s, known.devices | {device.id})
+    return found

@@ -7,7 +7,25 @@ from edge_gateway.events import Entry, Event, split_name
 from edge_gateway.homes.home import Home, Watched
 from edge_gateway.homes.seen import Seen
 from edge_gateway.homes.setting import HomeSetting
-from edge_gateway.rules import missed_visit, silence, sos
+from edge_gateway.rules import (
+    away_long,
+    bed_exit,
+    climate,
+    detectors,
+    door_night,
+    emergency,
+    inactivity,
+    leak,
+    meal_missed,
+    medication,
+    missed_visit,
+    paused,
+    selftest,
+    silence,
+    sos,
+    unprotected,
+    wandering,
+)
 from edge_gateway.rules.rule import Finding, Prewarn, Returned, Rule, Severity, Verdict, View
 
 __all__ = [
@@ -27,13 +45,33 @@ __all__ = [
     "wanted",
 ]
 
-RULES: Final = (sos.RULE, silence.RULE, missed_visit.RULE)
+RULES: Final = (
+    sos.RULE,
+    detectors.RULE,
+    leak.RULE,
+    inactivity.RULE,
+    away_long.RULE,
+    meal_missed.RULE,
+    bed_exit.RULE,
+    door_night.RULE,
+    wandering.RULE,
+    climate.HEAT,
+    climate.COLD,
+    medication.RULE,
+    paused.RULE,
+    emergency.RULE,
+    silence.RULE,
+    missed_visit.RULE,
+    selftest.RULE,
+    unprotected.RULE,
+)
 
 # Quantity -> the rules that want to see it in a home.
 _OBSERVERS: Final = {
     name: tuple(rule for rule in RULES if rule.observe is not None and name in rule.names)
     for name in frozenset(name for rule in RULES for name in rule.names)
 }
+_FAILED_NS: Final = 3600 * 10**9  # so long a rule that failed with a reading is told of
 KINDS: Final = frozenset(kind for rule in RULES for kind in rule.kinds)
 
 
@@ -49,7 +87,7 @@ def judge(event: Event, view: View) -> list[Verdict]:
     for rule in RULES:
         if rule.judge is not None and kind in rule.kinds:
             found += _guarded(rule, rule.judge, event, view)
-    return found
+    return emergency.ranked(found, view)
 
 
 def look(view: View) -> list[Verdict]:
@@ -58,27 +96,37 @@ def look(view: View) -> list[Verdict]:
     for rule in RULES:
         if rule.look is not None:
             found += _guarded(rule, rule.look, None, view)
-    return found
+    return emergency.ranked(found, view)
 
 
 def observe(seen: Seen, setting: HomeSetting, home: Home) -> None:
-    """Let the rules keep what they need of one reading of a home."""
+    """Let the rules keep what they need of one reading of a home. One that fails says so at the next look."""
     for rule in _OBSERVERS.get(split_name(seen.name)[0], ()):
         assert rule.observe is not None
-        rule.observe(seen, setting, home)
+        try:
+            rule.observe(seen, setting, home)
+        except Exception as error:
+            timers, at_ns = home.timers, seen.received_ns
+            if at_ns - timers.get(f"failed.last.{rule.name}", 0) > _FAILED_NS:
+                timers[f"failed.first.{rule.name}"] = at_ns
+            timers[f"failed.last.{rule.name}"] = at_ns
+            home.notes[f"failed.{rule.name}"] = f"{type(error).__name__}: {error}"[:200]
 
 
 def look_home(watched: Watched, view: View) -> list[Verdict]:
-    """What the rules say to one home."""
+    """What the rules say to one home; while its elder has paused, only those that speak all the same."""
     found: list[Verdict] = []
+    hushed = watched.catching_up or paused.runs(watched.home, view.now_ns)
     for rule in RULES:
-        if rule.look_home is None:
+        if rule.look_home is None or (hushed and not rule.through_pause):
             continue
         try:
             found += rule.look_home(watched, view)
         except Exception as error:
             found.append(_failed(rule, error, *watched.home.key, "", view.now_ns, ""))
-    return found
+        if f"failed.{rule.name}" in watched.home.notes:
+            found += _failed_before(rule, watched.home, view.now_ns)
+    return emergency.ranked(found, view)
 
 
 def _guarded(rule: Rule, ask: Callable[..., Iterable[Verdict]], event: Event | None, view: View) -> list[Verdict]:
@@ -89,6 +137,14 @@ def _guarded(rule: Rule, ask: Callable[..., Iterable[Verdict]], event: Event | N
         if event is None:
             return [_failed(rule, error, "", "", "", view.now_ns, "")]
         return [_failed(rule, error, event.site, event.place, event.device, event.time_ns, f" ({event.boot}/{event.seq})")]
+
+
+def _failed_before(rule: Rule, home: Home, now_ns: int) -> Iterable[Finding]:
+    """A rule that could not take in a reading a while ago."""
+    timers = home.timers
+    if now_ns - timers.get(f"failed.last.{rule.name}", 0) <= _FAILED_NS:
+        error = RuntimeError(home.notes[f"failed.{rule.name}"])
+        yield _failed(rule, error, *home.key, "", timers.get(f"failed.first.{rule.name}", now_ns), "")
 
 
 def _failed(rule: Rule, error: Exception, site: str, place: str, device: str, occurred_ns: int, number: str) -> Finding:

@@ -113,6 +113,39 @@ class VisitsSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """One sensor of a device that is heard.
+
+    Attributes:
+        name: with channel.
+        cause: `missing` (silent while the device is heard), `never` (nothing was ever heard of it), `broken` (it says itself
+            that it cannot be believed), `out_of_range`, or `stuck` (unchanged for longer than is plausible).
+        since_ns: wall clock; of `never`, since when it is waited for.
+        value: what it said last, where that tells something; None: nothing.
+    """
+
+    name: str
+    cause: str
+    since_ns: int
+    value: float | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HomesSeen:
+    """What is known of homes and sites, for rules that look at more than one home.
+
+    Attributes:
+        paused: (site, place) -> reason of the pause that runs there now.
+        sites: what is remembered of whole sites.
+        missed: (site, place) -> when a visit was due there that nobody made, while its alert is open.
+    """
+
+    paused: Mapping[tuple[str, str], str] = field(default_factory=lambda: MappingProxyType({}))
+    sites: Mapping[str, Home] = field(default_factory=lambda: MappingProxyType({}))
+    missed: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """What a rule may look at besides the entry in hand.
 
@@ -125,6 +158,8 @@ class View:
         listening_since_ns: since when the gateway has been connected to the broker without a break; None: it is not.
         open: keys of the alerts that are open.
         visits: what the ledger says; None: it has not said anything yet, or cannot.
+        homes: what is known of homes and sites.
+        faulty: (site, device) -> what is wrong with single sensors of a device that is heard.
     """
 
     now_ns: int
@@ -135,6 +170,8 @@ class View:
     listening_since_ns: int | None = None
     open: Collection[str] = ()
     visits: VisitsSeen | None = None
+    homes: HomesSeen = field(default_factory=HomesSeen)
+    faulty: Mapping[tuple[str, str], tuple[Fault, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 Verdict = Finding | Returned | Prewarn

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from edge_gateway.registry import Registry
 from edge_gateway.rules import Returned, Verdict, View, look, silence
-from edge_gateway.rules.rule import VisitsSeen
+from edge_gateway.rules.rule import HomesSeen, VisitsSeen
 
 
 class Watch:
@@ -13,11 +13,13 @@ class Watch:
     Attributes:
         heard: (site, device) -> monotonic ns of the last thing received; written by the pipeline for every message.
         visits: what the ledger said last.
+        homes: what is known of homes and sites.
     """
 
     def __init__(self, registry: Registry) -> None:
         self.heard: dict[tuple[str, str], int] = {}
         self.visits: VisitsSeen | None = None
+        self.homes = HomesSeen()
         self._registry = registry
         self._expected: dict[tuple[str, str], int] = {}
         self._listening_since_ns: int | None = None
@@ -39,7 +41,8 @@ class Watch:
     def view(self, now_ns: int, monotonic_ns: int, open_keys: Collection[str]) -> View:
         """What the rules may look at now."""
         heard, since_ns = self.heard, self._listening_since_ns
-        return View(now_ns, self._registry, monotonic_ns, heard, self._expected, since_ns, open_keys, self.visits)
+        expected, visits = self._expected, self.visits
+        return View(now_ns, self._registry, monotonic_ns, heard, expected, since_ns, open_keys, visits, self.homes)
 
     def look(self, now_ns: int, monotonic_ns: int, open_keys: Collection[str]) -> list[Verdict]:
         """What the rules say to the state of things; call it every few seconds."""

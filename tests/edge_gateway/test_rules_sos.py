@@ -117,7 +117,9 @@ def test_no_rule_is_asked_about_other_entries(entry: Entry) -> None:
 def test_every_rule_is_registered_once_and_listens_to_something() -> None:
     names = [rule.name for rule in rules.RULES]
     assert len(names) == len(set(names))
-    assert all((rule.judge is not None and rule.kinds) or rule.look is not None for rule in rules.RULES)
+    asked = [(rule.judge is not None and rule.kinds) or rule.look or rule.look_home for rule in rules.RULES]
+    assert all(asked)
+    assert all(rule.names for rule in rules.RULES if rule.observe is not None)
     assert rules.wanted(press())
 
 

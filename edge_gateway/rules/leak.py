@@ -1,0 +1,89 @@
+"""Water on the floor: the contact of a leak detector. Ends when it tells that it is dry again, or by a person."""
+
+from collections.abc import Iterator
+from datetime import tzinfo
+from typing import Final
+
+from edge_gateway.events import Event, Flag, split_name
+from edge_gateway.homes.home import Home, Watched
+from edge_gateway.homes.seen import Seen
+from edge_gateway.homes.setting import HomeSetting
+from edge_gateway.rules import words
+from edge_gateway.rules.rule import Finding, Returned, Rule, Severity, Verdict, View
+
+_ON: Final = "leak.on."
+
+
+def judge(event: Event, view: View) -> Iterator[Verdict]:
+    """A detector that became wet or dry, in a home or anywhere else."""
+    zone = words.zone(view.registry, event.site)
+    key = f"{RULE.name}/{event.site}/{event.place or event.device}"
+    for reading in event.values:
+        if split_name(reading.name)[0] != "leak" or reading.flag == Flag.FAIL:
+            continue
+        if reading.value == 1.0:
+            said = f"{words.exact(event.time_ns, zone)} {reading.name} wet {event.device} ({event.boot}/{event.seq})"
+            yield _finding(key, event.site, event.device, event.place, event.time_ns, said, zone, anew=True)
+        elif reading.value == 0.0 and key in view.open and (event.site, event.place) not in view.registry.homes:
+            # In a home `look_home` knows whether another detector there is wet.
+            yield Returned(key, event.time_ns, "dry", f"{words.exact(event.time_ns, zone)} {reading.name} dry")
+
+
+def observe(seen: Seen, setting: HomeSetting, home: Home) -> None:
+    """Which detectors are wet, and since when; when one was wet last (`detectors.leak`)."""
+    if seen.flag == Flag.FAIL or seen.value not in (0.0, 1.0):
+        return
+    on, timers = f"{_ON}{seen.name}.{seen.device}", home.timers
+    if seen.value == 1.0:
+        timers.setdefault(on, seen.at_ns)
+        timers["detectors.leak"] = max(timers.get("detectors.leak", 0), seen.at_ns)
+    elif seen.at_ns >= timers.get(on, seen.at_ns):
+        timers.pop(on, None)
+        timers["leak.dry"] = max(timers.get("leak.dry", 0), seen.at_ns)
+
+
+def look_home(watched: Watched, view: View) -> Iterator[Verdict]:
+    """Wet floors, and dry ones."""
+    home, zone = watched.home, words.zone(view.registry, watched.home.site)
+    key = f"{RULE.name}/{home.site}/{home.place}"
+    wet = sorted((at, timer.removeprefix(_ON)) for timer, at in home.timers.items() if timer.startswith(_ON))
+    if wet:
+        since_ns = wet[0][0]
+        name, _, device = wet[0][1].rpartition(".")
+        said = f"{words.exact(since_ns, zone)} {name} wet since {device}"
+        yield _finding(key, home.site, device, home.place, since_ns, said, zone)
+    elif key in view.open and (dry_ns := home.timers.get("leak.dry", 0)) >= home.timers.get("detectors.leak", 0) > 0:
+        yield Returned(key, dry_ns, "dry", f"{words.exact(dry_ns, zone)} dry")
+
+
+def _finding(
+    key: str, site: str, device: str, place: str, at_ns: int, evidence: str, zone: tzinfo, anew: bool = False
+) -> Finding:
+    where = place or device
+    return Finding(
+        key=key,
+        rule=RULE.name,
+        severity=Severity.WARNING,
+        site=site,
+        device=device,
+        place=place,
+        occurred_ns=at_ns,
+        text_zh=f"{where}: 地上有水, {words.zh(at_ns, zone)} 起。请打电话: 关水龙头和总阀, 小心滑倒; 没人接就上门。",
+        text_en=f"{where}: water on the floor since {words.en(at_ns, zone)}. "
+        "Call: close taps and main valve, mind the wet floor; go there if nobody answers.",
+        evidence=(evidence,),
+        returns=True,
+        anew=anew,
+    )
+
+
+RULE: Final = Rule(
+    "leak",
+    Severity.WARNING,
+    kinds=frozenset({"leak"}),
+    judge=judge,
+    names=frozenset({"leak"}),
+    observe=observe,
+    look_home=look_home,
+    through_pause=True,
+)
