@@ -40,14 +40,15 @@ def _rescue(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
         if given:
             new.execute("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
             new.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, given))
-    _measure(new)
+    measure(new)
     had, kept = _number(old, _ENTRIES), _number(new, _ENTRIES)
     if had > kept:
         new.execute("INSERT INTO counter VALUES ('entries_lost_damage', 0) ON CONFLICT DO NOTHING")
         new.execute("UPDATE counter SET value = value + ? WHERE name = 'entries_lost_damage'", (had - kept,))
 
 
-def _measure(db: sqlite3.Connection) -> None:
+def measure(db: sqlite3.Connection) -> None:
+    """Count the rows of the long tables anew, after rows came or went without being counted."""
     for lane, what in enumerate(("event", "data")):
         db.execute(
             "UPDATE size SET (rows, entries, bytes) = (SELECT count(*), coalesce(sum(entries), 0),"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from edge_gateway.events import Entry
 
@@ -38,4 +38,22 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Give back connections and files; a second call does nothing."""
+        ...
+
+
+@runtime_checkable
+class Eraser(Protocol):
+    """A database that can forget. Called from any thread, never beside a `write`."""
+
+    def erase(self, site: str, place: str, devices: Sequence[str]) -> int:
+        """Delete everything of a place, where these devices stood; how many series, -1 if nobody knows.
+
+        Raises:
+            Unavailable: away or busy; call again, what went stays gone.
+            Misconfigured: this database cannot, or the token may not; says what a person does instead.
+        """
+        ...
+
+    def forget(self, measurement: str, before_ns: int) -> int:
+        """Delete the rows of a measurement whose time is before that; how many, -1 if nobody knows. Raises as `erase`."""
         ...

@@ -8,11 +8,11 @@ import itertools
 import logging
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from isal.isal_zlib import crc32
 
@@ -25,11 +25,13 @@ from edge_gateway.transaction import Backlog, Commit, DeadLetter, Held, Lane, Ou
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 MAX_PAYLOAD: Final = 65_536
 _LANES: Final = ("event", "data")  # by Lane
 _SIZES: Final = (*_LANES, "held", "dead", "tap")
 # Held messages and dead letters, each: so much of the disk anybody who can reach the broker may fill.
 _SIDE_BYTES: Final = 100 << 20
+_COMPACT_BYTES: Final = 256 << 20  # some seconds
 
 
 class StoreFull(Unavailable):
@@ -418,6 +420,26 @@ class Store:
         """Forget alerts that were raised before then and are closed; an open one stays for ever. Raises as `commit`."""
         with self._transaction():
             self._db.execute("DELETE FROM alert WHERE open = 0 AND raised_ns < ?", (before_ns,))
+
+    def change(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Do something in one transaction, and count the tables anew after it. Raises as `commit`, and what the job raises."""
+        with self._transaction():
+            found = job(self._db)
+        self._read()
+        return found
+
+    def compact(self) -> bool:
+        """Write the file anew, so that nothing that was deleted is left in it; whether that was possible now. Blocks.
+
+        A big one (an outbox that could not be sent) is left alone: an SOS would wait for it.
+        """
+        if self.path.stat().st_size + self.wal_bytes() > _COMPACT_BYTES:
+            return False
+        try:
+            self._db.execute("VACUUM")
+            return bool(self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
 
     def wal_bytes(self) -> int:
         """Size of the write-ahead log."""

@@ -95,6 +95,7 @@ class Uplink:
         self._backlog_to = 0
         self._failures = 0
         self._outbox_trouble = ""
+        self.between = threading.Lock()  # held during a turn: who has it knows that nothing is on its way
 
     def start(self) -> None:
         """Begin; a backlog of an earlier run is behind live readings from the first moment."""
@@ -113,7 +114,8 @@ class Uplink:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            pause_s = self.turn()
+            with self.between:
+                pause_s = self.turn()
             if pause_s is None:
                 self._wake.wait(1.0)
                 self._wake.clear()

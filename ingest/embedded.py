@@ -5,8 +5,9 @@ and a second write of it is harmless. Of a reading, `<quantity>_flag`, `_raw` an
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
@@ -21,6 +22,7 @@ from ingest.points import TAGS, Point, RefusedPoint, points
 
 MOST_SERIES: Final = 100_000  # whose ids are remembered; beyond that they are looked up again
 NOT_OPEN: Final = -1  # in place of an inode
+COMPACT_BYTES: Final = 256 << 20  # some seconds
 
 _PUT: Final = "INSERT OR REPLACE INTO reading VALUES (?, ?, ?, ?, ?, ?, ?)"
 _ADD_SERIES: Final = (
@@ -83,6 +85,7 @@ class EmbeddedSink:
         self._file = file
         self._ids: dict[tuple[object, ...], tuple[int, ...]] = {}
         self._inode: int | None = NOT_OPEN
+        self._one = threading.RLock()  # who erases or forgets does so in another thread
         self._open()
 
     def write(self, entries: Sequence[Entry]) -> list[Refusal]:
@@ -114,6 +117,20 @@ class EmbeddedSink:
                 raise told(again, self._file) from again
         return []
 
+    def erase(self, site: str, place: str, devices: Sequence[str]) -> int:
+        """See `Eraser.erase`."""
+        with self._alone() as db:
+            count = erase(db, site, place)
+        self._settle()
+        return count
+
+    def forget(self, measurement: str, before_ns: int) -> int:
+        """See `Eraser.forget`."""
+        with self._alone() as db:
+            sql = "DELETE FROM reading WHERE time_ns < ? AND series = ?"
+            ids = db.execute("SELECT id FROM series WHERE measurement = ?", (measurement,)).fetchall()
+            return sum(db.execute(sql, (before_ns, number)).rowcount for (number,) in ids)
+
     def close(self) -> None:
         """See `Sink.close`; a later write opens the file again."""
         self._db.close()
@@ -125,9 +142,40 @@ class EmbeddedSink:
         self._inode = inode(self._file)
 
     def _write(self, batch: Sequence[Point]) -> None:
+        with self._one:
+            self._write_alone(batch)
+
+    @contextmanager
+    def _alone(self) -> Iterator[sqlite3.Connection]:
+        """A transaction beside no write; what it deletes is overwritten with zeros."""
+        with self._one:
+            try:
+                self._reopen_if_moved()
+                self._db.execute("PRAGMA secure_delete = ON")
+                self._db.execute("BEGIN IMMEDIATE")
+                yield self._db
+                self._db.execute("COMMIT")
+            except sqlite3.Error as error:
+                raise told(error, self._file) from error
+            finally:
+                self._ids.clear()  # they may be of series that are gone
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+
+    def _settle(self) -> None:
+        """Nothing that was deleted stays in the file's free places or its log; a big file is not written anew for that."""
+        with self._one, suppress(sqlite3.Error):
+            if self._file.stat().st_size < COMPACT_BYTES:
+                self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _reopen_if_moved(self) -> None:
         if inode(self._file) != self._inode:  # moved or deleted under us: what we wrote would be gone with it
             self.close()
             self._open()
+
+    def _write_alone(self, batch: Sequence[Point]) -> None:
+        self._reopen_if_moved()
         self._db.execute("BEGIN IMMEDIATE")
         try:
             # In the order of the key: neighbours share a page.
@@ -221,6 +269,14 @@ class Reader:
             raise Unavailable(f"{self._file}: {error}") from error
         finally:
             db.close()
+
+
+def erase(db: sqlite3.Connection, site: str, place: str) -> int:
+    """Delete the series of a place with their values; how many series. Within a transaction."""
+    ids = db.execute("SELECT id FROM series WHERE site = ? AND place = ?", (site, place)).fetchall()
+    db.executemany("DELETE FROM reading WHERE series = ?", ids)
+    db.executemany("DELETE FROM series WHERE id = ?", ids)
+    return len(ids)
 
 
 def _series(

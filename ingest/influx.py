@@ -12,6 +12,7 @@ from edge_gateway.settings import Influx, secret
 from edge_gateway.sink import Refusal
 from ingest.answers import IS_IT_ONE, Trouble, meaning, named
 from ingest.connection import Answer, Connection, authorization, basic
+from ingest.forgetting import Forgetting
 from ingest.line_protocol import line, numbers_of
 from ingest.line_protocol import lines as lines_of
 from ingest.points import Point, RefusedPoint
@@ -36,6 +37,7 @@ class InfluxSink:
         self.name: str = settings.kind
         self._target = f"{path}?{urlencode(query)}"
         self._connection = Connection(settings.url, login, settings.timeout_s)
+        self._forgetting = Forgetting(settings)
         self._batch_lines = settings.batch_lines
         self._witness: bytes | None = None  # a line the database has taken; writing it again is harmless
         self._stuck: tuple[bytes, int] = (b"", 0)  # first line of the batch that got 5xx, and how often in a row
@@ -69,6 +71,14 @@ class InfluxSink:
             except Rejected as error:
                 refused.append(RefusedPoint(point, error.reason, error.detail))
         return refused + [RefusedPoint(batch[owners[number]], *why) for number, why in self._store(lines)]
+
+    def erase(self, site: str, place: str, devices: Sequence[str]) -> int:
+        """See `Eraser.erase`."""
+        return self._forgetting.erase(site, place, devices)
+
+    def forget(self, measurement: str, before_ns: int) -> int:
+        """See `Eraser.forget`."""
+        return self._forgetting.forget(measurement, before_ns)
 
     def close(self) -> None:
         """See `Sink.close`."""

@@ -123,6 +123,14 @@ class Marks:
         with self._lock, self._transaction():
             self._db.executemany(_CLEAR, [(*_key(mark), version) for mark, version in taken])
 
+    def forget(self, site: str, devices: Iterable[str]) -> None:
+        """Compute nothing more of these devices; also a small file keeps no trace of them."""
+        with self._lock:
+            with self._transaction():
+                self._db.executemany("DELETE FROM mark WHERE site = ? AND device = ?", [(site, device) for device in devices])
+            self._seen.clear()
+            self._db.execute("VACUUM")
+
     def waiting(self) -> int:
         """How many periods are out of date, those that are still running included."""
         with self._lock:

@@ -43,6 +43,14 @@ class RollupKeeper:
         """See `Sink.write`."""
         return self._sink.write(entries)
 
+    def erase(self, site: str, place: str, devices: Sequence[str]) -> int:
+        """See `Eraser.erase`."""
+        return self._sink.erase(site, place, devices)
+
+    def forget(self, measurement: str, before_ns: int) -> int:
+        """See `Eraser.forget`."""
+        return self._sink.forget(measurement, before_ns)
+
     def close(self) -> None:
         """Ends the thread first; a range that is being computed stays marked."""
         self._stop.set()

@@ -25,7 +25,7 @@ from edge_gateway.catalog import QUANTITIES
 from edge_gateway.errors import Unavailable
 from edge_gateway.events import Entry, Readings, columns, split_name
 from edge_gateway.settings import Settings
-from edge_gateway.sink import Refusal, Sink
+from edge_gateway.sink import Eraser, Refusal, Sink
 from ingest.aggregate import HOUR_NS, hour, roll_up
 from ingest.influx import InfluxSink
 from ingest.marks import Marks, Taken, Touch
@@ -127,6 +127,27 @@ class RollupSink:
     def waiting(self) -> int:
         """Periods of devices that are out of date, those still running included."""
         return self._marks.waiting()
+
+    def erase(self, site: str, place: str, devices: Sequence[str]) -> int:
+        """See `Eraser.erase`: what is stored and what was rolled up; periods of its devices are not computed any more."""
+        self._marks.forget(site, devices)
+        count = 0
+        for sink in self._sinks():
+            with self._turn:
+                count += sink.erase(site, place, devices)
+        return count
+
+    def forget(self, measurement: str, before_ns: int) -> int:
+        """See `Eraser.forget`: the readings themselves; what was rolled up stays."""
+        count = 0
+        if isinstance(self._sink, Eraser):
+            with self._turn:
+                count = self._sink.forget(measurement, before_ns)
+        return count
+
+    def _sinks(self) -> list[Eraser]:
+        """The database, and that of the roll-ups where it is another."""
+        return [one for one in dict.fromkeys((self._sink, self._store)) if isinstance(one, Eraser)]
 
     def close(self) -> None:
         """Close the marks, the reader, the store and the sink."""
