@@ -11,6 +11,7 @@ from edge_gateway import alert_commands, events
 from edge_gateway.commands import Handler
 from edge_gateway.errors import Rejected, Unavailable
 from edge_gateway.homes import commands as home_commands
+from edge_gateway.notify import inbound
 from edge_gateway.privacy import commands as privacy_commands
 from edge_gateway.privacy.raw import opened
 from edge_gateway.store_file import read_only
@@ -68,6 +69,7 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
         "device.configure": configure,
         "device.command": command,
         **alert_commands.handlers(gateway),
+        **inbound.handlers(gateway),
         **desk_commands.handlers(gateway),
         **privacy_commands.handlers(gateway),
         **home_commands.handlers(gateway),

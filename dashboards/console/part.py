@@ -12,7 +12,10 @@ class Part:
     Attributes:
         public: paths without log-in; one that ends with `/` stands for all below it. They get no session, whatever cookie
             comes, so they must have a proof of their own. Everything else needs somebody who is logged in.
+        called: public ones whose proof is in the address itself, and which are called by programs that send no Origin: a
+            provider's, the browser inside an old chat program. An Origin of another page is refused all the same.
     """
 
     router: APIRouter
     public: tuple[str, ...] = ()
+    called: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from edge_gateway.alerts import Alert
 from edge_gateway.commands import Handler
 from edge_gateway.errors import Rejected
 from edge_gateway.notify.contacts import people_at
@@ -31,17 +32,29 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
 
     async def heard(arguments: Mapping[str, Any]) -> dict[str, Any]:
         text = _text(arguments, "text")
-        found = people_at(gateway.desk.people(), _text(arguments, "from"))
-        if not found:
-            # Nothing of the sender in the answer: it is somebody's number.
-            raise Rejected("unknown_sender", "this number or id stands in nobody's address")
-        if len(found) > 1:
-            raise Rejected("ambiguous_sender", f"{', '.join(found)} have this number or id; who of them answered is not known")
-        done = dict(gateway.desk.reply(found[0], text))
+        person = _who(people_at(gateway.desk.people(), _text(arguments, "from")), gateway.desk.book.open_alerts())
+        done = dict(gateway.desk.reply(person, text))
         await gateway.committer.settle()
-        return {"person": found[0], **done}
+        return {"person": person, **done}
 
     return {"alerts.report": report, "alerts.heard": heard}
+
+
+def _who(found: list[str], alerts: list[Alert]) -> str:
+    """The one of these that answered; of several, the only one who was told of something.
+
+    Raises:
+        Rejected: `unknown_sender`, `ambiguous_sender`.
+    """
+    if not found:
+        # Nothing of the sender in the answer: it is somebody's number.
+        raise Rejected("unknown_sender", "this number or id stands in nobody's address")
+    if len(found) > 1:
+        told = {person for alert in alerts for person in (*alert.told, *(send.person for send in alert.sends))}
+        if len(told & set(found)) != 1:
+            raise Rejected("ambiguous_sender", f"{', '.join(found)} have this number or id; who of them answered is not known")
+        return next(iter(told & set(found)))
+    return found[0]
 
 
 def _is_text(value: object) -> bool:

@@ -1,0 +1,185 @@
+"""`/in/<name>/<secret>`: where providers hand in answers and delivery reports; each is given on to the gateway.
+
+An answer that comes late, or a second time, is not given on: a "taken" of an hour ago must not accept the alert of now. What is
+not given on is in the audit log, without number and text.
+"""
+
+import hashlib
+import hmac
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import PlainTextResponse, Response
+
+from dashboards.console.courier.limits import Limit
+from dashboards.console.inbound.dingtalk import DingTalk
+from dashboards.console.inbound.feishu import Feishu
+from dashboards.console.inbound.fields import KNOWN, FieldsProvider
+from dashboards.console.inbound.messages import Call, Provider, Reply, Told
+from dashboards.console.inbound.wecom import WeCom
+from edge_gateway.errors import Misconfigured, Rejected, Unavailable
+from edge_gateway.settings import Inbound, secret
+
+log = logging.getLogger(__name__)
+
+PROVIDERS: Final[Mapping[str, Provider]] = {
+    **{kind: FieldsProvider(kind) for kind in KNOWN},
+    "fields": FieldsProvider(),
+    "dingtalk": DingTalk(),
+    "feishu": Feishu(),
+    "wecom": WeCom(),
+}
+LATE_S: Final = 600.0
+SHORTEST: Final = 20  # characters of a secret
+_REMEMBERED: Final = 2000
+_COMMAND_S: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What the door stands on.
+
+    Attributes:
+        providers: as the settings name them.
+        call: a command to the gateway; blocks. Raises Rejected, Unavailable.
+        write: into the audit log: who, what, subject, address, detail.
+        now_s: seconds since 1970.
+    """
+
+    providers: tuple[Inbound, ...]
+    call: Callable[..., Any]
+    write: Callable[[str, str, str, str, Mapping[str, Any]], None]
+    address: str = ""
+    now_s: Callable[[], float] = time.time
+
+
+@dataclass
+class Memory:
+    """What the door remembers between requests: how often somebody knocked, and which answers it has given on."""
+
+    strangers: Limit = field(default_factory=lambda: Limit(burst=20, per_minute=20))
+    friends: Limit = field(default_factory=lambda: Limit(burst=300, per_minute=300))
+    written: Limit = field(default_factory=lambda: Limit(burst=30, per_minute=10))
+    _given: "OrderedDict[bytes, None]" = field(default_factory=OrderedDict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def knows(self, answer: bytes) -> bool:
+        """Whether this answer was given on."""
+        with self._lock:
+            return answer in self._given
+
+    def remember(self, answer: bytes) -> None:
+        """It is given on."""
+        with self._lock:
+            self._given[answer] = None
+            while len(self._given) > _REMEMBERED:
+                self._given.popitem(last=False)
+
+
+def router(ports_of: Callable[[Request], Ports], memory: Memory) -> APIRouter:
+    """The one address, for POST, and for GET where a provider tries whether we are there."""
+    routes = APIRouter()
+
+    @routes.api_route("/in/{name}/{key}", methods=["GET", "POST"])
+    async def come(request: Request, name: str, key: str) -> Response:
+        call = Call(dict(request.query_params), {n.lower(): v for n, v in request.headers.items()}, await request.body())
+        return await run_in_threadpool(_take, ports_of(request), memory, name, key, call)
+
+    return routes
+
+
+def _take(ports: Ports, memory: Memory, name: str, key: str, call: Call) -> Response:
+    if memory.strangers.spent(ports.address):
+        return PlainTextResponse("later", 429, {"Retry-After": "60"})
+    setting = _find(ports, name, key)
+    if setting is None:
+        memory.strangers.take(ports.address)
+        _write(ports, memory, name, "wrong address")
+        return PlainTextResponse("not found", 404)
+    if not memory.friends.take(name):
+        return PlainTextResponse("later", 429, {"Retry-After": "60"})
+    provider = PROVIDERS[setting.kind]
+    try:
+        told = provider.read(call, setting, ports.now_s())
+        words = _give_on(ports, memory, setting, told)
+        answer = told.answer or provider.say(setting, call, words, ports.now_s())
+        return Response(answer.body, 200, media_type=answer.kind)
+    except Rejected as error:
+        _write(ports, memory, name, f"{error.reason}: {error.detail}")
+        return PlainTextResponse(error.reason, 403 if error.reason in ("not_theirs", "no_key") else 400)
+    except Misconfigured as error:
+        log.error("console.inbound %s: %s", name, error)
+        return PlainTextResponse("not set up", 503, {"Retry-After": "60"})
+    except Unavailable:
+        # The provider comes again; what is then too late is not given on.
+        return PlainTextResponse("the gateway is away", 503, {"Retry-After": "15"})
+
+
+def _find(ports: Ports, name: str, key: str) -> Inbound | None:
+    """The provider of this address; a wrong name takes as long as a wrong secret."""
+    found = None
+    for setting in ports.providers:
+        try:
+            wanted = secret(setting.secret_file).strip()
+        except Misconfigured as error:
+            log.error("console.inbound %s: %s", setting.name, error)
+            continue
+        if len(wanted) < SHORTEST:
+            log.error("console.inbound %s: its secret should have at least %d characters", setting.name, SHORTEST)
+            continue
+        if hmac.compare_digest(f"{setting.name}/{wanted}".encode(), f"{name}/{key}".encode("utf-8", "replace")):
+            found = setting
+    return found
+
+
+def _give_on(ports: Ports, memory: Memory, setting: Inbound, told: Told) -> str:
+    """Everything of a request; what is to be said to who wrote.
+
+    Raises:
+        Unavailable: the gateway is away; what was given on before is not given on again.
+    """
+    words = ""
+    for message in told.messages:
+        if isinstance(message, Reply):
+            words = _reply(ports, memory, setting, message) or words
+        else:
+            # One that nobody waits for is counted by the gateway: it may be faster than the answer that told the message's id.
+            told_of = {"references": list(message.references)[:8], "arrived": message.arrived, "reason": message.reason}
+            ports.call("alerts.report", _COMMAND_S, **told_of)
+    return words
+
+
+def _reply(ports: Ports, memory: Memory, setting: Inbound, reply: Reply) -> str:
+    """Given on once, if it is fresh; what the gateway wants to say."""
+    digest = hashlib.sha256(repr((setting.name, reply.id or reply)).encode("utf-8", "replace")).digest()
+    if memory.knows(digest):
+        return ""
+    if reply.at_s is not None and ports.now_s() - reply.at_s > LATE_S:
+        memory.remember(digest)
+        _write(ports, memory, setting.name, f"an answer of {(ports.now_s() - reply.at_s) / 60:.0f} min ago")
+        return ""
+    # From here two of the same at once would both be given on; the gateway does nothing for the second.
+    try:
+        done = ports.call("alerts.heard", _COMMAND_S, **{"from": reply.sender, "text": reply.text})
+    except Rejected as error:
+        memory.remember(digest)
+        _write(ports, memory, setting.name, f"{error.reason}: {error.detail}")
+        return ""
+    memory.remember(digest)
+    alert = done.get("alert") or {}
+    detail = {"by": setting.name, "did": str(done.get("did", ""))[:40]}
+    ports.write(str(done.get("person", "")), "replied", str(alert.get("id", ""))[:80], ports.address, detail)
+    return f"{done.get('say_zh', '')}\n{done.get('say_en', '')}".strip()
+
+
+def _write(ports: Ports, memory: Memory, name: str, why: str) -> None:
+    """What was not given on, for people to look at; a flood of it fills no disk."""
+    if memory.written.take(name[:32]):
+        ports.write("", "inbound_refused", name[:32], ports.address, {"why": why[:200]})
