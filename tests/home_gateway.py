@@ -50,6 +50,11 @@ class HomeGateway:
         self._thread.join(10)
         self._loop.close()
 
+    @property
+    def data_dir(self) -> Path:
+        """Where its files are."""
+        return self.settings.data_dir
+
     def come(self) -> None:
         """It answers at its socket."""
         self._server = self.do(lambda: commands.serve(self.settings.command_socket, handlers(self.gateway)))

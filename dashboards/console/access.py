@@ -134,9 +134,13 @@ class Access:
         """
         return await self._slow(hashed, password)
 
-    async def find(self, cookie: str) -> Session | None:
-        """Who has this cookie; None when it is unknown, idle or too old. Notes that he was seen."""
-        return await asyncio.to_thread(self._find, cookie) if cookie else None
+    async def find(self, cookie: str, touch: bool = True) -> Session | None:
+        """Who has this cookie; None when it is unknown, idle or too old.
+
+        Args:
+            touch: as in `still`.
+        """
+        return await asyncio.to_thread(self._by_key, _key(cookie), touch) if cookie else None
 
     async def still(self, session: Session, touch: bool = True) -> Session | None:
         """The same session now: its user may be gone, have another role, or be logged out. For clicks on an open page.
@@ -167,9 +171,6 @@ class Access:
         with self._store.write() as db:
             db.execute("DELETE FROM session WHERE key = ?", (session.key,))
             self._audit.write(session.user.id, "logged_out", "", address, db=db)
-
-    def _find(self, cookie: str) -> Session | None:
-        return self._by_key(_key(cookie))
 
     def _by_key(self, key: bytes, touch: bool = True) -> Session | None:
         rows = self._store.rows("SELECT user, csrf, made_ns, seen_ns, address FROM session WHERE key = ?", key)

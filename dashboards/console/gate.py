@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 BODY_MAX: Final = 256 << 10  # bytes; a day of a phone's stored taps is some 20 kB
+LOOK: Final = "x-look"  # the header of a request that a page's own timer makes
+_NO_PAGE: Final = ("", "null")  # what programs send as their Origin, and browsers that hide it
 _SOCKET: Final = "/_nicegui_ws/"
 _OPEN: Final = ("/static/", "/_nicegui/")  # files that say nothing of anybody
 
@@ -34,12 +36,14 @@ class Gate:
 
     Args:
         public: paths; one that ends with `/` stands for all below it.
+        called: those of them that are called without an Origin.
     """
 
-    def __init__(self, app: ASGIApp, console: "Console", public: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, console: "Console", public: Sequence[str], called: Sequence[str] = ()) -> None:
         self._app, self._console = app, console
         self._origins = csrf.Origins(console.settings.console)
-        self._public = tuple(public) + _OPEN
+        self._public = tuple(public) + tuple(called) + _OPEN
+        self._called = tuple(called)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -67,7 +71,9 @@ class Gate:
         if not self._origins.is_ours(host):
             return PlainTextResponse(f"{host[:100]!r} is not this console; set [console] public_url", 421), receive
         changes = scope["type"] == "websocket" or path.startswith(_SOCKET) or scope["method"] not in csrf.SAFE
-        if changes and not self._origins.same(headers.get("origin", ""), scope["scheme"], host):
+        origin = headers.get("origin", "")
+        theirs = origin in _NO_PAGE and _below(path, self._called)
+        if changes and not theirs and not self._origins.same(origin, scope["scheme"], host):
             return PlainTextResponse("this did not come from a page of this console", 403), receive
         body = b""
         if changes and scope["type"] == "http":
@@ -77,7 +83,9 @@ class Gate:
             body, receive = taken
         if self._is_public(path):
             return None, receive
-        session = state["session"] = await self._console.access.find(cookie(scope, self._console.cookie))
+        # A page that draws itself anew is no person: by that alone nobody stays logged in.
+        touch = headers.get(LOOK, "") == ""
+        session = state["session"] = await self._console.access.find(cookie(scope, self._console.cookie), touch)
         return self._judge(scope, session, headers, body), receive
 
     def _judge(self, scope: Scope, session: "Session | None", headers: Headers, body: bytes) -> Response | None:
@@ -100,7 +108,11 @@ class Gate:
         return None
 
     def _is_public(self, path: str) -> bool:
-        return any(path == entry or (entry.endswith("/") and path.startswith(entry)) for entry in self._public)
+        return _below(path, self._public)
+
+
+def _below(path: str, entries: Sequence[str]) -> bool:
+    return any(path == entry or (entry.endswith("/") and path.startswith(entry)) for entry in entries)
 
 
 def cookie(scope: Scope, name: str) -> str:

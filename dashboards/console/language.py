@@ -51,6 +51,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "no_ledger": ("还没有台账：网关还没有记录过打卡。", "There is no ledger yet: the gateway has not recorded a tap."),
     "other_language": ("English", "中文"),
     # navigation
+    "round": ("走访", "Round"),
     "ledger": ("台账", "Ledger"),
     "review": ("待核对", "To review"),
     "meals": ("用餐", "Meals"),

@@ -5,19 +5,20 @@ Reading works while the gateway is away; changing waits for it. Nothing here is 
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dashboards.console.audit import Audit
 from dashboards.console.roles import Forbidden, Right, may, may_see, sees_some_of
 from edge_gateway import commands, registry
-from edge_gateway.errors import Misconfigured, Unavailable
+from edge_gateway.errors import Misconfigured, Rejected, Unavailable
 from edge_gateway.registry import Registry
 from edge_gateway.settings import Settings
 
 if TYPE_CHECKING:
     from dashboards.console.access import Session
+    from edge_gateway.homes.look import HomesLook
     from edge_gateway.visits.look import Ledger
 
 _T = TypeVar("_T")
@@ -31,9 +32,29 @@ COMMANDS: Final[Mapping[str, Right]] = {
     "visits.holidays": Right.PLAN,
     "visits.link": Right.DECIDE,
     "visits.unlink": Right.DECIDE,
+    "alerts.accept": Right.CARE,
+    "alerts.close": Right.CARE,
+    "homes.pause": Right.CARE,
+    "homes.resume": Right.CARE,
+    "homes.away": Right.CARE,
+    "homes.back": Right.CARE,
+    "homes.seen": Right.CARE,
+    "homes.consent": Right.CARE,
+    "homes.test": Right.CARE,
+    "homes.emergency": Right.CARE,
 }
-# What pages may ask for that are open to people with a personal link, or to a phone at a tag.
-PUBLIC_COMMANDS: Final = frozenset({"visits.object", "visits.tap"})
+# What pages may ask for that are open to people with a personal link or one of a message, a phone at a tag, a provider.
+PUBLIC_COMMANDS: Final = frozenset(
+    {
+        "visits.object",
+        "visits.tap",
+        "alerts.look_link",
+        "alerts.accept_link",
+        "alerts.close_link",
+        "alerts.heard",
+        "alerts.report",
+    }
+)
 
 
 class Reach:
@@ -72,6 +93,35 @@ class Reach:
 
         return await asyncio.to_thread(ask)
 
+    async def look(self, question: "Callable[[HomesLook], _T]") -> _T:
+        """What a function finds in the gateway's file of its homes and alerts, as `read`. Rights are the page's to check.
+
+        Raises:
+            Unavailable: there is none yet, or it cannot be read now.
+        """
+        from edge_gateway.homes.look import open_homes
+
+        def ask() -> _T:
+            with open_homes(self._settings.store_file) as homes:
+                return question(homes)
+
+        return await asyncio.to_thread(ask)
+
+    async def looked(self, session: "Session", site: str, place: str, what: str) -> None:
+        """Somebody is about to see a home: written down here, and in the home's own log while the gateway is there.
+
+        Raises:
+            Forbidden: it is not his to see.
+            Unavailable: it cannot be written down; then nothing may be shown.
+        """
+        if not may(session.user, Right.HOMES) or not may_see(session.user, site, place):
+            raise Forbidden(f"{site}/{place}")
+        await asyncio.to_thread(
+            self._audit.write, session.user.id, "looked", f"{site}/{place}", session.address, {"what": what}
+        )
+        with suppress(Unavailable, Rejected):
+            await self._ask("homes.looked", site=site, place=place, what=what, by=session.user.id)
+
     async def call(self, session: "Session", command: str, *, site: str, place: str = "", **arguments: Any) -> Any:
         """Ask the gateway in the name of somebody who is logged in; what cannot be written down is not asked.
 
@@ -88,7 +138,10 @@ class Reach:
         if not may_see(session.user, site, place):
             raise Forbidden(f"{site}/{place}")
         told = {"command": command, **{key: arguments[key] for key in ("action",) if key in arguments}}
-        subject = str(arguments.get("visit") or arguments.get("courier") or site)
+        if command.startswith("homes.") and place:
+            arguments["place"] = place
+        where = f"{site}/{place}" if place else site
+        subject = str(arguments.get("visit") or arguments.get("courier") or arguments.get("id") or where)
         await asyncio.to_thread(self._audit.write, session.user.id, "asked", subject, session.address, told)
         return await self._ask(command, site=site, **arguments, by=session.user.id)
 

@@ -33,6 +33,9 @@ class Right(StrEnum):
     PLAN = "plan"
     NAMES = "names"  # who is behind a pseudonym
     KIOSK = "kiosk"  # open the desk's page on a screen
+    WALL = "wall"  # see how the homes stand, by pseudonym, on a screen at which anybody may stand
+    HOMES = "homes"  # the round, alerts, a home
+    CARE = "care"  # accept and close an alert, say that somebody is fine, away, paused
     STATIONS = "stations"
     DEVICES = "devices"
     USERS = "users"
@@ -41,11 +44,13 @@ class Right(StrEnum):
 
 RIGHTS: Final[Mapping[Role, frozenset[Right]]] = {
     Role.COURIER: frozenset({Right.OWN_VISITS}),
-    Role.STAFF: frozenset({Right.LEDGER, Right.DECIDE, Right.PLAN, Right.NAMES, Right.KIOSK}),
+    Role.STAFF: frozenset(
+        {Right.LEDGER, Right.DECIDE, Right.PLAN, Right.NAMES, Right.KIOSK, Right.WALL, Right.HOMES, Right.CARE}
+    ),
     Role.VOLUNTEER: frozenset({Right.STATIONS}),
     Role.TECHNICIAN: frozenset({Right.DEVICES}),
     Role.ADMIN: frozenset(Right) - {Right.OWN_VISITS},
-    Role.KIOSK: frozenset({Right.KIOSK}),
+    Role.KIOSK: frozenset({Right.KIOSK, Right.WALL}),
 }
 
 

@@ -14,7 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dashboards.console import courier
+from dashboards.console import accept, courier, homes, inbound
 from dashboards.console.access import Access
 from dashboards.console.address import first_code_file
 from dashboards.console.audit import Audit
@@ -27,7 +27,7 @@ from dashboards.console.store import Store
 from dashboards.console.users import Users
 from edge_gateway.settings import Settings
 
-PARTS: Final[tuple[Part, ...]] = (login.PART, *courier.parts())
+PARTS: Final[tuple[Part, ...]] = (login.PART, *courier.parts(), *homes.PARTS, accept.part(), inbound.part())
 _STATIC: Final = Path(__file__).parent / "static"
 _CODE_LETTERS: Final = "ABCDEFGHJKMNPQRSTVWXYZ23456789"  # none that look alike
 
@@ -95,7 +95,8 @@ def create_app(settings: Settings, reach: Reach | None = None) -> FastAPI:
     _with_nicegui(app, settings)
     # The last one added is the first a request meets.
     app.add_middleware(Errors)
-    app.add_middleware(Gate, console=console, public=[path for part in PARTS for path in part.public])
+    public = [path for part in PARTS for path in part.public]
+    app.add_middleware(Gate, console=console, public=public, called=[path for part in PARTS for path in part.called])
     app.add_middleware(Headers, secure=settings.console.secure)
     app.add_middleware(_Gzip)
     return app

@@ -6,6 +6,7 @@ What moved last in a home is on disk half a minute later at most; what a person 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import tzinfo
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,10 @@ from edge_gateway import state
 from edge_gateway.alerts.alert import Alert, unpack
 from edge_gateway.errors import Misconfigured, Unavailable
 from edge_gateway.homes.home import Home, Past, unpack_home, unpack_past
+from edge_gateway.homes.round import Facts, warmth
+from edge_gateway.homes.said import emergency_of
 from edge_gateway.homes.watch import NOW, PAST, Note
+from edge_gateway.registry import Registry
 from edge_gateway.rules import Severity
 from edge_gateway.state import DeviceState
 from edge_gateway.store_file import READABLE, SCHEMA_VERSION, read_only
@@ -87,6 +91,20 @@ class HomesLook:
             except msgspec.MsgspecError:
                 continue
         return found
+
+    def facts(self, site: str, registry: Registry, zone: tzinfo, now_ns: int) -> Facts:
+        """What the morning round is made of."""
+        return Facts(
+            site,
+            {place: setting for (there, place), setting in registry.homes.items() if there == site},
+            self.homes(site),
+            self.alerts(),
+            now_ns,
+            zone,
+            self.limits(site),
+            warmth(self.devices(site), registry, site, now_ns),
+            emergency_of(self.memory(site), now_ns),
+        )
 
     def past(self, site: str, place: str) -> Past:
         """What was learned of a home; empty: nothing yet."""

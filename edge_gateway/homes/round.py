@@ -234,6 +234,18 @@ def _order(facts: Facts, row: Row) -> tuple[int, bool, float, int, str]:
 _UNKNOWN_HEAT: Final = 28.0
 _UNKNOWN_COLD: Final = 17.0
 
+RANKS: Final[Mapping[Rank, Words]] = {
+    Rank.NOW: ("紧急", "urgent"),
+    Rank.ASKING: ("正在询问", "asking"),
+    Rank.WORRY: ("要去看", "go and see"),
+    Rank.WEATHER: ("应急走访", "emergency round"),
+    Rank.TAKEN: ("有人接手", "accepted"),
+    Rank.CHECK: ("留意", "keep an eye"),
+    Rank.FINE: ("和平时一样", "as usual"),
+    Rank.SEEN: ("今天看过了", "seen today"),
+    Rank.AWAY: ("外出", "away"),
+    Rank.PAUSED: ("已暂停", "paused"),
+}
 AWAY: Final[Mapping[str, Words]] = {
     "out": ("外出", "out"),
     "pressed": ("外出 (本人按键)", "out (pressed at home)"),

@@ -178,13 +178,13 @@ def _plain(record: msgspec.Struct) -> dict[str, Any]:
 class ConsoleProcess:
     """`kanhu console` in a folder of its own."""
 
-    def __init__(self, folder: Path, village: Any, accounts: bool = True, **settings: Any) -> None:
+    def __init__(self, folder: Path, village: Any, accounts: bool = True, registry: str = REGISTRY, **settings: Any) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.village = village
         self.log = folder / "console.log"
         self._settings = folder / "kanhu.toml"
-        (folder / "registry.toml").write_text(REGISTRY, encoding="utf-8")
+        (folder / "registry.toml").write_text(registry, encoding="utf-8")
         lines = [f'data_dir = "{village.data_dir}"', f'registry = "{folder / "registry.toml"}"', "[console]"]
         lines += [f"port = {self.port}", *(f"{key} = {value}" for key, value in settings.items())]
         self._settings.write_text("\n".join(lines), encoding="utf-8")
@@ -198,7 +198,7 @@ class ConsoleProcess:
         for id_, role, place in (
             ("admin", Role.ADMIN, "*"), ("anna", Role.STAFF, "yunhe"), ("ben", Role.STAFF, "yunhe/p-1"),
             ("eve", Role.STAFF, "yunhe"),
-            ("tom", Role.TECHNICIAN, "*"),
+            ("tom", Role.TECHNICIAN, "*"), ("screen", Role.KIOSK, "yunhe"), ("vera", Role.VOLUNTEER, "*"),
         ):  # fmt: skip
             users.add(User(id_, role, (place,)), HASH, "test")
         store.close()

@@ -78,7 +78,7 @@ async def test_a_screen_at_the_desk_stays_for_a_month_and_may_do_nothing_else(wo
     world.now += 29 * 24 * 60 * MINUTE
     found = await world.access.find(cookie)
     assert found is not None
-    assert RIGHTS[found.user.role] == {Right.KIOSK}
+    assert RIGHTS[found.user.role] == {Right.KIOSK, Right.WALL}, "look, and nothing else"
     world.now += 2 * 24 * 60 * MINUTE
     assert await world.access.find(cookie) is None
 

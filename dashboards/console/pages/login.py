@@ -12,7 +12,7 @@ from dashboards.console.gate import cookie
 from dashboards.console.html import Html, form, page, spoken, tag
 from dashboards.console.language import other, say
 from dashboards.console.part import Part
-from dashboards.console.roles import Right, Role, may
+from dashboards.console.roles import Right, Role, may, may_see
 from dashboards.console.users import User, check, check_password
 from edge_gateway.errors import Rejected
 
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 router = APIRouter()
 # `/login` and `/first` are the gate's own exceptions: they have no session yet, but end an old one.
 PART: Final = Part(router)
-_STARTS: Final = ((Right.LEDGER, "/ledger"), (Right.KIOSK, "/desk"))
+_STARTS: Final = (
+    (Right.HOMES, "/round"),
+    (Right.LEDGER, "/ledger"),
+    (Right.WALL, "/wall"),
+    (Right.KIOSK, "/desk"),
+)
+_OF_HOMES: Final = ("/round", "/wall")
 Text = Annotated[str, Form()]
 Then = Annotated[str, Form(alias="next")]
 
@@ -32,7 +38,7 @@ async def start(request: Request) -> Response:
     """Everybody's own page."""
     session = request.state.session
     for right, path in _STARTS:
-        if may(session.user, right):
+        if may(session.user, right) and (path not in _OF_HOMES or _has_homes(request, session.user)):
             return RedirectResponse(path, 303)
     lang = session.user.language
     return page(
@@ -42,6 +48,14 @@ async def start(request: Request) -> Response:
         tag("p", say("nothing_here", lang, name=session.user.id)),
         log_out_form(request, lang),
     )
+
+
+def _has_homes(request: Request, user: User) -> bool:
+    """Whether he is to see any home; the desk's screen of a canteen shows no wall."""
+    console = _console(request)
+    if user.role is Role.KIOSK and console.settings.console.desk_readers:
+        return False
+    return any(may_see(user, site, place) for site, place in console.reach.registry().homes)
 
 
 def log_out_form(request: Request, lang: str) -> Html:

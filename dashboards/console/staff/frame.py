@@ -12,7 +12,7 @@ from starlette.requests import Request
 from dashboards.console import csrf
 from dashboards.console.language import other
 from dashboards.console.live import Page
-from dashboards.console.roles import Forbidden, Right, may, sees_some_of
+from dashboards.console.roles import Forbidden, Right, may, may_see, sees_some_of
 from edge_gateway.errors import Misconfigured, Unavailable
 from edge_gateway.rules.words import zone as zone_of
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _LINKS: Final = (
+    ("/round", "round", Right.HOMES),
     ("/ledger", "ledger", Right.LEDGER),
     ("/review", "review", Right.DECIDE),
     ("/meals", "meals", Right.LEDGER),
@@ -52,7 +53,7 @@ def frame(page: Page, request: Request, title: str) -> Iterator[None]:
         ui.label("看护").classes("brand")
         with ui.element("nav"):
             for path, key, right in _LINKS:
-                if may(page.session.user, right):
+                if may(page.session.user, right) and (path != "/round" or _has_homes(page)):
                     here = request.url.path == path
                     ui.link(page.say(key), path).classes("here" if here else "").props('aria-current="page"' if here else "")
         with ui.element("div").classes("who"):
@@ -61,6 +62,11 @@ def frame(page: Page, request: Request, title: str) -> Iterator[None]:
             _button(page, "/logout", page.say("log_out"))
     with ui.element("div").classes("content"):
         yield
+
+
+def _has_homes(page: Page) -> bool:
+    """Whether any home is his to see."""
+    return any(may_see(page.session.user, site, place) for site, place in page.console.reach.registry().homes)
 
 
 def _button(page: Page, action: str, label: str, **fields: str) -> None:
