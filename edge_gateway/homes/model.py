@@ -1,10 +1,9 @@
 """A small model of one home, trained on its own past: how much quiet is surprising, quarter hour by quarter hour.
 
-For each quarter hour of the day it knows how likely life is while somebody is at home and not in bed. A quiet quarter hour in
-which life was all but certain weighs much, one of the night next to nothing; the weights of a silence are added up. The limit
-lies where, by the quietest stretch of each past day, a false alarm is to be expected once in `RETURN_DAYS` days. A silence is
-allowed to last until its weight reaches that limit, so the answer is a number of seconds for each time at which a silence may
-begin. Pure.
+For each quarter hour of the day it knows how likely life is while somebody is at home and up. A quiet quarter hour in which life
+was all but certain weighs much, one of the night next to nothing; the weights of a silence are added up. The limit lies where, by
+the quietest stretch of each past day, a false alarm is to be expected once in `RETURN_DAYS` days. A silence is allowed to last
+until its weight reaches that limit, so the answer is a number of seconds for each time at which a silence may begin. Pure.
 """
 
 from collections.abc import Sequence
@@ -84,11 +83,11 @@ def words(model: dict[str, Any]) -> tuple[str, str] | None:
 
 
 def _chances(days: Sequence[Day]) -> list[float]:
-    """Chance of life in each quarter hour at home and out of bed, from what was counted there and just before and after."""
+    """Chance of life in each quarter hour at home and up, from what was counted there and just before and after."""
     lived, home = [0.0] * QUARTERS, [0.0] * QUARTERS
     for day in days:
         life = quarters(day, "life")
-        there = life | ~(quarters(day, "away") | quarters(day, "bed"))
+        there = life | ~_unseen(day)
         for quarter in range(QUARTERS):
             lived[quarter] += life >> quarter & 1
             home[quarter] += there >> quarter & 1
@@ -110,7 +109,7 @@ def _heaviest(days: Sequence[Day], weights: Sequence[float]) -> list[float]:
     for day in days:
         if before is None or not 22 * 4 <= (day.from_ns - before.from_ns) / 1e9 / _QUARTER_S <= 26 * 4:
             weight = 0.0  # a gap in the past: nobody knows how long it was quiet before
-        life, absent = quarters(day, "life"), quarters(day, "away") | quarters(day, "bed")
+        life, absent = quarters(day, "life"), _unseen(day)
         heaviest = 0.0
         for quarter in range(QUARTERS):
             if life >> quarter & 1:
@@ -121,6 +120,11 @@ def _heaviest(days: Sequence[Day], weights: Sequence[float]) -> list[float]:
         found.append(heaviest)
         before = day
     return found
+
+
+def _unseen(day: Day) -> int:
+    """Quarter hours in which quiet says nothing: nobody at home, or somebody in the bed or chair."""
+    return quarters(day, "away") | quarters(day, "bed") | quarters(day, "chair")
 
 
 def _once_in(days: float, maxima: Sequence[float]) -> float:

@@ -23,6 +23,8 @@ _ROOMS: Final = (
 # Where a meal is looked for: minutes from, to.
 _MEALS: Final = {"breakfast": (300, 630), "lunch": (630, 900), "dinner": (960, 1290)}
 _MEALS_ZH: Final = {"breakfast": "早饭", "lunch": "午饭", "dinner": "晚饭"}
+_BATH: Final = -2
+_UP: Final = -6
 LEAST_DAYS: Final = 7
 
 
@@ -68,7 +70,7 @@ def life(day: Day, name: str, time_ns: int) -> None:
 
 
 def held(day: Day, what: str, from_ns: int, to_ns: int) -> None:
-    """`what` ("away", "bed") lasted from then to then; the part that lies within this day is kept."""
+    """`what` ("away", "bed", "chair") lasted from then to then; the part that lies within this day is kept."""
     first = max(0, (from_ns - day.from_ns) // QUARTER_NS)
     last = min(QUARTERS - 1, (to_ns - 1 - day.from_ns) // QUARTER_NS)
     for quarter in range(first, last + 1):
@@ -176,12 +178,15 @@ def _of_day(evening: Day | None, day: Day) -> DayRoutine:
 
 
 def _night(evening: Day, day: Day) -> tuple[int, int] | None:
-    """The rest from noon to noon, as (first, end) quarters of that axis: the stretch with most quiet, where going to the
-    bathroom costs as much as half an hour of quiet brings. None: shorter than two hours."""
-    stirring = _stirring(evening) >> _HALF | (_stirring(day) & (1 << _HALF) - 1) << _HALF
+    """The rest from noon to noon, as (first, end) quarters of that axis; None: shorter than two hours.
+
+    It is the stretch with most quiet, where a visit to the bathroom costs half an hour of it, and being up elsewhere an hour
+    and a half: whoever watches television hardly moves, but does not sleep.
+    """
+    rest = [*_rest(evening)[_HALF:], *_rest(day)[:_HALF]]
     best, best_span, total, first = 0, (0, 0), 0, 0
-    for quarter in range(QUARTERS):
-        total += -2 if stirring >> quarter & 1 else 1
+    for quarter, gain in enumerate(rest):
+        total += gain
         if total <= 0:
             total, first = 0, quarter + 1
         elif total > best:
@@ -189,9 +194,22 @@ def _night(evening: Day, day: Day) -> tuple[int, int] | None:
     return best_span if best >= 8 else None
 
 
-def _stirring(day: Day) -> int:
-    """Up, or not at home: neither is sleep in the own bed."""
-    return quarters(day, "up") & ~quarters(day, "bed") | quarters(day, "away")
+def _rest(day: Day) -> list[int]:
+    """How much each quarter hour speaks for sleep in the own bed."""
+    bed, chair, away, up, bath, kitchen = (quarters(day, what) for what in ("bed", "chair", "away", "up", "bath", "kitchen"))
+    elsewhere = (up & ~bath | kitchen | away) & ~bed
+    # Where a pad tells who is in bed, quiet alone says little.
+    quiet = 0 if "bed" in day.marks else 1
+    found = []
+    for quarter in range(QUARTERS):
+        bit = 1 << quarter
+        if bed & bit:
+            found.append(1)
+        elif elsewhere & bit:
+            found.append(_UP)
+        else:
+            found.append(_BATH if (bath | chair) & bit else quiet)
+    return found
 
 
 def _stretches(bits: int) -> int:

@@ -7,7 +7,7 @@ without a fall is false, although the person at home could have cancelled it: a 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from heapq import merge
@@ -33,6 +33,7 @@ _STEP_NS: Final = 60_000_000_000
 _ALARM: Final = "inactivity/"
 _LEAST_SCORED: Final = 5
 _MOST_ROUNDS: Final = 8
+BLIPS_H: Final = 3.0  # a lone sign that is none comes on average so often
 SENSORS: Final = 6  # so many of a home's sensors are broken, one after the other
 
 
@@ -133,10 +134,10 @@ def prepare(recording: Recording, setting: HomeSetting | None = None, zone: str 
         raise Misconfigured(f"{recording.name} has {max(0, days)} whole days", f"a score needs at least {2 * _LEAST_SCORED}")
     whole = Prepared(recording, setting, zone, (), (), (first, first + days * DAY_NS), 0, 1)
     for learned in range(LEARNED_DAYS, days - _LEAST_SCORED + 1):
-        if _taught(parted := _parted(whole, learned, 1), PERSONAL).past.limits_s:
+        if taught(parted := _parted(whole, learned, 1), PERSONAL).past.limits_s:
             return parted
     for rounds in range(2, _MOST_ROUNDS + 1):
-        if _taught(parted := _parted(whole, days // 2, rounds), PERSONAL).past.limits_s:
+        if taught(parted := _parted(whole, days // 2, rounds), PERSONAL).past.limits_s:
             return parted
     raise Misconfigured(f"{recording.name}: no limits are learned from {days // 2} days", "its days are not complete")
 
@@ -147,27 +148,21 @@ def score(
     *,
     seed: int = 1,
     falls_a_day: float = 12.0,
-    done: Callable[[], None] = lambda: None,
+    scenarios: Collection[Scenario] = tuple(Scenario),
 ) -> list[Run]:
-    """All scenarios of one home for each way. `done` is called after each run."""
+    """These scenarios of one home for each way."""
     runs = []
     for way in ways:
-        start = _taught(prepared, way)
-        for plan in _plans(prepared, seed, falls_a_day):
-            runs.append(_run(start.fork(), prepared, way, plan))
-            done()
+        start = taught(prepared, way)
+        chosen = (plan for plan in _plans(prepared, seed, falls_a_day) if plan.scenario in scenarios)
+        runs += [_run(start.fork(), prepared, way, plan) for plan in chosen]
     return runs
 
 
 def shorter(prepared: Prepared, *, seed: int = 1, falls_a_day: float = 12.0) -> list[Run]:
     """The recorded days under shorter fixed limits: what a lower delay costs without learning."""
     plan = next(_plans(prepared, seed, falls_a_day))
-    return [_run(_taught(prepared, way), prepared, way, plan) for way in SHORTER]
-
-
-def plans(prepared: Prepared) -> int:
-    """How many runs `score` makes for each way."""
-    return sum(1 for _ in _plans(prepared, 0, 0.0))
+    return [_run(taught(prepared, way), prepared, way, plan) for way in SHORTER]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +190,7 @@ def _plans(prepared: Prepared, seed: int, falls_a_day: float) -> Iterator[_Plan]
     yield _Plan(Scenario.ABSENT, _without(prepared.scored, away), (), _nothing, absences=len(away))
     sensors = prepared.recording.sensors
     lone = [sensor for sensor in sensors if sensor.startswith("motion.")] or [s for s in sensors if s != FRONT]
-    dice = Random(f"{seed}/{name}/blips")
-    yield _Plan(Scenario.BLIPS, prepared.scored, falls("falls"), lambda after: simulate.blips(lone, after, 3.0, dice))
+    yield _Plan(Scenario.BLIPS, prepared.scored, falls("falls"), _lone_blips(lone, f"{seed}/{name}/blips"))
     if "bed" in sensors:
         yield _Plan(Scenario.BED, prepared.scored, falls("bed", 2.0), _nothing)
     broken = Random(f"{seed}/{name}/sensors").sample(sensors, min(SENSORS, len(sensors)))
@@ -214,6 +208,10 @@ def _nothing(_span: Span) -> Iterable[Seen]:
 
 def _always(sensor: str) -> Callable[[Span], Iterable[Seen]]:
     return lambda span: simulate.stuck((), sensor, span)
+
+
+def _lone_blips(sensors: Sequence[str], seed: str) -> Callable[[Span], Iterable[Seen]]:
+    return lambda span: simulate.blips(sensors, span, BLIPS_H, Random(f"{seed}/{span[0]}"))
 
 
 def _absences(prepared: Prepared, dice: Random) -> list[Span]:
@@ -245,7 +243,7 @@ def _parted(whole: Prepared, learned: int, rounds: int) -> Prepared:
     return replace(whole, lesson=tuple(lesson), scored=tuple(scored), span=(begin, last), learned_days=learned, rounds=rounds)
 
 
-def _taught(prepared: Prepared, way: Way) -> Replayer:
+def taught(prepared: Prepared, way: Way) -> Replayer:
     """A home as it is when its scored days begin, a minute after midnight: then the day before has taught what it can."""
     setting = replace(prepared.setting, limit_h=way.limit_h, model=way.model)
     world = Replayer(setting, prepared.zone, learning=way.learning)

@@ -184,13 +184,21 @@ def _cells(line: Line, first: str, zh: bool) -> tuple[str, ...]:
 
 
 def _delay(told: Delays) -> str:
-    if told.median_h is None or told.late_h is None:
+    if not told.count:
         return "-"
-    return f"{_hours(told.median_h)}, {_hours(told.late_h)}, {told.missed} / {told.count}"
+    return f"{hours(told.median_h)}, {hours(told.late_h)}, {told.missed} / {told.count}"
 
 
-def _hours(value: float) -> str:
+def hours(value: float | None) -> str:
+    """4.2 h; `> 48 h` when it was missed, `-` when there was none."""
+    if value is None:
+        return "-"
     return "> 48 h" if value == float("inf") else f"{value:.1f} h"
+
+
+def scenario(which: Scenario, language: str) -> str:
+    """What was done to the days, in words."""
+    return _SCENARIOS[which][language == "zh"]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
