@@ -1,8 +1,6 @@
 """What a reading says of the person: a sign of life, a state that holds, or nothing. Pure; times are wall clock, ns.
 
-A sign has a weight. One of 1.0 is life beyond doubt: a button, a bed that is left, several movements. A lighter one, such as a
-single blip of a motion detector, is life only in company: with another sign within the hour, of another sensor or of the same
-one again. Only changes count; a sensor that says the same for hours says nothing. Kept in `home`:
+Only changes count, see `signs`: a sensor that says the same for hours says nothing. Kept in `home`:
 
     timers  evidence.from   silence is counted from here at the earliest: the end of an absence or a pause
             evidence.told   the newest moment of which a device that speaks at a cadence has told
@@ -14,53 +12,19 @@ one again. Only changes count; a sensor that says the same for hours says nothin
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
 from edge_gateway.events import Flag
-from edge_gateway.homes import away, bands, routine
-from edge_gateway.homes.home import SIGNS, Away, Held, Home, Sign, Watched
+from edge_gateway.homes import away, routine, signs
+from edge_gateway.homes.home import Away, Held, Home, Sign, Watched
 from edge_gateway.homes.seen import Seen
 from edge_gateway.homes.setting import HomeSetting
+from edge_gateway.homes.signs import BEYOND_DOUBT, DOUBTFUL, LIGHT, MINUTE, SECOND, Kind, sign
+from edge_gateway.homes.signs import start_ns as start_ns
 
-_SECOND: Final = 1_000_000_000
-_MINUTE: Final = 60 * _SECOND
-COMPANY_NS: Final = 60 * _MINUTE  # a blip with nothing else in so long is no life
-_AGAIN_NS: Final = 10 * _SECOND  # the same detector again counts as company
-_ACT_NS: Final = 2 * _SECOND  # a door that is opened and closed is no vibration
-_FLICKER_NS: Final = 3 * _SECOND
-_MOVING_NS: Final = 10 * _MINUTE  # a detector that goes on saying "motion" for longer is stuck
-# Where several rooms are watched, nobody is seen by one detector alone for so long: it is broken, or the sun shines on it.
-SOLE_NS: Final = 12 * 60 * _MINUTE
-_BEYOND_DOUBT: Final = 1.0
-
-
-class _Kind(IntEnum):
-    MOTION = 1
-    CONTACT = 2
-    HELD = 3  # bed, chair
-    LIGHT = 4
-    SWITCH = 5
-    COUNT = 6
-    ACT = 7  # a person pressed something
-
-
-_KINDS: Final = {
-    "motion": _Kind.MOTION,
-    "presence": _Kind.MOTION,
-    "contact": _Kind.CONTACT,
-    "bed": _Kind.HELD,
-    "chair": _Kind.HELD,
-    "light": _Kind.LIGHT,
-    "away": _Kind.SWITCH,
-    "movements": _Kind.COUNT,
-    "sos": _Kind.ACT,
-    "cancel": _Kind.ACT,
-    "medication": _Kind.ACT,
-    "meal": _Kind.ACT,
-}
-_ROOMS: Final = ("motion", "presence", "bed", "chair")
-_SENSORS: Final = frozenset({_Kind.MOTION, _Kind.CONTACT, _Kind.HELD, _Kind.LIGHT, _Kind.COUNT})
+_ACT_NS: Final = 2 * SECOND  # a door that is opened and closed is no vibration
+_FLICKER_NS: Final = 3 * SECOND
+_MOVING_NS: Final = 10 * MINUTE  # a detector that goes on saying "motion" for longer is stuck
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,47 +47,38 @@ class Quiet:
 
 def observe(seen: Seen, setting: HomeSetting, home: Home, zone: str) -> bool:
     """Keep what one reading says; whether that must not be forgotten by a power cut."""
-    name = seen.name
-    kind = _KINDS.get(name.partition(".")[0])
+    kind = signs.kind_of(seen.name)
     if kind is None or seen.flag == Flag.FAIL:
         return False
     value = seen.value if isinstance(seen.value, float) else None
-    # A device whose clock is ahead must not promise signs of life.
-    time_ns = min(seen.time_ns, seen.received_ns)
-    if kind is _Kind.ACT:
-        return value == 1.0 and _sign(seen, time_ns, _BEYOND_DOUBT, _AGAIN_NS, home, zone)
-    if kind is _Kind.COUNT:
-        home.states[name] = Held(value, time_ns, time_ns, seen.device)
-        if value is not None and value >= 1.0:
-            _sign(seen, time_ns, _BEYOND_DOUBT if value >= 2.0 else 0.5, _AGAIN_NS, home, zone)
-        return False
-    state = home.states.get(name)
+    if kind is Kind.ACT:
+        if value == 1.0:
+            sign(seen, BEYOND_DOUBT, home, zone)
+        return value == 1.0
+    # A device whose clock is ahead must not promise signs of life: `at_ns` is never later than when it came.
+    if kind is Kind.COUNT:
+        home.states[seen.name] = Held(value, seen.at_ns, seen.at_ns, seen.device)
+        return value is not None and value >= 1.0 and sign(seen, BEYOND_DOUBT if value >= 2.0 else LIGHT, home, zone)
+    state = home.states.get(seen.name)
     if state is None:
-        home.states[name] = Held(value, time_ns, time_ns, seen.device)
-        if value == 1.0 and kind is _Kind.MOTION:
-            _sign(seen, time_ns, 0.5, _AGAIN_NS, home, zone)
-        elif value == 1.0 and kind is _Kind.SWITCH:
-            away.go(home, away.PRESSED, time_ns)
-        return True
-    if time_ns < state.told_ns:
+        return _first(kind, value, seen, home, zone)
+    if seen.at_ns < state.told_ns:
         return False
     was, was_ns = state.value, state.since_ns
-    state.told_ns, state.device = time_ns, seen.device
+    state.told_ns, state.device = seen.at_ns, seen.device
     if was == value:
-        if value == 1.0 and kind is _Kind.MOTION and name[0] == "m" and time_ns - was_ns <= _MOVING_NS:
-            _sign(seen, time_ns, 0.5, _AGAIN_NS, home, zone)
-        return False
-    state.value, state.since_ns = value, time_ns
-    if was is not None and value is not None:
-        _changed(kind, seen, time_ns, was_ns, setting, home, zone)
-    return True
+        moves = value == 1.0 and seen.name.startswith("motion") and seen.at_ns - was_ns <= _MOVING_NS
+        return moves and sign(seen, LIGHT, home, zone)
+    state.value, state.since_ns = value, seen.at_ns
+    ended = was is not None and value is not None and _changed(kind, seen, was_ns, setting, home, zone)
+    return ended or kind is not Kind.MOTION  # what moves all day is saved now and then
 
 
 def told(home: Home, time_ns: int, silence_s: float) -> None:
     """A device that speaks at a cadence told of `time_ns`. What comes late from its memory fills the gap it left."""
     timers = home.timers
     last_ns = timers.get("evidence.told")
-    if last_ns is None or 0 < time_ns - last_ns <= silence_s * _SECOND:
+    if last_ns is None or 0 < time_ns - last_ns <= silence_s * SECOND:
         timers["evidence.told"] = time_ns
         return
     if time_ns > last_ns:
@@ -131,7 +86,7 @@ def told(home: Home, time_ns: int, silence_s: float) -> None:
         timers["evidence.told"], timers["evidence.gap"], timers["evidence.gap_to"] = time_ns, last_ns, time_ns
         return
     gap_ns = timers.get("evidence.gap")
-    if gap_ns is not None and gap_ns < time_ns <= min(timers["evidence.gap_to"], gap_ns + int(silence_s * _SECOND)):
+    if gap_ns is not None and gap_ns < time_ns <= min(timers["evidence.gap_to"], gap_ns + int(silence_s * SECOND)):
         _deaf(home, gap_ns - time_ns)
         timers["evidence.gap"] = time_ns
 
@@ -162,13 +117,7 @@ def mend(home: Home, now_ns: int) -> None:
 
 def sees(measures: Collection[str]) -> bool:
     """Whether a device that may send these could see a person; empty: it may send anything."""
-    kinds = [_KINDS.get(name.partition(".")[0]) for name in measures]
-    return not kinds or any(kind in _SENSORS for kind in kinds)
-
-
-def start_ns(home: Home) -> int:
-    """Since when it may be quiet: the last life, or the end of an absence or a pause after it."""
-    return max(home.life_ns, home.timers.get("evidence.from", 0), home.since_ns)
+    return not measures or any(signs.kind_of(name) in signs.SENSORS for name in measures)
 
 
 def quiet(watched: Watched, now_ns: int) -> Quiet:
@@ -177,165 +126,72 @@ def quiet(watched: Watched, now_ns: int) -> Quiet:
     since_ns = start_ns(home)
     unheard_s = float(home.notes.get("evidence.deaf_s", 0.0))
     told_ns, deaf = home.timers.get("evidence.told"), not _believed(home)
-    if watched.silence_s and told_ns is not None and now_ns - told_ns > watched.silence_s * _SECOND:
+    if watched.silence_s and told_ns is not None and now_ns - told_ns > watched.silence_s * SECOND:
         unheard_s, deaf = unheard_s + (now_ns - max(told_ns, since_ns)) / 1e9, True
-    resting, resting_ns = _resting(home)
+    resting, resting_ns = signs.resting(home, now_ns)
     return Quiet(since_ns, max(0.0, (now_ns - since_ns) / 1e9 - unheard_s), deaf, resting, resting_ns)
 
 
 def said_fine(home: Home, at_ns: int, by: str) -> None:
     """A person has seen the elder, and all is well: a sign of life like any other."""
-    if at_ns <= home.life_ns:
-        return
-    began_ns, today = start_ns(home), home.today
-    if today is not None and home.away is None and home.pause is None and began_ns:
-        # Whoever looked says that this silence was no trouble: it teaches, however long it was.
-        hour = (began_ns - today.from_ns) // (60 * _MINUTE) % 24
-        today.longest_s[hour] = max(today.longest_s[hour], (at_ns - began_ns) / 1e9)
-        today.notes[f"fine.{hour}"] = today.longest_s[hour]
-    home.signs = [*home.signs, Sign(at_ns, "seen", by, _BEYOND_DOUBT)][-SIGNS:]
-    _begin(home, at_ns, "seen")
+    signs.said(home, at_ns, by)
 
 
-def _changed(kind: _Kind, seen: Seen, time_ns: int, was_ns: int, setting: HomeSetting, home: Home, zone: str) -> None:
-    on = seen.value == 1.0
-    if kind is _Kind.MOTION:
+def _first(kind: Kind, value: float | None, seen: Seen, home: Home, zone: str) -> bool:
+    """The first word of a sensor: how it stands, not that it changed."""
+    home.states[seen.name] = Held(value, seen.at_ns, seen.at_ns, seen.device)
+    if value == 1.0 and kind is Kind.MOTION:
+        sign(seen, LIGHT, home, zone)
+    elif value == 1.0 and kind is Kind.SWITCH:
+        away.go(home, away.PRESSED, seen.at_ns)
+    return True
+
+
+def _changed(kind: Kind, seen: Seen, was_ns: int, setting: HomeSetting, home: Home, zone: str) -> bool:
+    """A state changed after it was known; whether an absence or a question ended by it."""
+    on, held_ns = seen.value == 1.0, seen.at_ns - was_ns
+    if kind is Kind.MOTION:
         if on:
-            _sign(seen, time_ns, 0.5, _AGAIN_NS, home, zone)
-        elif time_ns - was_ns <= _MOVING_NS:
-            # Until now it moved, but how long a detector says so after one blip is a matter of its make.
-            _sign(seen, time_ns, 0.5, time_ns - was_ns + 1, home, zone)
-    elif kind is _Kind.CONTACT:
+            return sign(seen, LIGHT, home, zone)
+        # Until now it moved, but how long a detector says so after one blip is a matter of its make.
+        return held_ns <= _MOVING_NS and sign(seen, LIGHT, home, zone, again_ns=held_ns + 1)
+    if kind is Kind.CONTACT:
         inside = not away.is_exit(seen.name, setting)
         if not inside and on and away.between_doors(home, home.life_ns):
-            _came(home, time_ns)
-        if not inside:
-            away.door(home, time_ns, on)
-        _sign(seen, time_ns, 0.5, _ACT_NS, home, zone, inside=inside)
-    elif kind is _Kind.HELD:
-        rested_s = 0.0 if on else (time_ns - was_ns) / 1e9
-        if rested_s and home.today is not None:
-            at = 0 if seen.name[0] == "b" else 1
-            home.today.held_s[at] = max(home.today.held_s[at], rested_s)
-            if at == 0:
-                routine.held(home.today, "bed", was_ns, time_ns)
-        weight = _BEYOND_DOUBT if time_ns - was_ns >= _FLICKER_NS else 0.25
-        _sign(seen, time_ns, weight, _AGAIN_NS, home, zone, rested_ns=0 if on else was_ns)
-    elif kind is _Kind.SWITCH:
-        _sign(seen, time_ns, _BEYOND_DOUBT, _AGAIN_NS, home, zone)
-        if on:
-            away.go(home, away.PRESSED, time_ns)
-        elif home.away is not None and home.away.kind in (away.PRESSED, away.OUT):
-            away.come(home, time_ns)
-    else:
-        _sign(seen, time_ns, 0.5, _AGAIN_NS, home, zone)
+            signs.came_by_door(home, seen.at_ns)
+        came = not inside and away.door(home, seen.at_ns, on)
+        return sign(seen, LIGHT, home, zone, again_ns=_ACT_NS, inside=inside) or came
+    if kind is Kind.HELD:
+        if not on:
+            _rested(seen.name, was_ns, seen.at_ns, home)
+        weight = BEYOND_DOUBT if held_ns >= _FLICKER_NS else DOUBTFUL
+        return sign(seen, weight, home, zone, rested_ns=0 if on else was_ns)
+    if kind is Kind.LAMP:
+        return sign(seen, LIGHT, home, zone)
+    ended = sign(seen, BEYOND_DOUBT, home, zone)
+    if on:
+        away.go(home, away.PRESSED, seen.at_ns)
+    elif home.away is not None and home.away.kind in (away.PRESSED, away.OUT):
+        away.come(home, seen.at_ns)
+    return ended
 
 
-def _sign(
-    seen: Seen, time_ns: int, weight: float, again_ns: int, home: Home, zone: str, inside: bool = True, rested_ns: int = 0
-) -> bool:
-    """Keep a sign; whether it is life. `again_ns`: so much later the same sensor is company for itself."""
-    source = seen.name.replace("movements", "motion", 1)
-    if weight >= 0.5 and _alone(home, source, time_ns):
-        weight = 0.25
-    if inside:
-        away.room(home, time_ns)
-    signs = home.signs
-    lived = weight >= 0.5 and (weight >= _BEYOND_DOUBT or not home.life_ns or _in_company(signs, source, time_ns, again_ns))
-    if not signs or time_ns >= signs[-1].time_ns:
-        home.signs = [*signs[1 - SIGNS :], Sign(time_ns, seen.name, seen.device, weight)]
-    elif time_ns > signs[0].time_ns:
-        home.signs = sorted([*signs, Sign(time_ns, seen.name, seen.device, weight)], key=_time)[-SIGNS:]
-    if not lived or time_ns <= home.life_ns:
-        return False
-    _learn(home, seen.name, time_ns, zone, rested_ns)
-    ended = inside and away.life(home, time_ns, home.life_ns)
-    _begin(home, time_ns, seen.name)
-    return ended or weight >= _BEYOND_DOUBT
-
-
-def _in_company(signs: list[Sign], source: str, time_ns: int, again_ns: int) -> bool:
-    for sign in reversed(signs):
-        apart_ns = time_ns - sign.time_ns
-        if apart_ns > COMPANY_NS:
-            return False
-        if (
-            sign.weight >= 0.5
-            and apart_ns >= 0
-            and (apart_ns >= again_ns or sign.name.replace("movements", "motion", 1) != source)
-        ):
-            return True
-    return False
-
-
-def _alone(home: Home, source: str, time_ns: int) -> bool:
-    """Whether one detector alone has spoken for too long, where there are others."""
-    if home.notes.get("evidence.sole") != source:
-        home.notes["evidence.sole"], home.timers["evidence.sole"] = source, time_ns
-        return False
-    if time_ns - home.timers.get("evidence.sole", time_ns) <= SOLE_NS:
-        return False
-    return any(name != source and name.partition(".")[0] in _ROOMS and s.value is not None for name, s in home.states.items())
-
-
-def _begin(home: Home, time_ns: int, name: str) -> None:
-    home.life_ns, home.life_name = time_ns, name
-    if "evidence.deaf_s" in home.notes:
-        del home.notes["evidence.deaf_s"]
-    if home.asked is not None and time_ns >= home.asked.asked_ns:
-        home.asked = None
-
-
-def _came(home: Home, time_ns: int) -> None:
-    """The door was closed, then nothing, then it was opened: that was an absence, however it looked meanwhile."""
-    home.timers["evidence.from"] = max(time_ns, home.timers.get("evidence.from", 0))
-    away_s = (time_ns - home.life_ns) / 1e9
-    if home.today is not None and home.away is None and away_s > 0:
-        home.today.away_s += away_s
-        home.today.out_s = max(home.today.out_s, away_s)
-
-
-def _learn(home: Home, name: str, time_ns: int, zone: str, rested_ns: int) -> None:
-    """A silence ended by life: how long it was, in the hour in which it began. Of one in bed the bed knows more."""
-    today = home.today
-    if today is None:
+def _rested(name: str, from_ns: int, to_ns: int, home: Home) -> None:
+    """A bed or chair is free again."""
+    if home.today is None:
         return
-    today.hours[bands.hour_of(time_ns, zone)] += 1
-    routine.life(today, name, time_ns)
-    began_ns = start_ns(home)
-    if home.away is not None or home.pause is not None:
-        return
-    resting_ns = rested_ns or _resting(home)[1]
-    if resting_ns and resting_ns - began_ns < (time_ns - began_ns) // 2:
-        return
-    hour = bands.hour_of(began_ns, zone)
-    silent_s = (time_ns - began_ns) / 1e9 - float(home.notes.get("evidence.deaf_s", 0.0))
-    if silent_s > today.longest_s[hour]:
-        today.longest_s[hour] = silent_s
-
-
-def _resting(home: Home) -> tuple[str, int]:
-    """The bed or chair that was taken last and still is."""
-    found, since_ns = "", 0
-    for name, state in home.states.items():
-        if state.value == 1.0 and state.since_ns > since_ns and _KINDS.get(name.partition(".")[0]) is _Kind.HELD:
-            found, since_ns = name, state.since_ns
-    return found, since_ns
+    at = 0 if name.startswith("bed") else 1
+    home.today.held_s[at] = max(home.today.held_s[at], (to_ns - from_ns) / 1e9)
+    if at == 0:
+        routine.held(home.today, "bed", from_ns, to_ns)
 
 
 def _believed(home: Home) -> bool:
     """Whether any sensor that could see the person can be believed; a home with nothing but buttons has none."""
-    for name, state in home.states.items():
-        if state.value is not None and _KINDS.get(name.partition(".")[0]) in _SENSORS:
-            return True
-    return False
+    return any(state.value is not None and signs.kind_of(name) in signs.SENSORS for name, state in home.states.items())
 
 
 def _deaf(home: Home, by_ns: int) -> None:
     home.notes["evidence.deaf_s"] = max(0.0, float(home.notes.get("evidence.deaf_s", 0.0)) + by_ns / 1e9)
     if home.today is not None:
         home.today.deaf_s = max(0.0, home.today.deaf_s + by_ns / 1e9)
-
-
-def _time(sign: Sign) -> int:
-    return sign.time_ns

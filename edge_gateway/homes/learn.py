@@ -155,11 +155,12 @@ def _doubt(day: Day, past: Past, setting: HomeSetting) -> None:
 
 
 def _held(days: Sequence[Day], at: int, setting: HomeSetting) -> float:
+    """Nobody is asked for sleeping eight hours, in whatever bed or chair."""
     default_s = setting.bed_h * _HOUR if at == 0 else CHAIR_S
     stays = [day.held_s[at] for day in days if day.complete and day.held_s[at] > 0]
     if len(stays) < DAYS:
         return default_s
-    return min(max(_usual(stays) * _MARGIN + 2 * _SPARE_S, default_s / 2), default_s * _MOST)
+    return min(max(SLEEP_S, _usual(stays) * _MARGIN + 2 * _SPARE_S), max(SLEEP_S, default_s * _MOST))
 
 
 def _out(days: Sequence[Day]) -> float:

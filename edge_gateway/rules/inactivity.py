@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import tzinfo
 from typing import Final
 
-from edge_gateway.homes import bands, evidence, learn, model
+from edge_gateway.homes import away, bands, evidence, learn, model
 from edge_gateway.homes.evidence import Quiet
 from edge_gateway.homes.home import Home, Sign, Watched
 from edge_gateway.rules import words
@@ -20,6 +20,7 @@ URGENT_AFTER: Final = 1.5  # times the limit
 _SECOND: Final = 1_000_000_000
 # Looks come every few seconds. What ended a quiet longer ago than this was not seen to end it: the gateway was away.
 _JUST_NOW_NS: Final = 30 * 60 * _SECOND
+_DOOR_NS: Final = 48 * 3600 * _SECOND
 _SHOWN: Final = 3
 _FLOOR_S: Final = 3600.0
 
@@ -86,6 +87,11 @@ def _finding(watched: Watched, view: View, key: str, quiet: Quiet, limit_s: floa
         chair = quiet.resting.startswith("chair")
         text_zh += f"从 {rested_zh} 起一直{'坐在椅子上' if chair else '躺在床上'}。"
         text_en += f"In the {'chair' if chair else 'bed'} since {rested_en}. "
+    if door_ns := _door_ns(watched, view.now_ns):
+        text_zh += f"大门从 {words.zh(door_ns, zone)} 起没有开过: 如果门磁坏了, 也可能是外出。"
+        text_en += (
+            f"The front door has not moved since {words.en(door_ns, zone)}: if its contact is broken, somebody may be out. "
+        )
     if home.asked is not None:
         text_zh += "家里问过, 没有人按\u201c我没事\u201d。"
         text_en += "The home has asked and nobody answered. "
@@ -108,6 +114,13 @@ def _finding(watched: Watched, view: View, key: str, quiet: Quiet, limit_s: floa
         evidence=_evidence(home, quiet, urgent, zone),
         returns=not urgent,
     )
+
+
+def _door_ns(watched: Watched, now_ns: int) -> int:
+    """Since when no outer door moved, where that is so long that its contact may be broken; else 0."""
+    doors = [state.since_ns for name, state in watched.home.states.items() if away.is_exit(name, watched.setting)]
+    moved_ns = max(doors, default=now_ns)
+    return moved_ns if now_ns - moved_ns > _DOOR_NS else 0
 
 
 def _evidence(home: Home, quiet: Quiet, urgent: bool, zone: tzinfo) -> tuple[str, ...]:
