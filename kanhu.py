@@ -19,7 +19,21 @@ from edge_gateway import registry
 from edge_gateway.errors import KanhuError, Misconfigured
 from edge_gateway.settings import Settings
 from operations import install, registry_file
-from operations.commands import alerts, cards, console, database, dead_letters, device, firmware, look, people, visits
+from operations.commands import (
+    alerts,
+    cards,
+    console,
+    database,
+    dead_letters,
+    device,
+    duty,
+    firmware,
+    homes,
+    homes_score,
+    look,
+    people,
+    visits,
+)
 from operations.commands.common import SettingsFile, err, load, out, settings_option
 from operations.words import program
 
@@ -34,10 +48,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(duty.app, name="duty")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(device.app, name="device")
 app.add_typer(cards.app, name="cards")
 app.add_typer(visits.app, name="visits")
+app.add_typer(homes.app, name="homes")
+homes.app.command("score")(homes_score.score_homes)
 app.add_typer(people.app, name="people")
 app.add_typer(database.app, name="ingest")
 app.add_typer(firmware.app, name="firmware")

@@ -20,6 +20,7 @@ _CLOCK: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)|(24:00)")
 _KEYS: Final = ("people", "shifts", "leave", "leads", "tests", "holidays", "workdays", "zone")
 _SHIFT: Final = ("people", "days", "from", "to", "sites", "severities")
 _LEAVE: Final = ("person", "from", "to", "instead")
+_USUAL: Final = {"mon-fri": WORKDAY, "sat-sun": RESTDAY}
 _LONGEST: Final = 400  # days of one holiday or leave
 _Seen = tuple[int, int, int]  # time of change, size, inode
 
@@ -139,9 +140,14 @@ def _leave(row: Mapping[str, Any], where: str, problems: list[str]) -> Leave:
 
 
 def _day_words(value: Any, where: str, problems: list[str]) -> frozenset[str]:
-    """`mon-fri`, `sat`, `workday`, or a list of such."""
+    """`mon-fri`, `sat`, `workday`, or a list of such.
+
+    Monday to Friday are the days of work, Saturday to Sunday those of rest, wherever the calendar puts them: who works from
+    Monday to Friday works on a Saturday that makes up for a holiday.
+    """
     words: list[str] = []
     for text in value if isinstance(value, list) else [value]:
+        text = _USUAL.get(text, text) if isinstance(text, str) else text
         first, dash, last = str(text).partition("-")
         if text in (WORKDAY, RESTDAY, HOLIDAY, EVERY, *WEEKDAYS):
             words.append(str(text))

@@ -62,9 +62,13 @@ class DutyDesk:
 
     def trouble(self) -> str:
         """What a person has to mend in the list; "" nothing."""
-        lines = strangers(self.people, self.roster, contacts_of(self._registry))
+        lines = self.trouble_lines()
         more = f"; and {len(lines) - _LINES} more" if len(lines) > _LINES else ""
         return "; ".join(lines[:_LINES]) + more
+
+    def trouble_lines(self) -> list[str]:
+        """Each thing to mend."""
+        return strangers(self.people, self.roster, contacts_of(self._registry))
 
 
 def contacts_of(registry: Registry) -> Mapping[str, Sequence[str]]:

@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from edge_gateway import commands, view
 from edge_gateway.alerts import Alert, State
+from edge_gateway.alerts.story import NEXT, NOW, story
 from edge_gateway.errors import Misconfigured, Unavailable
 from edge_gateway.registry import Registry
 from edge_gateway.registry import load as load_registry
@@ -16,6 +17,7 @@ from operations import words
 from operations.commands.common import AsJson, SettingsFile, load, out
 
 STATES = {State.RAISED: "已收到", State.NOTIFIED: "已通知", State.ACCEPTED: "有人接手", State.CLOSED: "已处理"}
+_PARTS = {NOW: "这一轮 this round", NEXT: "接下来 next"}
 SEVERITIES = {"urgent": "[bold red]紧急 urgent[/bold red]", "warning": "[yellow]告警 warning[/yellow]", "notice": "提醒 notice"}
 
 app = typer.Typer(help="Open alerts; a named person accepts and closes them.", invoke_without_command=True)
@@ -125,12 +127,29 @@ def _print(alert: Alert, registry: Registry, whole: bool = False) -> None:
         out.print(f"  [red]nobody was told yet[/red]: {escape(trouble)}")
     if alert.unanswered:
         out.print(f"  接手 accept it: {accept_command(alert)}")
-    if whole:
-        out.print("  证据 evidence:", *(f"\n    {escape(words.printable(line))}" for line in alert.evidence))
-        if alert.count > 1:
-            out.print(f"  found {alert.count} times while it was open")
-        out.print("  经过 history:")
-        for change in alert.history:
-            when = words.moment(change.at_ns, now_ns, where)
-            reason = f": {escape(words.printable(change.reason))}" if change.reason else ""
-            out.print(f"    {when} {STATES[change.state]} {change.state} by {escape(change.by)}{reason}")
+    steps = story(alert)
+    if not whole:
+        coming = [line for line in steps if line.when == NEXT]
+        if coming:
+            out.print(
+                "  接下来 next: "
+                + "; ".join(f"{words.moment(n.at_ns, now_ns, where)} {escape(n.zh)} {escape(n.en)}" for n in coming)
+            )
+        return
+    out.print("  证据 evidence:", *(f"\n    {escape(words.printable(line))}" for line in alert.evidence))
+    if alert.count > 1:
+        out.print(f"  found {alert.count} times while it was open")
+    if alert.chain:
+        out.print(f"  名单 people: {' → '.join(alert.chain)} (first {min(alert.reached, len(alert.chain))} told in a round)")
+    out.print("  经过 history:")
+    for change in alert.history:
+        reason = f": {escape(words.printable(change.reason))}" if change.reason else ""
+        moment = words.moment(change.at_ns, now_ns, where)
+        out.print(f"    {moment} {STATES[change.state]} {change.state} by {escape(change.by)}{reason}")
+    for when, title in _PARTS.items():
+        lines = [line for line in steps if line.when == when]
+        if lines:
+            out.print(f"  {title}:")
+        for line in lines:
+            text = f"{escape(words.printable(line.zh))} · {escape(words.printable(line.en))}"
+            out.print(f"    {words.moment(line.at_ns, now_ns, where)} {text}")

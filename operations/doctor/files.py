@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from edge_gateway import registry as registries
+from edge_gateway.duty import file as duty_file
+from edge_gateway.duty.chain import everybody
 from edge_gateway.errors import Misconfigured
 from edge_gateway.settings import Settings, secret
 from operations.doctor.result import Result, fail, ok, warn
@@ -49,7 +51,11 @@ def registry(settings: Settings) -> Result:
 
 def people(settings: Settings) -> Result:
     """Somebody is told about an alert."""
-    told = [person for person in settings.alerts.people if person.urls]
+    try:
+        roster = duty_file.load(settings.duty_file)
+    except Misconfigured as error:
+        return fail(error.detail, error.hint)
+    told = [person for person in everybody(settings.alerts.people, roster) if person.urls]
     if not told:
         return warn("nobody is told about alerts, not even about an SOS", "add [[alerts.people]] with urls to the settings")
     if len(told) == 1:
