@@ -1,8 +1,8 @@
 """A small model of one home, trained on its own past: how much quiet is surprising, quarter hour by quarter hour.
 
-For each quarter hour of the day it knows how likely life is while somebody is at home and up. A quiet quarter hour in which life
-was all but certain weighs much, one of the night next to nothing; the weights of a silence are added up. The limit lies where, by
-the quietest stretch of each past day, a false alarm is to be expected once in `RETURN_DAYS` days. A silence is allowed to last
+For each quarter hour of the day it knows how likely life is while somebody is at home and up. A quiet quarter hour in which
+life was all but certain weighs much, one of the night next to nothing; the weights of a silence are added up. The limit lies
+where, by the quietest stretch of each past day, a false alarm is to be expected once in `RETURN_DAYS` days. A silence may last
 until its weight reaches that limit, so the answer is a number of seconds for each time at which a silence may begin. Pure.
 """
 

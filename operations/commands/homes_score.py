@@ -22,7 +22,7 @@ Place = Annotated[
 ]
 
 
-def command(
+def score_homes(
     place: Place = None,
     settings: SettingsFile = None,
     site: Site = None,
