@@ -20,10 +20,10 @@ from edge_gateway.homes.selftest import Plan
 from edge_gateway.homes.watch import HomeWatch, Order
 from edge_gateway.notify import NOTIFIERS
 from edge_gateway.notify.notifier import Outcome
-from edge_gateway.notify.sender import Sender
+from edge_gateway.notify.sender import HEARTBEAT, Sender
 from edge_gateway.notify.siren import Ring, SirenNotifier, device_of
 from edge_gateway.registry import Registry
-from edge_gateway.rules import judge, missed_visit, wanted
+from edge_gateway.rules import Verdict, judge, missed_visit, wanted
 from edge_gateway.rules.rule import VisitsSeen
 from edge_gateway.rules.watch import Watch
 from edge_gateway.settings import Alerts, Person
@@ -48,6 +48,7 @@ class AlertDesk:
 
     Attributes:
         reports_unknown: reports of delivery that no open alert was waiting for.
+        heartbeat: told what became of the message to the service outside.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class AlertDesk:
         self._watch = Watch(registry)
         self.homes = HomeWatch(registry)
         self.homes.tests.plan = _plan(settings)
+        self.heartbeat: Callable[[Outcome], None] = lambda outcome: None
         self._order = order
         self._orders: list[Order] = []  # wait, as notices do, for the commit that holds what they follow from
         self._clocks: tuple[int, int] | None = None  # wall and monotonic, at the last look
@@ -240,7 +242,18 @@ class AlertDesk:
         """Alerts nobody has closed."""
         return len(self.book.open_keys)
 
+    def rehearse(self, event: Event) -> tuple[list[Verdict], list[Notice]]:
+        """What the rules would say to this event now, and the first messages. Nothing is raised, kept or sent."""
+        now_ns = self._clock_ns()
+        found = judge(event, self._watch.view(now_ns, time.monotonic_ns(), ()))
+        book = AlertBook(self.book.settings, self.duty.tell)
+        book.apply(found, now_ns)
+        return found, book.due(now_ns)
+
     def _answered(self, notice: Notice, outcome: Outcome) -> None:
+        if notice.person == HEARTBEAT:
+            self.heartbeat(outcome)
+            return
         now_ns = self._clock_ns()
         if outcome.awaits_report:
             self.book.taken(notice, outcome.reference, now_ns)

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-from edge_gateway import commands, enrolment, registry, systemd, topics
+from edge_gateway import commands, enrolment, heartbeat, registry, systemd, topics
 from edge_gateway.alert_desk import AlertDesk
 from edge_gateway.broker import Incoming, Session
 from edge_gateway.clock import Limits
@@ -23,6 +23,7 @@ from edge_gateway.errors import Unavailable
 from edge_gateway.feedback import REMEMBERED_NS, Answer, Feedback
 from edge_gateway.gateway_commands import handlers
 from edge_gateway.health import Health
+from edge_gateway.heartbeat import Heartbeat
 from edge_gateway.homes.watch import Order
 from edge_gateway.housekeeping import Housekeeping
 from edge_gateway.pipeline import Pipeline
@@ -110,6 +111,8 @@ class Gateway:
         # Answers of cards, which lie on a reader this moment; who wants to know how it ended puts a function here.
         self.live_ended: Callable[[Outcome], None] = lambda outcome: None
         self.live = Live(self.events.publish, lambda outcome: self.live_ended(outcome))
+        self.heartbeat = Heartbeat(self)
+        self.desk.heartbeat = self.heartbeat.answered
         self.visits = VisitDesk(self)
         self.receipts = Receipts(self.events.publish)
         self.feedback = Feedback(self.events.publish)
@@ -170,6 +173,7 @@ class Gateway:
                     self._every(_CODES_S, self._tidy_enrolments),
                     # By itself: nothing that hangs or fails in the other may keep an SOS from its next round.
                     self._every(1.0, lambda: self.desk.tick(self.pipeline.states)),
+                    self._every(1.0, self.heartbeat.tick),
                     self._every(self.settings.gateway.readings_every_s, self.health.write_readings),
                     systemd.live(),
                 )
@@ -220,21 +224,24 @@ class Gateway:
         system = [m for m in messages if m.topic.startswith("$SYS/")]
         strangers = [m for m in messages if m.topic.startswith(enrolment.PREFIX)]
         replies = [m for m in messages if m.topic.endswith(_REPLY)]
-        if system or strangers or replies:
-            messages = [m for m in messages if not m.topic.startswith(("$SYS/", enrolment.PREFIX))]
+        own = [m for m in messages if m.topic == heartbeat.TOPIC]
+        if system or strangers or replies or own:
+            messages = [m for m in messages if not m.topic.startswith(("$SYS/", enrolment.PREFIX, heartbeat.TOPIC))]
             messages = [m for m in messages if not m.topic.endswith(_REPLY)]
         if system:
             self._broker_said(system)
         for reply in replies:
             site, device = reply.topic.split("/")[2:4]
             self.live.received(site, device, bytes(reply.payload))
+        for pulse in own:
+            self.heartbeat.received(bytes(pulse.payload))
         if self.enrolment is not None:
             self.enrolment.received(strangers)
             self.enrolment.heard(messages)
         if messages:
             self.committer.received(self.events, messages, generation, urgent=True)
             self._greet(messages)
-        if acks := [m.packet_id for m in (*system, *strangers, *replies) if m.packet_id is not None]:
+        if acks := [m.packet_id for m in (*system, *strangers, *replies, *own) if m.packet_id is not None]:
             self.events.acknowledge(acks, generation)
 
     def _on_data(self, messages: list[Incoming], generation: int) -> None:

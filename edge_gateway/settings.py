@@ -140,7 +140,7 @@ class Alerts(_Section):
     test_s: float = Field(default=300.0, ge=10)
     selftest: SelfTest = SelfTest()
     heartbeat_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
-    heartbeat_s: float = Field(default=300.0, ge=5, le=86_400)
+    heartbeat_s: float = Field(default=300.0, ge=1, le=86_400)
 
 
 class Fields(_Section):

@@ -123,6 +123,8 @@ def acl(gateway: str = "gateway", others: Mapping[str, Sequence[str]] | None = N
         f"user {gateway}",
         f"topic read  {ROOT}/+/+/up/#",
         f"topic write {ROOT}/+/+/down/#",
+        # Its own message to itself, by which it sees that the broker delivers (`heartbeat.TOPIC`).
+        f"topic write {ROOT}/_gateway/pulse/up/event",
         # Devices that enrol are users `_enrol/<site>/<device>`, whom the patterns keep below their own topic too.
         f"topic read  {ROOT}/_enrol/+/+/up/enrol",
         f"topic write {ROOT}/_enrol/+/+/down/enrol",

@@ -6,6 +6,7 @@ from edge_gateway.notify import dingtalk, feishu, wecom
 from edge_gateway.notify.apprise_notifier import AppriseNotifier
 from edge_gateway.notify.bark import BarkNotifier
 from edge_gateway.notify.gateway import GatewayNotifier
+from edge_gateway.notify.heartbeat import HeartbeatNotifier
 from edge_gateway.notify.letter import Letter, compose
 from edge_gateway.notify.notifier import Notifier, Outcome
 from edge_gateway.notify.robot import Robot
@@ -21,6 +22,7 @@ NOTIFIERS: Final[tuple[Notifier, ...]] = (
     BarkNotifier(),
     GatewayNotifier("sms"),
     GatewayNotifier("voice"),
+    HeartbeatNotifier(),
     AppriseNotifier(),
 )
 

@@ -16,12 +16,14 @@ from typing import Final, Protocol
 
 from edge_gateway.alerts import Notice
 from edge_gateway.notify import NOTIFIERS, compose, notifier_for
+from edge_gateway.notify.heartbeat import SCHEME
 from edge_gateway.notify.notifier import Notifier, Outcome
 from edge_gateway.settings import Alerts
 
 log = logging.getLogger(__name__)
 
 _THREADS: Final = 3  # per channel of a person
+HEARTBEAT: Final = "*heartbeat"  # stands where a person's id does; no id is like it
 _WAITING: Final = 500  # notices in one lane; the ladder asks again for what is turned away
 
 
@@ -73,6 +75,8 @@ class Sender:
         """Changed people or addresses, for notices sent from now on."""
         self._timeout_s = alerts.notify_timeout_s
         self._urls = {(person.id, number): url for person in alerts.people for number, url in enumerate(person.urls)}
+        if alerts.heartbeat_url:
+            self._urls[HEARTBEAT, 0] = SCHEME + alerts.heartbeat_url
         if self._urls:
             # Now and not with the first SOS: on a busy gateway what a notifier has to load took 2 s.
             threading.Thread(
@@ -90,6 +94,12 @@ class Sender:
                 continue
             heapq.heappush(lane.waiting, (not notice.urgent, next(self._order), notice))
             self._pump(lane)
+
+    def trouble(self) -> str:
+        """Whether no channel of a person took its last message; "" one did, or none was used."""
+        people = [where for where in self._lanes if where in self._urls and where[0] != HEARTBEAT]
+        lost = people and all(self._lanes[where].away for where in people)
+        return "no channel of anybody takes messages" if lost else ""
 
     async def close(self, wait_s: float = 0.0) -> None:
         """Wait at most `wait_s` for messages under way. What is not answered is sent once more after the next start."""
