@@ -22,6 +22,8 @@ OUT_AFTER_NS: Final = 15 * _MINUTE  # so long nothing moves behind the door that
 _TAIL_NS: Final = _MINUTE // 2
 # Somebody who locks the door may open it once more; who is back from the dustbin was away for longer.
 _ERRAND_NS: Final = 3 * _MINUTE // 2
+# Who comes home opens the door again for the bags, the key, the neighbour.
+_BAGS_NS: Final = 5 * _MINUTE
 # One who has pressed the switch still walks through the home.
 _LEAVING_NS: Final = 15 * _MINUTE
 _GONE_NS: Final = 180 * _MINUTE  # said to be away: only after such a silence can somebody have come back
@@ -79,14 +81,17 @@ def door(home: Home, at_ns: int, opened: bool) -> bool:
         if "away.back" not in timers and home.away is None:
             timers["away.shut"] = at_ns
         return False
-    shut_ns, back_ns = timers.pop("away.shut", None), timers.pop("away.back", None)
+    shut_ns = timers.pop("away.shut", None)
     if home.away is not None:
         if home.away.kind in _SAID or (home.away.kind == PRESSED and at_ns - home.away.since_ns < _LEAVING_NS):
             return False
         come(home, at_ns)
         timers["away.back"] = at_ns
         return True
-    if shut_ns is not None and back_ns is None and at_ns - shut_ns >= _ERRAND_NS:
+    back_ns = timers.get("away.back")
+    if back_ns is not None and at_ns - back_ns >= _BAGS_NS:
+        del timers["away.back"]  # only looked in
+    elif back_ns is None and shut_ns is not None and at_ns - shut_ns >= _ERRAND_NS:
         timers["away.back"] = at_ns  # went to the dustbin: nobody moved inside since the door was closed
     return False
 

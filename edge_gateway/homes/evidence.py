@@ -182,8 +182,7 @@ def _rested(name: str, from_ns: int, to_ns: int, home: Home) -> None:
         return
     at = 0 if name.startswith("bed") else 1
     home.today.held_s[at] = max(home.today.held_s[at], (to_ns - from_ns) / 1e9)
-    if at == 0:
-        routine.held(home.today, "bed", from_ns, to_ns)
+    routine.held(home.today, ("bed", "chair")[at], from_ns, to_ns)
 
 
 def _believed(home: Home) -> bool:

@@ -138,8 +138,9 @@ def _finish(day: Day, home: Home, now_ns: int) -> None:
         day.away_s += max(0.0, (end_ns - max(home.away.since_ns, day.from_ns)) / 1e9)
         routine.held(day, "away", home.away.since_ns, end_ns)
     for name, state in home.states.items():
-        if state.value == 1.0 and name.startswith("bed"):
-            routine.held(day, "bed", state.since_ns, end_ns)
+        what = name.partition(".")[0]
+        if state.value == 1.0 and what in ("bed", "chair"):
+            routine.held(day, what, state.since_ns, end_ns)
     began_late = home.since_ns > day.from_ns + int(_DEAF_S * 1e9)
     lived = sum(day.hours) > 0
     whole = _WHOLE_NS <= now_ns - day.from_ns <= 2 * _DAY_NS
