@@ -104,7 +104,7 @@ def _say_what_it_means(home: Prepared, lines: Sequence[table.Line]) -> None:
     if (told := model.words(learned)) is None:
         out.print("[yellow]no model yet[/yellow]: it needs 14 complete days")
         return
-    out.print(f"{told[0]}\n{told[1]}", markup=False)
+    out.print(f"{told[0]}\n{told[1]}", markup=False, soft_wrap=True)
     recorded = {line.way: line for line in lines if line.scenario == "recorded"}
     by_model, personal = recorded[MODEL.name], recorded[PERSONAL.name]
     if None in (by_model.day.median_h, personal.day.median_h):
