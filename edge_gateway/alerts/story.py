@@ -12,6 +12,7 @@ GATEWAY: Final = "gateway"
 REASONS: Final = {
     "false_press": ("误按", "false press"),
     "visited_fine": ("看过了, 平安", "visited, fine"),
+    "seen_fine": ("看过了, 平安", "seen, fine"),
     "ambulance": ("已送医", "ambulance"),
     "test": ("测试", "test"),
     "test_passed": ("测试通过", "test passed"),

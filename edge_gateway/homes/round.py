@@ -12,7 +12,7 @@ from typing import Final
 
 from edge_gateway.alerts.alert import Alert
 from edge_gateway.events import Flag, split_name
-from edge_gateway.homes import evidence, learn
+from edge_gateway.homes import evidence, learn, selftest
 from edge_gateway.homes.home import Home, Past
 from edge_gateway.homes.said import EQUIPMENT, SEEN_AT, SEEN_BY
 from edge_gateway.homes.setting import HomeSetting
@@ -104,7 +104,7 @@ def morning_round(facts: Facts) -> list[Row]:
     """Every home of the site, whom to visit first at the top. Also places that are no homes while a person may need help."""
     by_place: dict[str, list[Alert]] = {}
     for alert in facts.alerts:
-        if alert.site == facts.site and alert.place:
+        if alert.site == facts.site and alert.place and not alert.test:
             by_place.setdefault(alert.place, []).append(alert)
     others = [place for place, found in by_place.items() if any(a.severity is not Severity.NOTICE for a in found)]
     rows = [_row(facts, place, by_place.get(place, [])) for place in dict.fromkeys([*facts.settings, *others])]
@@ -113,7 +113,7 @@ def morning_round(facts: Facts) -> list[Row]:
 
 def everywhere(alerts: Iterable[Alert], site: str) -> list[Alert]:
     """Open alerts that are of no single home: of the whole site, or of the gateway itself."""
-    return [alert for alert in alerts if not alert.place and alert.site in (site, "")]
+    return [alert for alert in alerts if not alert.place and not alert.test and alert.site in (site, "")]
 
 
 def warmth(devices: Mapping[str, DeviceState], registry: Registry, site: str, now_ns: int) -> dict[str, list[float]]:
@@ -194,6 +194,9 @@ def _reason(
 def _quiet(facts: Facts, place: str, home: Home, seen_ns: int) -> tuple[Rank, Words, int]:
     """Nothing is open: how long was it quiet, and did a person say that all is well?"""
     setting, now_ns = _setting(facts, place), facts.now_ns
+    stands = selftest.standing(home, now_ns, setting)
+    if stands.state == "unprotected":
+        return Rank.CHECK, (stands.why_zh, stands.why_en), stands.since_ns
     if not home.life_ns:
         return Rank.CHECK, ("还没有收到过动静", "no sign of life yet"), home.since_ns
     start_ns = evidence.start_ns(home)

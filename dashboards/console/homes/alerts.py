@@ -1,6 +1,5 @@
 """Alerts: the open ones, and one with evidence and ladder; a named person accepts it, and closes it with a reason."""
 
-from collections.abc import Sequence
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Form
@@ -13,6 +12,7 @@ from dashboards.console.homes.people import names, names_link
 from dashboards.console.homes.words import REASONS, STATES, moment, pick, reason, severity
 from dashboards.console.html import Html, form, tag
 from dashboards.console.roles import Forbidden, Right, sees_some_of
+from edge_gateway.alerts import story
 from edge_gateway.alerts.alert import Alert, State
 from edge_gateway.errors import Misconfigured, Rejected, Unavailable
 from edge_gateway.homes.round import without_place
@@ -33,7 +33,7 @@ async def show_all(request: Request) -> Response:
         found = await of.console.reach.look(lambda look: look.alerts(open_only=False, since_ns=of.now_ns - _LATELY_NS))
     except (Unavailable, Misconfigured):
         return await frame.page(of, of.say("alerts"), tag("p", of.say("no_store"), class_="empty"))
-    mine = [alert for alert in found if _visible(of, alert)][:_MOST]
+    mine = [alert for alert in found if _visible(of, alert) and not alert.test][:_MOST]
     still = [alert for alert in mine if alert.state is not State.CLOSED]
     over = [alert for alert in mine if alert.state is State.CLOSED]
     title = of.say("open_alerts", count=len(still))
@@ -73,6 +73,7 @@ async def show(request: Request, id: str = "", names: str = "") -> Response:
                 class_="top",
             ),
             tag("p", without_place(text, alert.place), class_="reason"),
+            tag("p", of.say("a_test"), class_="also") if alert.test else None,
             _steps(of, alert),
             class_=f"alert {alert.severity} {alert.state}",
         ),
@@ -166,18 +167,21 @@ def _place(of: Visit, alert: Alert) -> Html | None:
 
 def _steps(of: Visit, alert: Alert) -> Html:
     """How far it is: each step with its time, as the elder is shown it too."""
-    reached: dict[str, int] = {"happened": alert.occurred_ns, "raised": alert.raised_ns}
-    for change in alert.history:
-        if change.state is State.RAISED and change.at_ns > alert.raised_ns:
-            reached.pop("notified", None)
-            reached.pop("accepted", None)  # it was opened again
-        elif change.state is not State.RAISED:
-            reached[change.state.value] = change.at_ns
+    told_ns = next((change.at_ns for change in reversed(alert.history) if change.state is State.NOTIFIED), 0)
+    accepted, closed = alert.state in (State.ACCEPTED, State.CLOSED), alert.state is State.CLOSED
+    reached = {
+        "happened": alert.occurred_ns,
+        "raised": alert.raised_ns,
+        "notified": told_ns or alert.raised_ns if alert.told else 0,
+        # Who had accepted an alert that was opened again has it no more.
+        "accepted": alert.accepted_ns if accepted else 0,
+        "closed": alert.closed_ns if closed else 0,
+    }
     who = {"notified": ", ".join(alert.told), "accepted": alert.accepted_by, "closed": alert.closed_by}
     steps = []
     for step in ("happened", "raised", "notified", "accepted", "closed"):
         name = of.say("step_pressed" if step == "happened" and alert.rule == "sos" else f"step_{step}")
-        at_ns = reached.get(step)
+        at_ns = reached[step]
         told = [moment(at_ns, of.now_ns, of.zone(alert.site), of.lang)] if at_ns else []
         told += [_who_is(of, who[step])] if at_ns and who.get(step) else []
         steps.append(tag("li", tag("b", name), tag("span", " ".join(told)), class_="on" if at_ns else None))
@@ -246,35 +250,12 @@ def _evidence(of: Visit, alert: Alert) -> Html:
 
 
 def _story(of: Visit, alert: Alert) -> Html:
-    """Each step with who and when; then who is next."""
+    """What happened, what is under way, what comes next."""
     where = of.zone(alert.site)
-    lines: list[Html] = []
-    for change in alert.history:
-        when, who = moment(change.at_ns, of.now_ns, where, of.lang), _who_is(of, change.by)
-        words = f"{pick(STATES[change.state], of.lang)} · {who}"
-        why = reason(change.reason, of.lang) if change.reason and change.reason != alert.rule else ""
-        lines.append(tag("li", tag("b", when), tag("span", f"{words}{f' · {why}' if why else ''}")))
-    return tag(
-        "section",
-        tag("h2", of.say("story")),
-        tag("ol", *lines, class_="story"),
-        *(tag("p", words, class_="facts") for words in _next(of, alert)),
-        class_="card",
-    )
-
-
-def _next(of: Visit, alert: Alert) -> Sequence[str]:
-    """What the ladder does next while nobody has accepted."""
-    if not alert.unanswered:
-        return []
-    where = of.zone(alert.site)
-    found = []
-    if not alert.told:
-        found.append(
-            next((f"{of.say('nobody_told')}: {send.error}" for send in alert.sends if send.error), of.say("nobody_told"))
-        )
-    if alert.step_due_ns > of.now_ns:
-        found.append(of.say("next_round", when=moment(alert.step_due_ns, of.now_ns, where, of.lang)))
-    if alert.person_due_ns > of.now_ns:
-        found.append(of.say("next_person", when=moment(alert.person_due_ns, of.now_ns, where, of.lang)))
-    return found
+    lines = []
+    for line in story.story(alert):
+        when = moment(line.at_ns, of.now_ns, where, of.lang)
+        next_ = tag("em", f"{of.say('later')} ") if line.when == story.NEXT else None
+        lines.append(tag("li", next_, tag("b", when), tag("span", pick((line.zh, line.en), of.lang))))
+    nobody = tag("p", of.say("nobody_told"), class_="wrong") if alert.unanswered and not alert.told else None
+    return tag("section", tag("h2", of.say("story")), nobody, tag("ol", *lines, class_="story"), class_="card")

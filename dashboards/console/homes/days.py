@@ -39,10 +39,10 @@ def _row(of: Visit, day: Day, today: str, now: int | None, setting: HomeSetting)
         tag("rect", x=0, y=0, width=_QUARTERS, height=_HEIGHT, class_="ground"),
         *(tag("rect", x=minute // 15, y=0, width="0.3", height=_HEIGHT, class_="tick") for minute in begins),
     ]
-    for what in ("away", "bed"):
+    for what in ("away", "bed", "chair"):
         height = _HEIGHT if what == "away" else _HEIGHT // 3
         parts += [
-            tag("rect", x=first, y=_HEIGHT - height, width=length, height=height, class_=what)
+            tag("rect", x=first, y=_HEIGHT - height, width=length, height=height, class_="away" if what == "away" else "bed")
             for first, length in runs(routine.quarters(day, what))
         ]
     parts += [

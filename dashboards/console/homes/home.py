@@ -16,6 +16,7 @@ from dashboards.console.homes.words import moment, pick, rank, severity
 from dashboards.console.html import Html, form, tag
 from dashboards.console.roles import Right
 from edge_gateway.errors import Misconfigured, Rejected, Unavailable
+from edge_gateway.homes import selftest
 from edge_gateway.homes.home import Home, Past
 from edge_gateway.homes.round import AWAY, Facts, Row, morning_round, without_place
 from edge_gateway.homes.setting import HomeSetting
@@ -183,7 +184,7 @@ async def _now(of: Visit, facts: Facts, setting: HomeSetting, home: Home, here: 
         tag("h2", of.say("sensors")),
         tag("ul", *lines, class_="plain"),
         tag("h2", of.say("self_test")),
-        *_tested(of, facts, home),
+        *_tested(of, facts, home, setting),
         button(of, "/home/test", of.say("test_button"), "quiet", here, site=setting.site, place=setting.place)
         if of.may(Right.CARE)
         else None,
@@ -191,30 +192,29 @@ async def _now(of: Visit, facts: Facts, setting: HomeSetting, home: Home, here: 
     )
 
 
-def _tested(of: Visit, facts: Facts, home: Home) -> list[Html]:
-    """The last test that reached a person, the one under way, why one failed, the last real press."""
+def _tested(of: Visit, facts: Facts, home: Home, setting: HomeSetting) -> list[Html]:
+    """Whether an alarm would reach a person, the test under way, the last real press."""
     test = home.test
 
     def when(at_ns: int) -> str:
         return moment(at_ns, of.now_ns, facts.zone, of.lang)
 
-    found = []
+    stands = selftest.standing(home, facts.now_ns, setting)
+    since = f" · {when(stands.since_ns)}" if stands.since_ns else ""
+    bad = stands.state == "unprotected"
+    found = [tag("p", pick((stands.why_zh, stands.why_en), of.lang) + since, class_="away" if bad else "facts")]
     if test.asked_ns:
-        found.append(of.say("test_running", when=when(test.asked_ns)))
-    if test.passed_ns:
-        found.append(of.say("test_passed", when=when(test.passed_ns), seconds=f"{test.delay_s:.0f}"))
-    else:
-        found.append(of.say("test_none"))
-    if test.failed:
-        found.append(of.say("test_failed", why=test.failed))
+        found.append(tag("p", of.say("test_running", when=when(test.asked_ns)), class_="facts"))
     if test.pressed_ns:
-        found.append(of.say("pressed", when=when(test.pressed_ns)))
-    return [tag("p", words, class_="facts") for words in found]
+        found.append(tag("p", of.say("pressed", when=when(test.pressed_ns)), class_="facts"))
+    if stands.press_due:
+        found.append(tag("p", of.say("press_due"), class_="facts"))
+    return found
 
 
 def _alerts(of: Visit, facts: Facts, place: str) -> Html | None:
     """Those that are open; a link to the others."""
-    mine = [alert for alert in facts.alerts if (alert.site, alert.place) == (facts.site, place)]
+    mine = [alert for alert in facts.alerts if (alert.site, alert.place) == (facts.site, place) and not alert.test]
     if not mine:
         return None
     items = [

@@ -5,6 +5,7 @@ from datetime import timedelta, tzinfo
 from typing import Final
 
 from edge_gateway.alerts.alert import State
+from edge_gateway.alerts.story import reason_words
 from edge_gateway.catalog import QUANTITIES
 from edge_gateway.events import split_name
 from edge_gateway.homes.round import EMERGENCY, RANKS, Rank
@@ -75,14 +76,11 @@ TEXTS: Final[Mapping[str, Words]] = {
     "temperature": ("{celsius} °C", "{celsius} °C"),
     "whole_site": ("整个社区", "The whole site"),
     "emergency": ("应急", "Emergency"),
-    "emergency_on": ("{kind}应急中，{when} 起，{who} 开启", "{kind} since {when}, set by {who}"),
-    "emergency_until": ("到 {when}", "until {when}"),
     "emergency_why": (
         "开启后，排序会变，12 小时没人看过的住家排到前面。",
         "It changes the order: homes nobody looked in for 12 h come first.",
     ),
     "emergency_end": ("结束应急", "End it"),
-    "start": ("开启", "Start"),
     "until_when": ("到 {when}", "until {when}"),
     # alert
     "alert": ("告警", "Alert"),
@@ -95,29 +93,17 @@ TEXTS: Final[Mapping[str, Words]] = {
     "close": ("处理完毕", "Close"),
     "close_without": ("不接手，直接处理完毕", "Close without accepting"),
     "close_why": ("怎么结束的？", "How did it end?"),
-    "reason_false_press": ("误按", "False press"),
-    "reason_visited_fine": ("上门看过，平安", "Visited, fine"),
-    "reason_ambulance": ("叫了救护车", "Ambulance called"),
-    "reason_test": ("测试", "Test"),
-    "reason_seen_fine": ("看过了，平安", "seen, fine"),
-    "reason_heard_again": ("又有消息了", "heard again"),
-    "reason_not_expected": ("不再需要", "no longer expected"),
-    "reason_tapped": ("已打卡", "tapped"),
-    "reason_again": ("又按了一次", "pressed again"),
-    "reason_worse": ("情况变严重", "it got worse"),
     "own_words": ("其他原因，请写明", "Another reason, in your words"),
     "close_with": ("按这个原因处理完毕", "Close with this reason"),
     "nobody_told": ("还没有人收到通知", "Nobody was told yet"),
-    "told": ("已通知 {who}", "told: {who}"),
-    "next_round": ("下一轮 {when}", "next round {when}"),
-    "next_person": ("{when} 转给下一位", "next person {when}"),
     "evidence": ("依据", "Evidence"),
     "story": ("经过", "What happened"),
     "times": ("已发现 {count} 次", "found {count} times"),
     "by_gateway": ("系统", "the system"),
     "place": ("地点", "Place"),
-    "device": ("设备", "Device"),
     "number": ("编号", "Id"),
+    "later": ("接下来", "Next"),
+    "a_test": ("这是自检，不是真的求助。", "This is a test: nobody calls for help."),
     "step_happened": ("发生", "Happened"),
     "step_pressed": ("已按下", "Pressed"),
     "step_raised": ("已收到", "At the gateway"),
@@ -127,10 +113,9 @@ TEXTS: Final[Mapping[str, Words]] = {
     # home
     "the_day": ("这几天", "The days"),
     "legend_life": ("有动静", "life"),
-    "legend_bed": ("在床", "in bed"),
+    "legend_bed": ("在床、在座", "in bed or chair"),
     "legend_away": ("外出", "away"),
     "today": ("今天", "today"),
-    "yesterday": ("昨天", "yesterday"),
     "no_days": ("还没有记录。", "Nothing was recorded yet."),
     "usual": ("平时", "As a rule"),
     "limits": (
@@ -148,13 +133,10 @@ TEXTS: Final[Mapping[str, Words]] = {
     "never_heard": ("没有收到过消息", "never heard"),
     "silent": ("失联", "silent"),
     "self_test": ("报警自检", "Test of the alarm path"),
-    "test_passed": ("通过 {when}，{seconds} 秒送到", "passed {when}, arrived after {seconds} s"),
     "test_running": ("正在自检，{when} 开始", "a test is running since {when}"),
-    "test_none": ("还没有通过过", "none has passed yet"),
-    "test_failed": ("没有通过：{why}", "failed: {why}"),
     "test_button": ("现在自检", "Test now"),
     "pressed": ("真正按过按钮 {when}", "the real button was pressed {when}"),
-    "unprotected": ("未受保护", "unprotected"),
+    "press_due": ("下次走访请老人真正按一次按钮。", "At the next visit ask for a real press of the button."),
     "paused_until": ("已暂停到 {when}", "paused until {when}"),
     "paused_by": ("{who} 登记", "noted by {who}"),
     "pause_over": ("暂停 {when} 已结束", "the pause ended {when}"),
@@ -188,7 +170,6 @@ TEXTS: Final[Mapping[str, Words]] = {
     "consent_no": ("登记：撤回", "Record: withdrawn"),
     "who_looked": ("谁看过，谁改过", "Who looked, who changed"),
     "person": ("老人", "Person"),
-    "contacts": ("先通知", "Told first"),
     "nothing_yet": ("还没有。", "Nothing yet."),
     "log_looked": ("看过", "looked"),
     "log_seen": ("看过了，平安", "seen, fine"),
@@ -203,7 +184,6 @@ TEXTS: Final[Mapping[str, Words]] = {
     "log_erased": ("删除", "erased"),
     # wall
     "wall_of": ("{site} · 看护大屏", "{site} · wall"),
-    "wall_quiet": ("{count} 户没有要紧的事", "{count} homes: nothing urgent"),
     "wall_none": ("现在没有要先看的住家", "Nothing needs somebody first"),
 }
 SIGNS: Final[Mapping[Rank, str]] = {
@@ -284,9 +264,8 @@ def emergency(kind: str, lang: str) -> str:
 
 
 def reason(text: str, lang: str) -> str:
-    """A fixed word in words, with what follows it; a person's own words as they are."""
-    word, _, rest = text.partition(" ")
-    return f"{say(f'reason_{word}', lang)} {rest}".strip() if f"reason_{word}" in TEXTS else text
+    """A fixed word in words; a person's own words as they are."""
+    return pick(reason_words(text), lang)
 
 
 def sensor(name: str, lang: str) -> str:
