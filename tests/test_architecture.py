@@ -29,6 +29,7 @@ PURE = (
     "sequence",
     "clock",
     "alerts",
+    "duty",
     "message",
     "events",
     "catalog",
