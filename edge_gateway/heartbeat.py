@@ -39,6 +39,7 @@ TOPIC: Final = topics.up("_gateway", "pulse", topics.Up.EVENT)
 _ADDRESS: Final = topics.Address("_gateway", "pulse", topics.Up.EVENT)
 _LIMIT_S: Final = 60.0  # for all steps together, or one beat, but never less than
 _LEAST_S: Final = 5.0
+_AGAIN_S: Final = 30.0  # after one that failed: a restart or a short outage costs no whole beat
 _HINTS: Final = {"broker": f" (do its access rules let the gateway write {TOPIC}?)"}
 _UNHEARD_NS: Final = 300 * 10**9  # so long after it was raised an urgent alert has to have reached somebody
 
@@ -144,6 +145,7 @@ class Heartbeat:
 
     def _stopped(self, problem: str) -> None:
         self._step, self._pulse = "", ""
+        self._due = min(self._due, time.monotonic() + _AGAIN_S)
         self._gateway.troubles.set("heartbeat", f"withheld: {problem}")
 
 

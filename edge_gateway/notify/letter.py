@@ -100,7 +100,10 @@ def _short(item: Item, replies: bool) -> str:
 
 def _test(notice: Notice) -> Letter:
     """Nothing to do: it only has to arrive."""
-    zh, en = ([getattr(item, name) for item in notice.items] for name in ("text_zh", "text_en"))
+    zh, en = ([getattr(item, name) for item in notice.items[:_LISTED]] for name in ("text_zh", "text_en"))
+    if (more := len(notice.items) - _LISTED) > 0:
+        zh.append(f"还有 {more} 户也通过了这一步。")
+        en.append(f"{more} more homes came as far.")
     body = "\n".join([*zh, "这是测试, 不用处理。", "", *en, "This is a test; there is nothing to do."])
     title = "看护: 测试 / Kanhu: test"
     return Letter(title, body, notice.items[0].severity, notice.reference, test=True, short=zh[0][:_SHORT])

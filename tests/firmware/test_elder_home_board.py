@@ -10,6 +10,8 @@ import pytest
 
 from edge_gateway import registry, view
 from edge_gateway.alerts import Alert
+from edge_gateway.homes.home import Test as SelfTest
+from edge_gateway.homes.look import open_homes
 from firmware.sim.board import Board, rom
 from firmware.sim.board.chips.ld2410 import Ld2410
 from firmware.sim.board.chips.sht31 import Sht31
@@ -107,6 +109,13 @@ class House:
     def heard_of_sos(self) -> bool:
         """Whether the gateway has raised the alert."""
         return any(a.rule == "sos" for a in view.alert_list(self.gateway.store_file, closed=True))
+
+    def self_test(self) -> SelfTest:
+        """What the gateway has on disk of the home's test."""
+        with open_homes(self.gateway.store_file) as look:
+            home = look.home("s1", "p1")
+        assert home is not None
+        return home.test
 
     def seen(self) -> view.DeviceView:
         """The device as the gateway's status has it."""
@@ -213,6 +222,29 @@ def test_a_press_without_a_network_survives_a_power_cut_and_the_elder_sees_it_th
     house.until(lambda: house.changes[LAMP][-1][1] == 0, what="the lamp going out")
     assert states(house) == ["raised", "notified", "accepted", "closed"]
     assert house.alert.count == 1
+
+
+def test_the_way_of_an_alarm_is_tried_from_the_button_to_a_telephone_and_looks_like_no_call(running: House) -> None:
+    house = running
+    began, lamp = house.board.now_ms(), len(house.changes[LAMP])
+    house.gateway.call("homes.test", site="s1", place="p1", by="li")
+    house.until(lambda: house.phone.taken, what="the message")
+    (told,) = house.phone.taken
+    assert told.title == "看护: 测试 / Kanhu: test"
+    assert "【测试】p1" in told.message and "Nobody called" in told.message
+    assert not [word for word in ("SOS", "紧急", "accept", "接手") if word in told.message]
+    eventually(lambda: house.self_test().passed_ns, 30, "the end of the test")
+    assert house.self_test().delay_s > 0 and not house.self_test().failed
+    house.run_ms(20_000)
+    assert house.beeps(began) == [] and len(house.changes[LAMP]) == lamp
+    assert not house.heard_of_sos() and len(house.phone.calls) == 1
+    house.board.press(SOS)
+    house.until(house.heard_of_sos, what="the alert")
+    eventually(lambda: len(house.phone.taken) == 2, 30, "the telephone")
+    real = house.phone.taken[1]
+    assert "测试" not in real.title + real.message and "test" not in (real.title + real.message).lower()
+    assert "紧急" in real.title
+    assert house.self_test().pressed_ns
 
 
 def test_the_elder_is_asked_and_the_answer_arrives(running: House) -> None:
