@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlsplit
 
 WECOM_KEY, DINGTALK_TOKEN, FEISHU_TOKEN, BARK_KEY = "693a9ff6-7a0c-4bc4", "f0dd1ng70ken", "feishu-70ken", "ynJ5Ft4atkMkWeo2"
 DINGTALK_SECRET, FEISHU_SECRET, SMS_KEY = "SEC5e19ab0c", "fS1gn5ecret", "9b11127a9701"
@@ -32,6 +32,11 @@ class Request:
     def data(self) -> Any:
         return json.loads(self.body)
 
+    @property
+    def text(self) -> str:
+        """The body of a form as it was before it was encoded."""
+        return unquote_plus(self.body.decode())
+
 
 Reply = tuple[int, Any]
 
@@ -43,6 +48,7 @@ class Channel:
     Attributes:
         received: in order.
         limited_after: answers "too many" from this message on.
+        numbers: mobile -> the SMS gateway's id of its last message.
     """
 
     received: list[Request] = field(default_factory=list)
@@ -122,7 +128,7 @@ def _bark(_: Channel, request: Request) -> Reply:
     return 200, {"code": 200, "message": "success", "timestamp": 1732190000}
 
 
-def _sms(_: Channel, request: Request) -> Reply:
+def _sms(channel: Channel, request: Request) -> Reply:
     """As single_send.json of a large Chinese gateway."""
     fields = dict(parse_qsl(request.body.decode()))
     if fields.get("apikey") != SMS_KEY:
@@ -134,6 +140,8 @@ def _sms(_: Channel, request: Request) -> Reply:
         }
     if not fields.get("text", "").startswith("【e家宜业】"):
         return 200, {"code": 5, "msg": "未自动匹配到合适的模板", "detail": ""}
+    sid = 3310228964 + len(channel.numbers)
+    channel.numbers[fields["mobile"]] = str(sid)
     return 200, {
         "code": 0,
         "msg": "发送成功",
@@ -141,7 +149,7 @@ def _sms(_: Channel, request: Request) -> Reply:
         "fee": 0.05,
         "unit": "RMB",
         "mobile": fields["mobile"],
-        "sid": 3310228964,
+        "sid": sid,
     }
 
 

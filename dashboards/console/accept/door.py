@@ -21,6 +21,7 @@ from edge_gateway.errors import Rejected, Unavailable
 _WORD: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _COMMAND_S: Final = 5.0
 _LONGEST: Final = 200
+_WRONG: Final = 3.0  # looks that a link costs that is none
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,12 @@ class Ports:
 
 @dataclass
 class Brakes:
-    """How often somebody may look; a word has 120 bits and more, so this is against a flood, not against guessing."""
+    """How often somebody may look; a word has 120 bits and more, so this is against a flood, not against guessing.
 
-    looks: Limit = field(default_factory=lambda: Limit(burst=120, per_minute=60))
-    wrong: Limit = field(default_factory=lambda: Limit(burst=20, per_minute=10))
+    Wide: a whole office, or a mobile network, has one address, and who wants to accept must not wait for others.
+    """
+
+    looks: Limit = field(default_factory=lambda: Limit(burst=300, per_minute=120))
 
 
 def router(ports_of: Callable[[Request], Ports], brakes: Brakes) -> APIRouter:
@@ -71,7 +74,7 @@ def router(ports_of: Callable[[Request], Ports], brakes: Brakes) -> APIRouter:
 def _guarded(
     request: Request, ports: Ports, brakes: Brakes, word: str, work: Callable[[Request, Ports, str], Response]
 ) -> Response:
-    if brakes.wrong.spent(ports.address) or not brakes.looks.take(ports.address):
+    if not brakes.looks.take(ports.address):
         return page.notice(request, "slow_down", 429)
     try:
         if _WORD.fullmatch(word) is None:
@@ -80,7 +83,7 @@ def _guarded(
     except Rejected as error:
         if error.reason != "unknown_link":
             raise
-        brakes.wrong.take(ports.address)
+        brakes.looks.take(ports.address, _WRONG)
         return page.notice(request, "unknown", 404)
     except Unavailable:
         return page.notice(request, "away", 503)

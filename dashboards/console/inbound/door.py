@@ -96,11 +96,11 @@ def router(ports_of: Callable[[Request], Ports], memory: Memory) -> APIRouter:
 
 
 def _take(ports: Ports, memory: Memory, name: str, key: str, call: Call) -> Response:
-    if memory.strangers.spent(ports.address):
-        return PlainTextResponse("later", 429, {"Retry-After": "60"})
     setting = _find(ports, name, key)
     if setting is None:
-        memory.strangers.take(ports.address)
+        # Only strangers wait: a provider may come from the same address, where a proxy hides them all.
+        if not memory.strangers.take(ports.address):
+            return PlainTextResponse("later", 429, {"Retry-After": "60"})
         _write(ports, memory, name, "wrong address")
         return PlainTextResponse("not found", 404)
     if not memory.friends.take(name):
