@@ -32,6 +32,7 @@ from operations.commands import (
     homes_score,
     look,
     people,
+    privacy,
     visits,
 )
 from operations.commands.common import SettingsFile, err, load, out, settings_option
@@ -56,6 +57,7 @@ app.add_typer(visits.app, name="visits")
 app.add_typer(homes.app, name="homes")
 homes.app.command("score")(homes_score.score_homes)
 app.add_typer(people.app, name="people")
+app.add_typer(privacy.app, name="privacy")
 app.add_typer(database.app, name="ingest")
 app.add_typer(firmware.app, name="firmware")
 app.add_typer(console.app, name="console")
@@ -63,6 +65,8 @@ app.command()(look.status)
 app.command()(look.doctor)
 app.command()(database.export)
 app.command()(database.backfill)
+app.command()(privacy.backup)
+app.command()(privacy.restore)
 
 Port = Annotated[
     int | None, typer.Option(min=0, max=65535, help="Of the broker on this machine; 0: any free one.", show_default="1883")

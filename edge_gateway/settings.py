@@ -238,6 +238,25 @@ class Visits(_Section):
     alert_days: int = Field(default=2, ge=1, le=60)
 
 
+class Privacy(_Section):
+    """How long what is kept, days (0: for ever); and whether a home may be watched without a recorded consent.
+
+    Attributes:
+        presence_days: raw motion, presence, doors; their hourly sums stay.
+        held_days, dead_letter_days: what nobody registered, what could not be taken.
+        damaged_days: files that were put aside.
+    """
+
+    consent_required: bool = False
+    presence_days: int = Field(default=30, ge=0, le=3660)
+    alert_days: int = Field(default=400, ge=0, le=3660)
+    home_log_days: int = Field(default=400, ge=0, le=3660)
+    held_days: int = Field(default=30, ge=0, le=3660)
+    dead_letter_days: int = Field(default=90, ge=0, le=3660)
+    damaged_days: int = Field(default=30, ge=0, le=3660)
+    backup_days: int = Field(default=30, ge=0, le=3660)
+
+
 class Settings(BaseSettings):
     """All settings of the gateway and of the programs beside it."""
 
@@ -251,6 +270,7 @@ class Settings(BaseSettings):
     alerts: Alerts = Alerts()
     visits: Visits = Visits()
     console: Console = Console()
+    privacy: Privacy = Privacy()
 
     @field_validator("data_dir", "registry", mode="after")
     @classmethod

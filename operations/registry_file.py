@@ -57,6 +57,35 @@ def remove(file: Path, site: str, device: str) -> Registry:
     return _save(file, text)
 
 
+def remove_home(file: Path, site: str, place: str) -> list[str]:
+    """Take a home out: its [[homes]] and the devices at its place; the ids of those devices.
+
+    Raises:
+        Misconfigured: the file cannot be read.
+    """
+    text = _parse(file)
+    gone = [row["id"] for row in text.get("devices", []) if (row.get("site"), row.get("place")) == (site, place)]
+    for name in ("devices", "homes"):
+        rows = text.get(name, [])
+        left = [row for row in rows if (row.get("site"), row.get("place")) != (site, place)]
+        if len(left) == len(rows):
+            continue
+        for at in reversed(range(len(rows))):
+            if (rows[at].get("site"), rows[at].get("place")) == (site, place):
+                del rows[at]
+        if not left:
+            text.remove(name)
+    _save(file, text)
+    return gone
+
+
+def places(file: Path) -> list[tuple[str, str, str]]:
+    """(site, place, device) of every line that names a place; device "" for a home's own."""
+    text = _parse(file)
+    rows = [(row, row.get("id", "")) for row in text.get("devices", [])] + [(row, "") for row in text.get("homes", [])]
+    return [(str(row.get("site", "")), str(row["place"]), str(device)) for row, device in rows if row.get("place")]
+
+
 def _parse(file: Path) -> tomlkit.TOMLDocument:
     if not file.exists():
         return tomlkit.document()

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from edge_gateway.alerts import State
+from edge_gateway.alerts import Alert, State
 from edge_gateway.commands import Handler
 from edge_gateway.errors import KanhuError, Rejected
 from edge_gateway.homes.watch import Note
@@ -38,12 +38,17 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
         )
         return await _erase(gateway, subject, a.person(), a.text("reason", 200))
 
+    async def may_erase(arguments: Mapping[str, Any]) -> bool:
+        a = Arguments(arguments)
+        _no_urgent(gateway, of_home(a.name("site"), a.name("place"), "", ()))
+        return True
+
     async def forget_names(arguments: Mapping[str, Any]) -> dict[str, bool]:
         a = Arguments(arguments)
         ids, by = a.texts("ids", _DEVICES), a.person()
         return {one: await _forget(gateway, one, by) for one in ids}
 
-    return {"privacy.erase": erase, "privacy.forget_names": forget_names}
+    return {"privacy.erase": erase, "privacy.may_erase": may_erase, "privacy.forget_names": forget_names}
 
 
 async def _erase(gateway: "Gateway", subject: Subject, by: str, reason: str) -> dict[str, Any]:
@@ -82,12 +87,21 @@ async def _unregistered(gateway: "Gateway", subject: Subject) -> None:
 
 
 def _close_alerts(gateway: "Gateway", subject: Subject, by: str) -> None:
+    for alert in _no_urgent(gateway, subject):
+        gateway.desk.close(alert.id, by, ERASED)
+
+
+def _no_urgent(gateway: "Gateway", subject: Subject) -> list[Alert]:
+    """The alerts that are open there, none of them urgent.
+
+    Raises:
+        Rejected: `alert_open`.
+    """
     his = [a for a in gateway.desk.book.open_alerts() if subject.owns(a.site, a.place, a.device)]
     his = [alert for alert in his if alert.state is not State.CLOSED]
     if urgent := [alert.id for alert in his if alert.severity is Severity.URGENT]:
         raise Rejected("alert_open", f"{', '.join(urgent[:5])} is open there; close it with a reason first")
-    for alert in his:
-        gateway.desk.close(alert.id, by, ERASED)
+    return his
 
 
 def _in_files(gateway: "Gateway", subject: Subject, answer: dict[str, Any]) -> None:

@@ -4,8 +4,10 @@ The same bytes give the same seal (AES-SIV), so that a repeat is found without o
 of an older version, is left as it is.
 """
 
+import hmac
 import logging
 import os
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -26,10 +28,15 @@ class RawSeal:
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESSIV(key)
+        self._index = hmac.digest(key, b"kanhu erasures", sha256)
 
     def seal(self, plain: bytes) -> bytes:
         """What may be stored; 20 bytes longer."""
         return _MARK + self._cipher.encrypt(plain or b"\x00", [b"" if plain else b"empty"])
+
+    def index(self, about: str) -> str:
+        """A keyed hash by which a name is known again, and which tells nobody the name."""
+        return hmac.digest(self._index, about.encode(), sha256).hex()
 
     def open(self, stored: bytes) -> bytes:
         """What was sealed; as it is when it is not sealed.
