@@ -199,6 +199,7 @@ class ConsoleProcess:
             ("admin", Role.ADMIN, "*"), ("anna", Role.STAFF, "yunhe"), ("ben", Role.STAFF, "yunhe/p-1"),
             ("eve", Role.STAFF, "yunhe"),
             ("tom", Role.TECHNICIAN, "*"), ("screen", Role.KIOSK, "yunhe"), ("vera", Role.VOLUNTEER, "*"),
+            ("mei", Role.STAFF, "yunhe/w3-202"),
         ):  # fmt: skip
             users.add(User(id_, role, (place,)), HASH, "test")
         store.close()
