@@ -11,6 +11,7 @@ Times are wall clock, ns. A home that was never watched through a whole night ha
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
@@ -30,6 +31,7 @@ NO_ANSWER, NOT_TOLD = "no_answer", "not_told"
 PROTECTED_NS: Final = 25 * 3600 * 10**9  # a day, and an hour for the device that has to be asked twice
 
 _SECOND: Final = 1_000_000_000
+_MINUTE_NS: Final = 60 * _SECOND
 _DAY_NS: Final = 86_400 * _SECOND
 _TRIES: Final = 3
 _NEVER_TOLD_NS: Final = 3600 * _SECOND  # after it should have been told: whoever was to say how it ended has not
@@ -114,8 +116,8 @@ def start(home: Home, devices: Iterable[str], now_ns: int, by: str) -> str:
 def is_due(home: Home, plan: Plan, zone: str, now_ns: int) -> bool:
     """Whether a test should begin: today's has not been, or has failed a while ago."""
     test = home.test
-    if test.asked_ns:
-        return False
+    if test.asked_ns or (not test.failed and 0 <= now_ns - test.began_ns < _DAY_NS // 2):
+        return False  # most homes, most of the time
     moment = _moment_ns(home.key, plan, zone, now_ns)
     if moment is None or home.since_ns > moment:
         return False
@@ -267,15 +269,22 @@ def _has_button(device: Device) -> bool:
 
 def _moment_ns(key: Key, plan: Plan, zone: str, now_ns: int) -> int | None:
     """The home's own moment of today, if it has come and the day is not too old for a test."""
-    now = (_EPOCH + timedelta(microseconds=now_ns // 1000)).astimezone(_zone(zone))
-    number = int.from_bytes(blake2b("/".join(key).encode(), digest_size=4).digest(), "big")
-    second = plan.begins * 60 + number % max(1, (plan.ends - plan.begins) * 60)
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    since_midnight = now.hour * 3600 + now.minute * 60 + now.second
-    if not second <= since_midnight < plan.last * 60:
-        return None
-    at = midnight.replace(hour=second // 3600, minute=second // 60 % 60, second=second % 60)
-    return round((at.astimezone(UTC) - _EPOCH).total_seconds()) * _SECOND
+    begins_s = plan.begins * 60 + _number(key) % max(1, (plan.ends - plan.begins) * 60)
+    minute = now_ns // _MINUTE_NS
+    now_s = _minute_of_day(zone, minute) * 60 + (now_ns - minute * _MINUTE_NS) // _SECOND
+    return now_ns - (now_s - begins_s) * _SECOND if begins_s <= now_s < plan.last * 60 else None
+
+
+@lru_cache(maxsize=50_000)
+def _number(key: Key) -> int:
+    return int.from_bytes(blake2b("/".join(key).encode(), digest_size=4).digest(), "big")
+
+
+@lru_cache(maxsize=256)
+def _minute_of_day(zone: str, minute: int) -> int:
+    """Of the minutes since 1970, on the clocks of `zone`. Kept, because thousands of homes ask in the same minute."""
+    local = (_EPOCH + timedelta(minutes=minute)).astimezone(_zone(zone))
+    return local.hour * 60 + local.minute
 
 
 def _zone(name: str) -> tzinfo:

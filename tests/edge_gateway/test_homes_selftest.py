@@ -70,7 +70,9 @@ class Site:
 
     def until(self, moment_ns: int) -> None:
         while self.now_ns < moment_ns:
-            self.now_ns = min(self.now_ns + 10 * SECOND, moment_ns)
+            # Ten seconds where something is to happen, else a minute: all rules look each time.
+            testing = 9 <= datetime.fromtimestamp(self.now_ns // SECOND, ZONE).hour < 11
+            self.now_ns = min(self.now_ns + (10 if testing else 60) * SECOND, moment_ns)
             self.look()
 
     def answer(self, device: str, test: str, name: str = "selftest") -> None:
@@ -268,7 +270,8 @@ def test_where_no_tests_are_wanted_nobody_is_accused_and_a_person_can_still_have
     site.until(at("12:00", 22))
     assert not site.open and not site.orders and site.standing() == "none"
     selftest.begin(site.homes, site.known, KEY, site.now_ns, "zhang")
-    site.until(site.now_ns + 30 * SECOND)
+    for _ in range(3):
+        site.until(site.now_ns + 10 * SECOND)
     assert len(site.messages()) == 1
     site.told()
     assert site.home().test.passed_ns == site.now_ns
