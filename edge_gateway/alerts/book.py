@@ -11,21 +11,19 @@ from typing import Final
 import msgspec
 
 from edge_gateway.alerts import ladder
-from edge_gateway.alerts.alert import Alert, Change, Send, Sending, State, pack, unpack
+from edge_gateway.alerts.alert import Alert, Send, Sending, State, pack, unpack
+from edge_gateway.alerts.entering import GATEWAY, add, enter, keep_evidence, raised, unreadable
 from edge_gateway.alerts.ids import Ids
 from edge_gateway.alerts.links import Links
 from edge_gateway.alerts.notice import RANK, Notice, notice_of
 from edge_gateway.alerts.reports import Reports
 from edge_gateway.errors import Rejected
 from edge_gateway.events import AlertChange
-from edge_gateway.rules import Finding, Prewarn, Returned, Severity, Verdict
+from edge_gateway.rules import Finding, Prewarn, Returned, Verdict
 from edge_gateway.settings import Alerts, Person
 from edge_gateway.topics import ID
 
-GATEWAY: Final = "gateway"  # `by` of what no person did
 DIGEST_OVER: Final = 5  # more unanswered alerts than this that are not urgent are told together
-_EVIDENCE: Final = 10
-_HISTORY: Final = 100
 _ENDED: Final = 200  # closed alerts whose links still say so
 
 People = Callable[[Alert, int], Sequence[Person]]
@@ -104,7 +102,7 @@ class AlertBook:
                 self._unsaved[alert.id] = alert
             self._by_key[alert.key] = self._by_id[alert.id] = alert
         if damaged:
-            self.apply([_damaged(damaged, now_ns)], now_ns)
+            self.apply([unreadable(damaged, now_ns)], now_ns)
         return damaged
 
     @property
@@ -141,9 +139,7 @@ class AlertBook:
             alert = self._by_key.get(verdict.key)
             if isinstance(verdict, Returned):
                 if alert is not None and alert.returns:
-                    if verdict.evidence:
-                        # The alert closes now; what ended it may have happened long ago.
-                        alert.evidence = [*alert.evidence, verdict.evidence][-_EVIDENCE:]
+                    keep_evidence(alert, [verdict.evidence])
                     self._close(alert, GATEWAY, verdict.reason, now_ns)
             elif alert is None:
                 self._raise(verdict, flooded, now_ns)
@@ -242,6 +238,8 @@ class AlertBook:
                 self._confirmed(alert, message[1], send, now_ns)
             elif send is not None and send.state in (Sending.TAKEN, Sending.IN_DOUBT):
                 ladder.failed(alert, send, self.settings, (reason or "not delivered")[:200], False, now_ns)
+            elif send is not None and send.state is Sending.OUT:
+                self._reports.keep(references, arrived, reason)  # it overtook the channel's own answer
         return bool(found)
 
     def failed(self, notice: Notice, error: str, now_ns: int, *, in_doubt: bool = False) -> None:
@@ -321,23 +319,7 @@ class AlertBook:
         return notice_of(pairs, self.settings.replies and not alert.test, link)
 
     def _raise(self, finding: Finding, flooded: bool, now_ns: int) -> None:
-        alert = Alert(
-            id=self._ids.new(finding, now_ns),
-            key=finding.key,
-            rule=finding.rule,
-            severity=finding.severity,
-            site=finding.site,
-            device=finding.device,
-            place=finding.place,
-            occurred_ns=finding.occurred_ns,
-            raised_ns=now_ns,
-            text_zh=finding.text_zh,
-            text_en=finding.text_en,
-            evidence=list(finding.evidence[-_EVIDENCE:]),
-            returns=finding.returns and finding.severity is not Severity.URGENT,
-            events=_events(finding),
-            test=finding.test,
-        )
+        alert = raised(finding, self._ids.new(finding, now_ns), now_ns)
         self._by_key[alert.key] = self._by_id[alert.id] = alert
         grid_s = self.settings.repeat_s if flooded and not alert.urgent and not alert.test else 0.0
         ladder.begin(alert, self.settings, now_ns, ladder.on_grid(now_ns, grid_s))
@@ -345,14 +327,9 @@ class AlertBook:
 
     def _update(self, alert: Alert, finding: Finding, now_ns: int) -> None:
         """More evidence for a known cause. What became worse, or is asked again long after it was accepted, is heard."""
-        fresh = [seen for seen in finding.evidence if seen not in alert.evidence]
         worse = RANK[finding.severity] < RANK[alert.severity]
-        if not fresh and not worse:
+        if not add(alert, finding, worse):
             return
-        alert.evidence = [*alert.evidence, *fresh][-_EVIDENCE:]
-        alert.count += 1
-        alert.events = [*alert.events, *_events(finding)][-_EVIDENCE:]
-        alert.text_zh, alert.text_en = finding.text_zh, finding.text_en
         self._unsaved[alert.id] = alert
         waited_ns = now_ns - alert.accepted_ns
         if worse:
@@ -382,51 +359,14 @@ class AlertBook:
         self._enter(alert, State.CLOSED, by, reason, now_ns)
 
     def _enter(self, alert: Alert, state: State, by: str, reason: str, now_ns: int) -> None:
-        alert.state = state
-        # The first lines tell how it began, the last how it stands; what is dropped is between them.
-        alert.history = [*alert.history[: _HISTORY // 2], *alert.history[_HISTORY // 2 :][-(_HISTORY // 2 - 1) :]]
-        alert.history.append(Change(now_ns, state, by, reason))
         self._unsaved[alert.id] = alert
-        self._entries.append(
-            AlertChange(
-                site=alert.site or GATEWAY,
-                device=alert.device or GATEWAY,
-                place=alert.place,
-                time_ns=now_ns,
-                alert=alert.id,
-                rule=alert.rule,
-                severity=alert.severity.value,
-                state=state.value,
-                by=by,
-                reason=reason,
-            )
-        )
+        self._entries.append(enter(alert, state, by, reason, now_ns))
 
     def _flooded(self) -> bool:
         soft = (1 for alert in self._by_key.values() if alert.unanswered and not alert.urgent and not alert.test)
         return sum(soft) > DIGEST_OVER
 
 
-def _events(finding: Finding) -> list[tuple[str, int, int]]:
-    return [(finding.device, *finding.event)] if finding.event is not None else []
-
-
 def _named(person: str) -> None:
     if ID.fullmatch(person) is None or person in (GATEWAY, ladder.SIREN):
         raise Rejected("no_person", f"{person[:80]!r} is no person: give the id of the one who does it, such as --by zhang")
-
-
-def _damaged(number: int, now_ns: int) -> Finding:
-    return Finding(
-        key="damaged/alerts",
-        rule="damaged",
-        severity=Severity.URGENT,
-        site="",
-        device="",
-        place="",
-        occurred_ns=now_ns,
-        text_zh=f"网关磁盘上有 {number} 条未处理告警读不出来, 其中可能有紧急求助。请逐户确认, 并告诉技术人员。",
-        text_en=f"{number} open alerts on the gateway's disk cannot be read; one may be an SOS. Check every home.",
-        evidence=(f"{number} damaged rows",),
-        anew=True,
-    )

@@ -531,9 +531,10 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.office = Office()
+        self.office = Office(STAFF.model_copy(update={"siren": ["siren://w/b"]}))
         self.presses = 1
         self.air: list[Notice] = []
+        self.reports: list[tuple[str, list[tuple[str, int, str, int]]]] = []
         self.handed: dict[tuple[str, int, str, int], int] = {}  # identity -> times it may have arrived
         self.failed: set[tuple[str, int, str, int]] = set()
         self.closed_by_person: set[str] = set()
@@ -567,14 +568,25 @@ class Life(RuleBasedStateMachine):
         self.office.now_ns += years * YEAR
 
     @precondition(lambda self: self.air)
-    @rule(data=st.data(), how=st.sampled_from(["delivered", "failed", "in doubt", "lost"]))
+    @rule(data=st.data(), how=st.sampled_from(["delivered", "failed", "in doubt", "taken", "lost"]))
     def a_message_is_answered(self, data: st.DataObject, how: str) -> None:
         notice = self.air.pop(data.draw(st.integers(0, len(self.air) - 1)))
         if how == "delivered":
             self.office.book.delivered(notice, self.office.now_ns)
+        elif how == "taken":
+            self.reports.append((f"sms:{len(self.reports)}-{self.office.now_ns}", self.identities(notice)))
+            self.office.book.taken(notice, self.reports[-1][0], self.office.now_ns)
         elif how != "lost":
             self.office.book.failed(notice, "error=500", self.office.now_ns, in_doubt=how == "in doubt")
             self.failed |= set(self.identities(notice)) if how == "failed" else set()
+
+    @precondition(lambda self: self.reports)
+    @rule(data=st.data(), arrived=st.booleans())
+    def a_channel_reports(self, data: st.DataObject, arrived: bool) -> None:
+        name, identities = self.reports.pop(data.draw(st.integers(0, len(self.reports) - 1)))
+        known = self.office.book.reported([name], arrived, "number is off", self.office.now_ns)
+        if known and not arrived:
+            self.failed |= set(identities)
 
     @precondition(lambda self: self.office.book.open_alerts())
     @rule(data=st.data(), person=anyone, close=st.booleans())
@@ -626,7 +638,8 @@ class Life(RuleBasedStateMachine):
     def teardown(self) -> None:
         """From any state at all: within one longest distance, everybody unanswered is heard of."""
         waiting = {alert.id for alert in self.office.book.open_alerts() if alert.unanswered}
-        told = {item.alert for _ in range(80) for notice in self.office.wait(60) for item in notice.items}
+        due = [notice for _ in range(80) for notice in self.office.wait(60) if notice.person != "siren"]
+        told = {item.alert for notice in due for item in notice.items}
         assert waiting <= told
 
 

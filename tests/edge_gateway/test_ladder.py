@@ -263,6 +263,15 @@ def test_a_report_that_overtakes_the_channels_own_answer_is_not_lost(office: Off
     assert office.book.find(alert_id).state is State.NOTIFIED
 
 
+def test_a_bad_report_that_overtakes_the_channels_own_answer_is_not_lost_either(office: Office) -> None:
+    alert_id = office.raised(sos())
+    notices = office.wait(0)
+    office.book.reported([reference(alert_id, 1, "zhang", 0)], False, "number is off", office.now_ns)
+    taken(office, notices)
+    assert to(office.wait(0)) == ["zhang/1"]
+    assert [send.error for send in office.book.find(alert_id).sends if send.channel == 0] == ["number is off"]
+
+
 def test_a_report_after_a_restart_and_a_later_round_still_says_who_was_told(office: Office) -> None:
     alert_id = office.raised(sos())
     taken(office, office.wait(0))
