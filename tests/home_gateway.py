@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from edge_gateway import commands
 from edge_gateway.gateway_commands import handlers
@@ -37,7 +37,7 @@ class HomeGateway:
         self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
         self._server: asyncio.Server | None = None
 
-    def __enter__(self) -> "HomeGateway":
+    def __enter__(self) -> Self:
         self._thread.start()
         self.do(lambda: self._open())
         self.come()

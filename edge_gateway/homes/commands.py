@@ -210,9 +210,11 @@ class HomeDesk:
 
 
 def _until(a: Arguments, now_ns: int, most_days: int, open_end: bool = False) -> int:
-    until_ns = a.whole("until_ns", 0, 1 << 62, 0 if open_end else None)
-    if until_ns == 0 and open_end:
-        return 0
+    until_ns = a.whole("until_ns", 0, 1 << 62, 0)
+    if until_ns == 0:
+        if open_end:
+            return 0
+        raise Rejected("bad_argument", f"this needs an end, until_ns, within {most_days} days")
     if not now_ns < until_ns <= now_ns + most_days * _DAY_NS:
         hours = (until_ns - now_ns) / (3600 * _SECOND)
         raise Rejected("bad_argument", f"until is {hours:.1f} h from now; expected an end within {most_days} days")

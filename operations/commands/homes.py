@@ -40,7 +40,10 @@ _DAY_NS: Final = 86_400 * 10**9
 
 @app.callback()
 def homes(context: typer.Context, settings: SettingsFile = None, site: Site = None) -> None:
-    """The homes that are watched over, whom to visit first at the top. Without a command: list."""
+    """The homes that are watched over, whom to visit first at the top. Without a command: list.
+
+    Everything about one home, to hand out or to erase: kanhu privacy.
+    """
     said_before(settings, site)
     if context.invoked_subcommand is None:
         _list(settings_of(settings), site, json=False)
