@@ -22,6 +22,7 @@ from operations import install, registry_file
 from operations.commands import (
     alerts,
     cards,
+    channels,
     console,
     database,
     dead_letters,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(duty.app, name="duty")
+app.add_typer(channels.app, name="channels")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(device.app, name="device")
 app.add_typer(cards.app, name="cards")

@@ -18,7 +18,7 @@ from edge_gateway.notify.notifier import Outcome
 from edge_gateway.notify.quota import Quota
 from edge_gateway.rules import Severity
 
-KEY: Final = re.compile(r"[A-Za-z0-9_-]{4,128}")
+KEY: Final = re.compile(r"[A-Za-z0-9_-]{3,128}")
 _JSON: Final = {"Content-Type": "application/json; charset=utf-8"}
 
 
