@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from edge_gateway.duty.file import DutyWatch
 from edge_gateway.errors import Misconfigured
 from edge_gateway.held import release
+from edge_gateway.privacy.retention import Retention
 from edge_gateway.registry_watch import RegistryWatch
 from edge_gateway.store import StoreFull
 
@@ -23,8 +24,6 @@ _NAMES_S: Final = 600.0
 # Messages may be held in a commit that is under way while their device is registered: look again.
 _HELD_LOOKS: Final = 3
 _DAMAGE: Final = ("damaged_files", "damaged_device_rows", "entries_lost_damage", "commits_lost_damage", "entries_damaged")
-_PRUNE_S: Final = 3600.0
-_ALERTS_KEPT_NS: Final = 400 * 86_400 * 10**9
 
 
 class Housekeeping:
@@ -35,7 +34,7 @@ class Housekeeping:
         self._registry = RegistryWatch(gateway.settings.registry)
         self._duty = DutyWatch(gateway.settings.duty_file)
         self._held_looks = _HELD_LOOKS
-        self._pruned = 0.0
+        self.retention = Retention(gateway)
         self._two_devices, self._two_devices_at = -1, 0.0
 
     async def tick(self) -> None:
@@ -54,15 +53,12 @@ class Housekeeping:
         await self._tidy()
 
     async def _tidy(self) -> None:
-        """Checkpoint when the log has grown, and forget alerts that were closed long ago."""
+        """Checkpoint when the log has grown, and delete what is kept no longer."""
         g = self._gateway
         try:
             if g.store.wal_bytes() > _WAL_CHECKPOINT:
                 await g.in_store(g.store.checkpoint)
-            if time.monotonic() > self._pruned + _PRUNE_S:
-                self._pruned = time.monotonic()
-                before_ns = g.clock_ns() - _ALERTS_KEPT_NS
-                await g.in_store(lambda: g.store.prune_alerts(before_ns))
+            await self.retention.tick()
         except StoreFull as error:
             g.troubles.set("store", str(error))
             g.give_way()

@@ -18,6 +18,7 @@ from edge_gateway.decoders.status import decode_status
 from edge_gateway.errors import Rejected
 from edge_gateway.events import Entry, Event, Loss, Reading, Readings, StatusChange, TimeQuality, Values, columns, split_name
 from edge_gateway.message import Instant, Message
+from edge_gateway.privacy.consent import watches
 from edge_gateway.registry import Registry
 from edge_gateway.sequence import Boot, Verdict
 from edge_gateway.speaker import Speaker, Speakers
@@ -54,6 +55,7 @@ class Pipeline:
     ) -> None:
         self.registry = registry
         self._observe = observe
+        self.consented: Callable[[Key], bool] = lambda home: True  # whether what sensors tell of a home may be stored
         self.limits = limits
         self.states: dict[Key, DeviceState] = {}
         self.work = Work()
@@ -235,6 +237,9 @@ class Pipeline:
                     values,
                     instant.more,
                 )
+                if speaker.home and not self.consented((known.site, speaker.place)) and watches(shape):
+                    self.work.count("entries_no_consent")
+                    continue
                 data.append(entry)
                 if speaker.home:
                     self._observe(entry)

@@ -92,7 +92,9 @@ class Gateway:
             f"{public}/a/" if public else "",
             self._ring,
         )
+        self.desk.homes.consent_required = settings.privacy.consent_required
         self.pipeline = Pipeline(known, Limits.of(g.time_floor, g.late_s, g.future_s), self.desk.judge, self.desk.homes.observe)
+        self.pipeline.consented = self.desk.homes.consented
         self.events = Session(
             settings.broker,
             "kanhu-gateway-events",

@@ -416,11 +416,6 @@ class Store:
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
-    def prune_alerts(self, before_ns: int) -> None:
-        """Forget alerts that were raised before then and are closed; an open one stays for ever. Raises as `commit`."""
-        with self._transaction():
-            self._db.execute("DELETE FROM alert WHERE open = 0 AND raised_ns < ?", (before_ns,))
-
     def change(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Do something in one transaction, and count the tables anew after it. Raises as `commit`, and what the job raises."""
         with self._transaction():

@@ -27,6 +27,10 @@ CREATE TABLE IF NOT EXISTS mark (
     PRIMARY KEY (suffix, measurement, start_ns, site, device)
 ) WITHOUT ROWID
 """
+_FLOOR: Final = "CREATE TABLE IF NOT EXISTS floor (measurement TEXT PRIMARY KEY, before_ns INTEGER NOT NULL) WITHOUT ROWID"
+_RAISE: Final = """
+INSERT INTO floor VALUES (?, ?) ON CONFLICT DO UPDATE SET before_ns = max(before_ns, excluded.before_ns)
+"""
 _TOUCH: Final = """
 INSERT INTO mark VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET version = excluded.version, touched_ns = excluded.touched_ns
@@ -84,6 +88,9 @@ class Marks:
         self._db.execute("PRAGMA journal_mode = TRUNCATE")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(_SCHEMA)
+        self._db.execute(_FLOOR)
+        # measurement -> what is older was deleted
+        self.floors: dict[str, int] = dict(self._db.execute("SELECT measurement, before_ns FROM floor").fetchall())
         self._seen: set[Touch] = set()  # their marks are on disk, and nobody has taken them since
         self._others = self._data_version()
 
@@ -130,6 +137,18 @@ class Marks:
                 self._db.executemany("DELETE FROM mark WHERE site = ? AND device = ?", [(site, device) for device in devices])
             self._seen.clear()
             self._db.execute("VACUUM")
+
+    def waiting_before(self, measurement: str, before_ns: int) -> bool:
+        """Whether sums of readings of before then are still to be computed, but for those that were deleted already."""
+        query = "SELECT 1 FROM mark WHERE measurement = ? AND start_ns < ? AND start_ns >= ? LIMIT 1"
+        with self._lock:
+            return self._db.execute(query, (measurement, before_ns, self.floors.get(measurement, 0))).fetchone() is not None
+
+    def raise_floor(self, measurement: str, before_ns: int) -> None:
+        """What is older is about to be deleted; on disk when this returns."""
+        with self._lock, self._transaction():
+            self._db.execute(_RAISE, (measurement, before_ns))
+        self.floors[measurement] = max(before_ns, self.floors.get(measurement, 0))
 
     def waiting(self) -> int:
         """How many periods are out of date, those that are still running included."""

@@ -102,7 +102,7 @@ class RollupSink:
         """
         done = 0
         while taken := self._marks.take(now_ns, int(delay_s * 1e9), MARKS_AT_ONCE):
-            for job in jobs(taken):
+            for job in jobs(self._still_there(taken)):
                 self._run(job)
                 self._marks.clear(job.taken)
                 done += len(job.taken)
@@ -139,11 +139,20 @@ class RollupSink:
 
     def forget(self, measurement: str, before_ns: int) -> int:
         """See `Eraser.forget`: the readings themselves; what was rolled up stays."""
-        count = 0
-        if isinstance(self._sink, Eraser):
-            with self._turn:
-                count = self._sink.forget(measurement, before_ns)
-        return count
+        if not isinstance(self._sink, Eraser):
+            return 0
+        if self._marks.waiting_before(measurement, before_ns):
+            return 0  # their sums are computed first; whoever asks again finds them done
+        self._marks.raise_floor(measurement, before_ns)
+        with self._turn:
+            return self._sink.forget(measurement, before_ns)
+
+    def _still_there(self, taken: list[Taken]) -> list[Taken]:
+        """Those whose readings were not deleted: one that comes later than that must not replace the sums of all the others."""
+        floors = self._marks.floors
+        gone = [one for one in taken if one.mark.start_ns < floors.get(one.mark.measurement, 0)]
+        self._marks.clear(gone)
+        return [one for one in taken if one.mark.start_ns >= floors.get(one.mark.measurement, 0)]
 
     def _sinks(self) -> list[Eraser]:
         """The database, and that of the roll-ups where it is another."""

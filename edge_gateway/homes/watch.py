@@ -17,6 +17,7 @@ from edge_gateway.homes.seen import Seen
 from edge_gateway.homes.selftests import SelfTests
 from edge_gateway.homes.setting import HomeSetting
 from edge_gateway.homes.told import Told
+from edge_gateway.privacy import consent
 from edge_gateway.registry import ELDER_HOME, Registry
 from edge_gateway.rules.rule import HomesSeen, Prewarn, Verdict, View
 
@@ -68,9 +69,11 @@ class HomeWatch:
         homes, pasts: by (site, place); change one through `change` or `learned`, or it is not saved.
         orders: commands that wait until what they follow from is saved; whoever saves takes them.
         tests: of the way of an alarm, in each home.
+        consent_required: no home is watched before its person agreed.
     """
 
     def __init__(self, registry: Registry) -> None:
+        self.consent_required = False
         self.homes: dict[Key, Home] = {}
         self.pasts: dict[Key, Past] = {}
         self.orders: list[Order] = []
@@ -211,6 +214,10 @@ class HomeWatch:
         self._learned.clear()
         return rows
 
+    def consented(self, key: Key) -> bool:
+        """Whether a home may be watched."""
+        return consent.given(self.homes.get(key), self.consent_required)
+
     def take_notes(self) -> list[Note]:
         """Lines to save now."""
         notes, self._notes = self._notes, []
@@ -263,7 +270,7 @@ class HomeWatch:
         if evidence.advance(watched, view.now_ns):
             self._urgent.add(home.key)
         self.tests.advance(home, watched.zone, view)
-        if self._catching_up(home.key, view.now_ns):
+        if self._catching_up(home.key, view.now_ns) or not self.consented(home.key):
             watched = msgspec.structs.replace(watched, catching_up=True)
         verdicts = self.told.sift(rules.look_home(watched, view), view.now_ns)
         for verdict in verdicts:

@@ -793,16 +793,6 @@ def test_the_ballast_is_real_blocks_and_is_laid_again_only_with_room_to_spare(tm
     assert not Ballast(tmp_path, 1 << 40).lay()
 
 
-def test_alerts_closed_long_ago_are_forgotten_and_open_ones_never(tmp_path: Path) -> None:
-    store = Store(tmp_path / "gateway.db")
-    alerts = [("old-closed", False, 1, b"a"), ("old-open", True, 1, b"b"), ("new-closed", False, 1000, b"c")]
-    store.commit(Commit(alerts=alerts))
-    store.prune_alerts(500)
-    with closing(read_only(tmp_path / "gateway.db")) as db:
-        assert [row[0] for row in db.execute("SELECT id FROM alert ORDER BY id")] == ["new-closed", "old-open"]
-    store.close()
-
-
 # The queue of taps
 
 

@@ -9,6 +9,7 @@ import pytest
 from edge_gateway.errors import Misconfigured
 from edge_gateway.events import Entry, Event, Reading
 from edge_gateway.settings import Settings
+from edge_gateway.sink import Eraser
 from ingest.query import open_reader
 from ingest.rollups import RollupSink, open_rollups
 from ingest.sinks import open_sink
@@ -71,11 +72,13 @@ def test_what_is_older_goes_of_one_measurement_and_its_hourly_sums_stay(settings
     assert left and all(days < 30 for *_, days in left)
     assert (stored(settings, "climate"), stored(settings, "presence_1h")) == before
     assert any(days > 30 for *_, days in before[1])
-    edge = NOW_NS - 2 * HOUR_NS
-    rolled.forget("presence", edge)
+    edge, plain = NOW_NS - 2 * HOUR_NS, open_sink(settings)
+    assert isinstance(plain, Eraser)
+    plain.forget("presence", edge)
     assert stored(settings, "presence") == left, "of that very moment stays"
-    rolled.forget("presence", edge + 1)
+    plain.forget("presence", edge + 1)
     assert not stored(settings, "presence")
+    plain.close()
 
 
 def test_an_embedded_file_keeps_no_byte_of_it(embedded: Settings) -> None:
@@ -99,3 +102,29 @@ def test_victoriametrics_forgets_a_home_and_says_that_it_cannot_forget_by_age(
     with pytest.raises(Misconfigured, match="own retention"):
         sink.forget("presence", NOW_NS)  # type: ignore[attr-defined]
     sink.close()
+
+
+def test_a_reading_that_comes_after_its_hour_was_deleted_leaves_the_hours_sums_alone(
+    settings: Settings, rolled: RollupSink
+) -> None:
+    hour_ns = NOW_NS - 40 * DAY_NS
+    reader = open_reader(settings)
+
+    def sums() -> list[object]:
+        rows = reader.rows("presence_1h", hour_ns, hour_ns + HOUR_NS, "village", "box-2")
+        return [row.fields["motion_count"] for row in rows]
+
+    rolled.write([readings([Reading("motion", 1.0, 1)], hour_ns + n, "box-2", "p12", seq=n) for n in range(1, 5)])
+    rolled.forget("presence", NOW_NS - 30 * DAY_NS)
+    assert len(stored(settings, "presence")) > 5, "their sums are not computed yet: nothing is deleted"
+    rolled.recompute_due(NOW_NS + HOUR_NS, delay_s=0)
+    rolled.forget("presence", NOW_NS - 30 * DAY_NS)
+    assert all(days < 30 for *_, days in stored(settings, "presence")) and sums() == [5]
+
+    again = open_rollups(settings, open_sink(settings))  # a gateway that was restarted
+    again.write([readings([Reading("motion", 0.0, 1)], hour_ns + 99, "box-2", "p12", seq=99)])
+    again.recompute_due(NOW_NS + HOUR_NS, delay_s=0)
+    again.forget("presence", NOW_NS - 30 * DAY_NS)
+    assert sums() == [5] and all(days < 30 for *_, days in stored(settings, "presence"))
+    again.close()
+    reader.close()

@@ -1,0 +1,87 @@
+"""What is deleted when its time is over, once an hour: in the gateway's store, in the database, and of files put aside.
+
+An open alert stays whatever its age. Hourly and daily sums stay. Everything is counted.
+"""
+
+import asyncio
+import logging
+import sqlite3
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from edge_gateway.errors import KanhuError
+from edge_gateway.rescue import measure
+from edge_gateway.settings import Privacy
+from edge_gateway.sink import Eraser
+
+if TYPE_CHECKING:
+    from edge_gateway.service import Gateway
+
+log = logging.getLogger(__name__)
+
+DAY_NS: Final = 86_400 * 10**9
+EVERY_S: Final = 3600.0
+# Raw motion: who was in which room when. Its group in the catalogue, and its measurement.
+PRESENCE: Final = "presence"
+
+
+class Retention:
+    """Belongs to one gateway."""
+
+    def __init__(self, gateway: "Gateway") -> None:
+        self._gateway = gateway
+        self._next_s = 0.0
+
+    async def tick(self) -> None:
+        """Does something once an hour; a database that is away is asked again in the next."""
+        if time.monotonic() < self._next_s:
+            return
+        self._next_s = time.monotonic() + EVERY_S
+        await self.run()
+
+    async def run(self) -> None:
+        """Now."""
+        g = self._gateway
+        now_ns, rules = g.clock_ns(), g.settings.privacy
+        gone = await g.in_store(lambda: g.store.change(lambda db: prune(db, rules, now_ns)))
+        gone["files"] = put_aside(g.settings.data_dir, rules.damaged_days, now_ns)
+        if any(gone.values()):
+            log.info("kept no longer: %s", ", ".join(f"{what} {n}" for what, n in gone.items() if n))
+        if rules.presence_days and isinstance(g.sink, Eraser):
+            before_ns = now_ns - rules.presence_days * DAY_NS
+            try:
+                await asyncio.to_thread(g.sink.forget, PRESENCE, before_ns)
+                g.troubles.set("retention", "")
+            except KanhuError as error:
+                g.troubles.set("retention", f"readings older than {rules.presence_days} days are not deleted: {error}")
+
+
+def prune(db: sqlite3.Connection, rules: Privacy, now_ns: int) -> dict[str, int]:
+    """Rows whose time is over; how many of each kind. In a transaction of the caller."""
+    alerts = "DELETE FROM alert WHERE open = 0 AND raised_ns < ?"
+    found = {
+        "alerts_expired": (alerts, rules.alert_days),
+        "home_log_expired": ("DELETE FROM home_log WHERE at_ns < ?", rules.home_log_days),
+        "held_expired": ("DELETE FROM held WHERE received_ns < ?", rules.held_days),
+        "dead_letters_expired": ("DELETE FROM dead_letter WHERE last_ns < ?", rules.dead_letter_days),
+    }
+    gone = {name: db.execute(sql, (now_ns - days * DAY_NS,)).rowcount for name, (sql, days) in found.items() if days}
+    if any(gone.values()):
+        measure(db)
+        counted = [(name, n) for name, n in gone.items() if n]
+        db.executemany("INSERT INTO counter VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value", counted)
+    return gone
+
+
+def put_aside(folder: Path, days: int, now_ns: int) -> int:
+    """Delete damaged files that nobody took away in so many days (0: none); how many."""
+    old = [
+        file
+        for file in folder.glob("*.damaged-*")
+        if days and file.is_file() and now_ns - file.stat().st_mtime_ns > days * DAY_NS
+    ]
+    for file in old:
+        file.unlink(missing_ok=True)
+        log.warning("%s was put aside %d days ago: deleted", file.name, days)
+    return len(old)

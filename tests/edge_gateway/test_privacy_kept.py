@@ -1,0 +1,130 @@
+"""What is kept is kept for its time, and of a home whose person does not agree nothing is kept at all."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from edge_gateway.privacy import consent
+from edge_gateway.privacy.retention import DAY_NS
+from tests.home_gateway import HOUR, HomeGateway
+
+REGISTRY = """
+[sites.s]
+[[devices]]
+site = "s"
+id = "box-1"
+place = "home-1"
+model = "elder_home"
+silence_s = 0
+[[devices]]
+site = "s"
+id = "box-2"
+place = "home-2"
+model = "elder_home"
+silence_s = 0
+"""
+NOW_NS = 1_795_000_000 * 10**9
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[HomeGateway]:
+    with HomeGateway(tmp_path, REGISTRY, NOW_NS) as found:
+        yield found
+
+
+def rows(gateway: HomeGateway, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(gateway.settings.store_file)) as db:
+        return db.execute(query).fetchall()
+
+
+def total(gateway: HomeGateway, name: str) -> int:
+    return gateway.gateway.totals().get(name, 0)
+
+
+def test_alerts_logs_letters_and_held_messages_go_when_their_time_is_over_and_an_open_alert_never(gateway: HomeGateway) -> None:
+    for device, place in (("box-1", "home-1"), ("box-2", "home-2")):
+        gateway.say(f"s/{device}", "sos", True, event=True)
+        gateway.call("homes.away", site="s", place=place, kind="out", by="li")
+    (closed, _) = [alert.id for alert in gateway.gateway.desk.book.open_alerts()]
+    gateway.call("alerts.close", id=closed, by="li", reason="test")
+    gateway.do(lambda: gateway._take("kanhu/1/s/stranger/up/data", b"[]"))
+    gateway.do(lambda: gateway._take("kanhu/1/s/box-1/up/data", b"nonsense"))
+    folder = gateway.settings.data_dir
+    for name, age_d in (("gateway.db.damaged-1", 31), ("readings.db.damaged-2", 29)):
+        (folder / name).write_bytes(b"x")
+        os.utime(folder / name, ns=(NOW_NS, NOW_NS - age_d * DAY_NS))
+    tables = {table: f"SELECT count(*) FROM {table}" for table in ("alert", "home_log", "held", "dead_letter")}
+
+    def after(days: int) -> dict[str, object]:
+        gateway.now_ns = NOW_NS + days * DAY_NS
+        gateway.do(gateway.gateway.housekeeping.retention.run)
+        return {table: rows(gateway, query)[0][0] for table, query in tables.items()}
+
+    begun = after(0)
+    assert begun == {"alert": 2, "home_log": begun["home_log"], "held": 1, "dead_letter": 1} and begun["home_log"]
+    assert sorted(f.name for f in folder.glob("*.damaged-*")) == ["readings.db.damaged-2"]
+    assert after(29) == begun
+    assert after(31) == {**begun, "held": 0}
+    assert after(91) == {**begun, "held": 0, "dead_letter": 0}
+    assert after(401) == {"alert": 1, "home_log": 0, "held": 0, "dead_letter": 0}
+    assert [alert.id for alert in gateway.gateway.desk.book.open_alerts()] != [closed]
+    counted = {name: total(gateway, name) for name in ("alerts_expired", "held_expired", "dead_letters_expired")}
+    assert counted == {"alerts_expired": 1, "held_expired": 1, "dead_letters_expired": 1}
+    assert dict(rows(gateway, "SELECT what, rows FROM size"))["held"] == 0  # type: ignore[arg-type]
+    assert not list(folder.glob("*.damaged-*"))
+
+
+def stored(gateway: HomeGateway, place: str) -> int:
+    """Readings in the outbox that tell of a home."""
+    from edge_gateway.events import Readings, unpack
+
+    found = [entry for (body,) in rows(gateway, "SELECT body FROM outbox") for entry in unpack(body)]  # type: ignore[arg-type]
+    return sum(isinstance(entry, Readings) and entry.place == place for entry in found)
+
+
+def test_from_the_moment_in_which_somebody_no_longer_agrees_nothing_of_the_home_is_kept(gateway: HomeGateway) -> None:
+    told = {"site": "s", "place": "home-1", "version": "3", "date": "2026-11-20", "by": "li"}
+    gateway.say("s/box-1", "motion", True)
+    gateway.call("homes.consent", given=False, **told)
+    memory = gateway.gateway.desk.homes.homes["s", "home-1"]
+    life = memory.life_ns
+    for n in range(3):
+        gateway.say("s/box-1", "motion", True, NOW_NS + n * HOUR)
+        gateway.say("s/box-2", "motion", True, NOW_NS + n * HOUR)
+    gateway.say("s/box-1", "uptime", 90.0)
+    assert (stored(gateway, "home-1"), stored(gateway, "home-2")) == (2, 3), "the motion before, and how the device is"
+    assert total(gateway, "entries_no_consent") == 3
+    assert memory.life_ns == life
+    # Two silent days are nobody's alarm there; who presses is heard all the same.
+    gateway.now_ns += 48 * HOUR
+    gateway.tick()
+    places = {alert.place for alert in gateway.gateway.desk.book.open_alerts() if alert.rule == "inactivity"}
+    assert "home-1" not in places
+    gateway.say("s/box-1", "sos", True, event=True)
+    assert ("sos", "home-1") in {(alert.rule, alert.place) for alert in gateway.gateway.desk.book.open_alerts()}
+    gateway.call("homes.consent", given=True, **told)
+    gateway.say("s/box-1", "motion", True)
+    assert stored(gateway, "home-1") == 3
+
+
+def test_where_consent_is_required_a_home_without_one_is_not_watched_either(tmp_path: Path) -> None:
+    with HomeGateway(tmp_path, REGISTRY, NOW_NS) as gateway:
+        gateway.gateway.desk.homes.consent_required = True
+        gateway.say("s/box-1", "motion", True)
+        assert (stored(gateway, "home-1"), total(gateway, "entries_no_consent")) == (0, 1)
+        gateway.call("homes.consent", site="s", place="home-1", version="3", date="2026-11-20", given=True, by="li")
+        gateway.say("s/box-1", "motion", True)
+        gateway.say("s/box-2", "motion", True)
+        assert (stored(gateway, "home-1"), stored(gateway, "home-2")) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "tells"),
+    [("battery_level=1,rssi=1", False), ("motion=1,rssi=1", True), ("temperature.bedroom=1", True), ("no_such=1", True)],
+)
+def test_what_tells_of_a_person(shape: str, tells: bool) -> None:
+    assert consent.watches(shape) is tells
