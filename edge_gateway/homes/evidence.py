@@ -120,10 +120,10 @@ def sees(measures: Collection[str]) -> bool:
     return not measures or any(signs.kind_of(name) in signs.SENSORS for name in measures)
 
 
-def quiet(watched: Watched, now_ns: int) -> Quiet:
-    """How long it has been quiet in a home in which somebody is."""
+def quiet(watched: Watched, now_ns: int, from_ns: int = 0) -> Quiet:
+    """How long it has been quiet in a home in which somebody is; counted from `from_ns` at the earliest."""
     home = watched.home
-    since_ns = start_ns(home)
+    since_ns = max(start_ns(home), from_ns)
     unheard_s = float(home.notes.get("evidence.deaf_s", 0.0))
     told_ns, deaf = home.timers.get("evidence.told"), not _believed(home)
     if watched.silence_s and told_ns is not None and now_ns - told_ns > watched.silence_s * SECOND:

@@ -11,7 +11,7 @@ from edge_gateway.homes import evidence, learn
 from edge_gateway.homes.home import Asked, Home, Past, Watched, pack, unpack_home, unpack_past
 from edge_gateway.homes.seen import Seen
 from edge_gateway.homes.setting import HomeSetting
-from edge_gateway.registry import Registry, Site
+from edge_gateway.registry import ELDER_HOME, Device, Registry, Site
 from edge_gateway.rules import inactivity
 from edge_gateway.rules.rule import Finding, Prewarn, Returned, Rule, Verdict, View
 
@@ -60,7 +60,9 @@ class Replayer:
         self._setting, self._zone, self._learning = setting, zone, learning
         self._rules = tuple(rules)
         self._step_ns, self._silence_s = int(step_s * _SECOND), silence_s
-        self._registry = Registry({setting.site: Site(setting.site, setting.site, zone)}, {}, {setting.key: setting})
+        device = Device(setting.site, "home", setting.place, ELDER_HOME)
+        site = Site(setting.site, setting.site, zone)
+        self._registry = Registry({site.id: site}, {device.key: device}, {setting.key: setting})
 
     def feed(self, seen: Seen) -> list[Said]:
         """Let the time pass until the reading came, then take it. Readings come in the order of `received_ns`."""

@@ -22,7 +22,7 @@ _SECOND: Final = 1_000_000_000
 _JUST_NOW_NS: Final = 30 * 60 * _SECOND
 _DOOR_NS: Final = 48 * 3600 * _SECOND
 _SHOWN: Final = 3
-_FLOOR_S: Final = 3600.0
+_FLOOR_NS: Final = 3600 * _SECOND  # shorter than any limit: most looks end here
 
 
 def look_home(watched: Watched, view: View) -> Iterator[Verdict]:
@@ -38,14 +38,15 @@ def look_home(watched: Watched, view: View) -> Iterator[Verdict]:
         if is_open:
             yield Returned(key, home.away.since_ns, f"away_{home.away.kind}")
         return
-    start_ns = evidence.start_ns(home)
-    if now_ns - start_ns < _FLOOR_S * _SECOND:
+    # Whoever closed the alert has looked: what is counted from then on is another silence.
+    start_ns = max(evidence.start_ns(home), home.timers.get(f"told.{key}", 0) + 1)
+    if now_ns - start_ns < _FLOOR_NS:
         return
-    quiet = evidence.quiet(watched, now_ns)
+    quiet = evidence.quiet(watched, now_ns, start_ns)
     limit_s = allowed_s(watched, quiet)
     if quiet.deaf or quiet.seconds < limit_s:
         return
-    question = asked(watched, view, key)
+    question = asked(watched, view, key, quiet.start_ns)
     if isinstance(question, Prewarn):
         yield question
     elif question:
@@ -92,7 +93,7 @@ def _finding(watched: Watched, view: View, key: str, quiet: Quiet, limit_s: floa
         text_en += (
             f"The front door has not moved since {words.en(door_ns, zone)}: if its contact is broken, somebody may be out. "
         )
-    if home.asked is not None:
+    if home.asked is not None and home.asked.asked_ns >= quiet.start_ns:
         text_zh += "家里问过, 没有人按\u201c我没事\u201d。"
         text_en += "The home has asked and nobody answered. "
     if urgent:
@@ -127,7 +128,7 @@ def _evidence(home: Home, quiet: Quiet, urgent: bool, zone: tzinfo) -> tuple[str
     """The last signs, also those too light to count, and since when it is quiet where something else than life began it."""
     lines = [(sign.time_ns, f"{words.exact(sign.time_ns, zone)} {_told(sign)}") for sign in home.signs[-_SHOWN:]]
     if quiet.start_ns > home.life_ns:
-        lines.append((quiet.start_ns, f"{words.exact(quiet.start_ns, zone)} watched again"))
+        lines.append((quiet.start_ns, f"{words.exact(quiet.start_ns, zone)} counted from here"))
     if quiet.resting:
         lines.append((quiet.resting_ns, f"{words.exact(quiet.resting_ns, zone)} {quiet.resting}"))
     shown = [line for _, line in sorted(set(lines))][-_SHOWN:]

@@ -4,13 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from edge_gateway import registry
 from edge_gateway.alerts.alert import State
 from edge_gateway.events import Flag
 from edge_gateway.homes import away, learn
 from edge_gateway.homes.home import Past, Pause
 from edge_gateway.homes.setting import HomeSetting
 from edge_gateway.homes.watch import HomeWatch
-from edge_gateway.rules import Severity
+from edge_gateway.rules import Finding, Severity, View
 from tests.edge_gateway.lived_home import LivedHome, usual_day
 from tests.edge_gateway.lived_home import at as march
 from tests.edge_gateway.watched_home import KEY, MINUTE, SECOND, WatchedHome, at
@@ -268,3 +269,27 @@ def test_a_gateway_that_starts_with_a_clock_of_1970_still_misses_the_elder_when_
     home.now_ns = at("10:05")
     home.live(at("14:30"))
     assert home.alerts("inactivity"), "at the latest its whole limit after the start"
+
+
+def test_whoever_closed_it_has_looked_and_silence_counts_from_then() -> None:
+    home = Lived(past=known())
+    home.live(at("12:30"))
+    home.close("inactivity")
+    home.live(at("16:25"))
+    assert home.alerts("inactivity") == [], "neither again nor urgent"
+    assert len(home.asked) == 1
+    home.live(at("16:50"))
+    assert len(home.asked) == 2, "it asks anew"
+    assert home.alert("inactivity").occurred_ns == at("12:31") + 1
+
+
+def test_a_home_without_a_device_that_can_ask_is_not_waited_for_and_nobody_says_it_was_asked() -> None:
+    home = Lived(past=known())
+    bare = HomeWatch(registry.parse('[sites.wutong]\n[[homes]]\nsite = "wutong"\nplace = "3-201"\n'))
+    home.homes.hurry()
+    bare.restore(home.homes.take(home.now_ns))
+    bare.learned(KEY, known())
+    verdicts = bare.look(View(at("12:02"), bare._registry))
+    (finding,) = [v for v in verdicts if isinstance(v, Finding) and v.rule == "inactivity"]
+    assert "家里问过" not in finding.text_zh
+    assert bare.orders == []
