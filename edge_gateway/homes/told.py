@@ -35,7 +35,7 @@ class Told:
         self._memory, self._change, self._has_home = memory, change, has_home
         self._open: frozenset[str] = frozenset()
         self._ended: set[str] = set()  # by their rule, since the last look
-        self._said: dict[str, tuple[tuple[str, str], Severity]] = {}  # open: whose it is, and how bad it was said to be
+        self._said: dict[str, tuple[tuple[str, str], Severity]] = {}  # open now: whose, and how bad it was said to be
 
     def forget(self) -> None:
         """What was open is read from disk again."""
@@ -44,10 +44,8 @@ class Told:
 
     def follow(self, open_keys: Collection[str], now_ns: int) -> None:
         """See which alerts are open now; those that were and that no rule ended, a person closed."""
-        closed = [key for key in self._open if key not in open_keys and key not in self._ended]
-        for key in closed:
-            whose = self._said.get(key)
-            if whose is not None:
+        for key, whose in self._said.items():
+            if key not in open_keys and key not in self._ended:
                 self._remember(key, *whose, now_ns)
         self._said = {key: said for key, said in self._said.items() if key in open_keys}
         self._open = frozenset(open_keys)

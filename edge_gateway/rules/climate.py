@@ -99,8 +99,11 @@ def _observe(ladder: Ladder, seen: Seen, setting: HomeSetting, home: Home) -> No
     gap = told_ns is not None and at_ns - told_ns > _GAP_NS
     limits = ladder.limits(setting)
     news = False
-    for step, limit, hold_ns in zip(room.steps, limits, ladder.hold_ns, strict=True):
-        news |= _step(step, ladder.sign * (value - limit), at_ns, hold_ns, gap, timers)
+    for number, (step, limit, hold_ns) in enumerate(zip(room.steps, limits, ladder.hold_ns, strict=True)):
+        if _step(step, ladder.sign * (value - limit), at_ns, hold_ns, gap, timers):
+            news = True
+            for _, milder in room.steps[:number]:  # a room that comes down from here is still on those
+                timers.setdefault(milder, at_ns)
     if room.bed is not None:
         news |= _step(room.bed, value - setting.warm_bed, at_ns, _WARM_BED_NS, gap, timers)
     if ladder.sign * (value - limits[0]) > 0 or news:

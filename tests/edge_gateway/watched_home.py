@@ -7,6 +7,7 @@ from edge_gateway import registry, rules
 from edge_gateway.alerts import Alert, AlertBook
 from edge_gateway.catalog import EVENTS, QUANTITIES
 from edge_gateway.events import Event, Flag, Reading, Readings
+from edge_gateway.homes.home import Home
 from edge_gateway.homes.watch import HomeWatch
 from edge_gateway.rules import Prewarn, Verdict, View
 from edge_gateway.rules.rule import HomesSeen
@@ -47,11 +48,11 @@ class WatchedHome:
         self.book = AlertBook(Alerts())
         self.said: list[Verdict] = []
         self.missed: dict[tuple[str, str], int] = {}
-        self.now_ns = 0
+        self.now_ns = at("0:00")
         self._seq = 0
 
     @property
-    def memory(self):  # type: ignore[no-untyped-def]
+    def memory(self) -> Home:
         """What is remembered of the home; made when it is new."""
         return self.homes.change(KEY, self.now_ns)
 
@@ -117,7 +118,7 @@ class WatchedHome:
         """A person closes it."""
         self.book.close(self.alert(rule).id, "zhang", "visited_fine", self.now_ns)
 
-    def restart(self, *settings: str) -> None:
+    def restart(self) -> None:
         """The gateway is killed and started again; alerts that are open stay open."""
         self.homes.hurry()
         rows = self.homes.take(self.now_ns)
