@@ -15,7 +15,7 @@ import msgspec
 from edge_gateway import topics
 from edge_gateway.topics import Up
 from simulator.outbox import Lane, Ledger, Outbox, Record
-from simulator.senml import Encoding, Head, Instant, Loss, encode, stated_ns
+from simulator.senml import Encoding, Head, Instant, Loss, Value, encode, stated_ns
 
 RESEND_AFTER_S: Final = 30.0
 RESEND_AT_MOST_S: Final = 600.0
@@ -72,8 +72,14 @@ class _Config(msgspec.Struct):
     settings: dict[str, Any] = {}
 
 
+class _Command(msgspec.Struct):
+    name: str
+    test: str = ""
+
+
 _read_receipt: Final = msgspec.json.Decoder(_Receipt)
 _read_config: Final = msgspec.json.Decoder(_Config)
+_read_command: Final = msgspec.json.Decoder(_Command)
 _used_boots: Final = SystemRandom()
 
 
@@ -214,6 +220,17 @@ class SimulatedDevice:
         self.config_error = f"unknown setting {sorted(config.settings)[0]}"[:200] if config.settings else ""
         if not config.settings:
             self.config = config.version
+
+    def receive_command(self, payload: bytes, true_s: float) -> bool:
+        """A self-test is answered by the way of a press; whether it was one. Nothing else is done here."""
+        try:
+            command = _read_command.decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return False
+        if command.name != "selftest" or not command.test:
+            return False
+        self.measure((Instant(round(true_s * 1e9), (Value("selftest", command.test),)),), true_s, event=True)
+        return True
 
     def connected(self) -> None:
         """The link is up; the caller publishes `birth` before anything of `due`."""

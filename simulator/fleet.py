@@ -329,6 +329,9 @@ class Fleet:
                 self._born(device, self._link_of.get(device.key, self._links[0]))
             elif b'"reboot"' in payload and device.key in self.devices:
                 self.reboot(device.key)
+            elif device.receive_command(payload, self.true_s):
+                self._pending += device is own
+                self._ready[id(device)] = device
 
     def _report(self) -> None:
         lines = tuple(DeviceLine(d.site, d.device, d.online, d.ledger, d.resent, d.reboots) for d in self.devices.values())

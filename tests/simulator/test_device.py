@@ -237,6 +237,16 @@ def test_a_wrong_clock_moves_what_is_stated_and_not_what_is_true() -> None:
     assert read(d.due(0.0, WORLD)[0].payload)[0]["bt"] == WORLD - 3600
 
 
+def test_a_self_test_is_answered_with_its_name_and_nothing_else_is() -> None:
+    d = device()
+    assert d.receive_command(b'{"id":"c1","name":"selftest","test":"9f3c"}', WORLD)
+    (sent,) = d.due(0.0, WORLD)
+    assert sent.channel == "event" and b'"selftest"' in sent.payload and b'"9f3c"' in sent.payload
+    for other in (b'{"id":"c2","name":"identify"}', b'{"id":"c3","name":"selftest"}', b"[]", b"\xff"):
+        assert not d.receive_command(other, WORLD)
+    assert d.due(0.1, WORLD) == []
+
+
 def test_settings_are_answered_through_the_next_birth() -> None:
     d = device()
     d.receive_config(b'{"version":8,"settings":{}}')
