@@ -22,13 +22,14 @@ class HomeGateway:
 
     Attributes:
         now_ns: the wall clock it sees.
+        visits: with the ledger of visits, where names are kept.
     """
 
-    def __init__(self, folder: Path, registry: str, now_ns: int) -> None:
+    def __init__(self, folder: Path, registry: str, now_ns: int, visits: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = folder / "registry.toml"
         file.write_text(registry, encoding="utf-8")
-        given: dict[str, Any] = {"gateway": {"ballast_mb": 0, "metrics_port": 0}, "visits": {"enabled": False}}
+        given: dict[str, Any] = {"gateway": {"ballast_mb": 0, "metrics_port": 0}, "visits": {"enabled": visits}}
         self.settings = Settings(data_dir=folder / "var", registry=file, **given)
         self.now_ns = now_ns
         self.gateway: Gateway
@@ -36,6 +37,7 @@ class HomeGateway:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True)
         self._server: asyncio.Server | None = None
+        self._visits: asyncio.Task[None] | None = None
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -97,6 +99,8 @@ class HomeGateway:
         self.gateway = Gateway(self.settings, open_sink(self.settings), lambda: self.now_ns)
         self.gateway.connected = lambda: True  # type: ignore[method-assign]
         self.gateway._restore()
+        if self.settings.visits.enabled:
+            self._visits = asyncio.create_task(self.gateway.visits.run())
 
     async def _take(self, topic: str, payload: bytes) -> None:
         self.gateway.pipeline.take(topic, payload, self.now_ns)
@@ -108,6 +112,8 @@ class HomeGateway:
         await self.gateway.committer.settle()
 
     async def _close(self) -> None:
+        if self._visits is not None:
+            self._visits.cancel()
         await self.gateway.visits.close()
         await self.gateway.in_store(self.gateway.store.close)
         self.gateway.thread.shutdown(wait=True)

@@ -92,8 +92,8 @@ class HomesLook:
                 continue
         return found
 
-    def facts(self, site: str, registry: Registry, zone: tzinfo, now_ns: int) -> Facts:
-        """What the morning round is made of."""
+    def facts(self, site: str, registry: Registry, zone: tzinfo, now_ns: int, consent_required: bool = False) -> Facts:
+        """What the morning round is made of. `consent_required`: as in the gateway's settings."""
         return Facts(
             site,
             {place: setting for (there, place), setting in registry.homes.items() if there == site},
@@ -104,6 +104,7 @@ class HomesLook:
             self.limits(site),
             warmth(self.devices(site), registry, site, now_ns),
             emergency_of(self.memory(site), now_ns),
+            consent_required,
         )
 
     def past(self, site: str, place: str) -> Past:

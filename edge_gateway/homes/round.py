@@ -16,6 +16,7 @@ from edge_gateway.homes import evidence, learn, selftest
 from edge_gateway.homes.home import Home, Past
 from edge_gateway.homes.said import EQUIPMENT, SEEN_AT, SEEN_BY
 from edge_gateway.homes.setting import HomeSetting
+from edge_gateway.privacy import consent
 from edge_gateway.registry import Registry
 from edge_gateway.rules.rule import Severity
 from edge_gateway.rules.words import local, span_en, span_zh
@@ -43,7 +44,7 @@ class Rank(IntEnum):
     FINE = 6  # life was seen as usual
     SEEN = 7  # a person said so today
     AWAY = 8
-    PAUSED = 9
+    PAUSED = 9  # by the elder, or nobody agreed
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class Facts:
         alerts: open ones, of any site.
         warmth: place -> temperatures of its rooms, Celsius, fresh and believable ones only.
         emergency: heat, cold, flood, outage; "" none.
+        consent_required: no home is watched before its person agreed; else until he no longer does.
     """
 
     site: str
@@ -98,6 +100,7 @@ class Facts:
     limits: Mapping[str, Sequence[float]] = field(default_factory=dict)
     warmth: Mapping[str, Sequence[float]] = field(default_factory=dict)
     emergency: str = ""
+    consent_required: bool = False
 
 
 def morning_round(facts: Facts) -> list[Row]:
@@ -180,6 +183,8 @@ def _reason(
         return Rank.WORRY, _text(worries[0]), worries[0].occurred_ns
     if urgent:
         return Rank.TAKEN, _text(urgent[0]), urgent[0].occurred_ns
+    if not consent.given(home, facts.consent_required):
+        return Rank.PAUSED, ("没有知情同意, 不看护", "no consent, not watched"), 0
     if home.pause is not None and now_ns < home.pause.until_ns:
         return Rank.PAUSED, ("老人已暂停", "paused by the elder"), home.pause.since_ns
     if home.away is not None and (not home.away.until_ns or now_ns < home.away.until_ns):
@@ -212,6 +217,8 @@ def _quiet(facts: Facts, place: str, home: Home, seen_ns: int) -> tuple[Rank, Wo
 
 def _more(facts: Facts, place: str, home: Home, celsius: float | None) -> Iterable[Words]:
     """What else who goes there should know."""
+    if not consent.given(home, facts.consent_required):
+        yield "没有知情同意; 紧急按钮仍然有效", "no consent; the SOS button still works"
     if home.pause is not None and facts.now_ns < home.pause.until_ns:
         yield "已暂停, 紧急按钮仍然有效", "paused; the SOS button still works"
     if celsius is not None:
@@ -247,7 +254,7 @@ RANKS: Final[Mapping[Rank, Words]] = {
     Rank.FINE: ("和平时一样", "as usual"),
     Rank.SEEN: ("今天看过了", "seen today"),
     Rank.AWAY: ("外出", "away"),
-    Rank.PAUSED: ("已暂停", "paused"),
+    Rank.PAUSED: ("不看护", "not watched"),
 }
 AWAY: Final[Mapping[str, Words]] = {
     "out": ("外出", "out"),

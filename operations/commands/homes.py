@@ -63,9 +63,8 @@ def show(place: Place, settings: SettingsFile = None, site: Site = None) -> None
     setting = _setting(found, site_id, place)
     where, now_ns = zone_of(found, site_id), time.time_ns()
     with _look(found) as look:
-        row = next(
-            row for row in rounds.morning_round(look.facts(site_id, registry(found), where, now_ns)) if row.place == place
-        )
+        facts = look.facts(site_id, registry(found), where, now_ns, found.privacy.consent_required)
+        row = next(row for row in rounds.morning_round(facts) if row.place == place)
         home, past = look.home(site_id, place) or Home(site_id, place), look.past(site_id, place)
     colour, rank = _COLOURS[row.rank], " ".join(rounds.RANKS[row.rank])
     out.print(f"[bold]{escape(site_id)}/{escape(place)}[/bold] [{colour}]{rank}[/{colour}]")
@@ -220,7 +219,7 @@ def _list(settings: Settings, site: str | None, json: bool) -> None:
     site_id = site_of(settings, site)
     where, now_ns = zone_of(settings, site_id), time.time_ns()
     with _look(settings) as look:
-        facts = look.facts(site_id, registry(settings), where, now_ns)
+        facts = look.facts(site_id, registry(settings), where, now_ns, settings.privacy.consent_required)
         memory = look.memory(site_id)
     rows = rounds.morning_round(facts)
     if json:

@@ -43,7 +43,7 @@ class Morning(HomeGateway):
     """The gateway on the morning's homes; its clock stands at the moment it was made."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, registry(), time.time_ns())
+        super().__init__(folder, registry(), time.time_ns(), visits=True)
 
     def begin(self) -> "Morning":
         """Let the night's things happen."""

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from dashboards.console.audit import Audit
 from dashboards.console.store import Store
 from edge_gateway.alerts.alert import Alert, State
+from edge_gateway.errors import Unavailable
 from edge_gateway.homes.home import Home
 from edge_gateway.homes.look import open_homes
 from edge_gateway.rules import Severity
@@ -120,7 +121,7 @@ def test_the_round_begins_with_who_is_in_danger_and_folds_away_who_is_well(brows
     expect(page.locator(card(page, "w3-201"))).to_contain_text("! 紧急")
     expect(page.locator(card(page, "w3-202"))).to_contain_text("厨房和客厅 5 小时没有动静")
     folded = {group: page.locator(f"#group-{group} summary").inner_text() for group in ("fine", "seen", "away", "paused")}
-    assert folded == {"fine": "✓ 和平时一样 5", "seen": "✓ 今天看过了 1", "away": "→ 外出 1", "paused": "‖ 已暂停 1"}
+    assert folded == {"fine": "✓ 和平时一样 5", "seen": "✓ 今天看过了 1", "away": "→ 外出 1", "paused": "‖ 不看护 1"}
     assert "x-1" not in page.content(), "another site's"
     page.get_by_role("button", name="English").click()
     expect(page.locator(".total")).to_have_text("3 homes first")
@@ -273,6 +274,39 @@ def test_who_looked_at_a_home_is_written_down_once_and_the_page_itself_looks_wit
     page.context.close()
 
 
+def test_a_name_is_shown_when_somebody_asks_and_the_asking_is_written_down(
+    browser: Browser, console: ConsoleProcess, morning: Morning
+) -> None:
+    who = {"id": "e-1", "role": "elder", "site": "yunhe", "name": "王秀英", "phone": "138 0000 1111", "address": "3 栋 201"}
+    eventually(lambda: "visits" not in morning.gateway.troubles.now, 30, "the ledger of names")
+    eventually(lambda: set_(morning, who), 30, "the ledger of names is open")
+    page = opened(browser)
+    sos = morning.open("w3-201", "sos")
+    console.enter(page, "anna", f"/alert?id={sos}")
+    assert "王秀英" not in page.content()
+    page.get_by_role("link", name="显示姓名和电话").click()
+    expect(page.locator(".person")).to_contain_text("王秀英")
+    assert page.locator(".person .call").get_attribute("href") == "tel:13800001111"
+    drawn = page.locator(".asof").last.inner_text()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator(".asof").last).not_to_have_text(drawn)  # the page has drawn itself anew
+    expect(page.locator(".person")).to_contain_text("王秀英")
+    store = Store(morning.data_dir / "console.db")
+    asked = [e for e in Audit(store).entries(limit=100_000) if e.what == "looked" and "e-1" in e.detail]
+    store.close()
+    assert [(entry.who, entry.subject) for entry in asked] == [("anna", f"alert {sos}")]
+    page.context.close()
+
+
+def set_(morning: Morning, who: dict[str, str]) -> bool:
+    """A name is in the gateway's sealed map."""
+    try:
+        morning.call("people.set", by="zhang", **who)
+    except Unavailable:
+        return False
+    return True
+
+
 def test_the_band_of_a_day_shows_life_bed_and_absence(browser: Browser, console: ConsoleProcess) -> None:
     page = opened(browser)
     console.enter(page, "anna", "/home?site=yunhe&place=w7-301")
@@ -297,7 +331,7 @@ def test_pause_away_consent_and_emergency_are_said_on_the_page_and_stand_in_the_
     page.locator("[name=reason]").fill("回老家前收拾")
     page.get_by_role("button", name="暂停看护").click()
     expect(page.locator("#did")).to_have_text("✓ w7-305 已暂停。")
-    expect(page.locator("section.home")).to_contain_text("‖ 已暂停")
+    expect(page.locator("section.home")).to_contain_text("老人已暂停")
     paused = home(morning, "w7-305").pause
     assert paused is not None
     assert (paused.by, paused.reason) == ("anna", "回老家前收拾")

@@ -9,7 +9,7 @@ import pytest
 from edge_gateway import registry
 from edge_gateway.alerts.alert import Alert, State
 from edge_gateway.events import Flag
-from edge_gateway.homes.home import Asked, Away, Home, Pause, Test
+from edge_gateway.homes.home import Asked, Away, Consent, Home, Pause, Test
 from edge_gateway.homes.round import Facts, Rank, Row, everywhere, morning_round, warmth
 from edge_gateway.homes.said import SEEN_AT, SEEN_BY
 from edge_gateway.homes.setting import HomeSetting
@@ -186,3 +186,12 @@ def test_a_home_of_which_nothing_was_ever_heard_is_not_as_usual() -> None:
 def test_seen_yesterday_is_not_seen_today() -> None:
     found = row(facts(home("a", timers={SEEN_AT: NOW - 11 * HOUR}, notes={SEEN_BY: "li"})), "a")
     assert (found.rank, found.seen_by) == (Rank.FINE, "li")
+
+
+def test_a_home_to_which_nobody_agreed_is_not_watched_but_its_sos_is_heard() -> None:
+    agreed, withdrawn = Consent("2026-11-01", "1", True, "li", NOW), Consent("2026-11-20", "1", False, "li", NOW)
+    homes = (home("yes", consents=[agreed]), home("no", 30.0, consents=[agreed, withdrawn]), home("silent"))
+    assert order(facts(*homes)) == [("silent", Rank.FINE), ("yes", Rank.FINE), ("no", Rank.PAUSED)]
+    strict = facts(*homes, alerts=[alert("no", Severity.URGENT, "sos")], consent_required=True)
+    assert order(strict) == [("no", Rank.NOW), ("yes", Rank.FINE), ("silent", Rank.PAUSED)]
+    assert row(strict, "silent").why[0] == ("没有知情同意, 不看护", "no consent, not watched")

@@ -86,7 +86,7 @@ def test_one_home_is_told_in_full(gateway: HomeGateway, run: Run) -> None:
     run("pause", "3-201", "--by", "zhang", "--hours", "8", "--reason", "家里来客")
     run("consent", "3-201", "--by", "zhang", "--version", "2", "--given")
     said = run("show", "3-201")
-    for words in ("已暂停 paused", "zhang 家里来客", "motion.kitchen", "12 小时 12 h", "not learned yet", "同意 given"):
+    for words in ("不看护 not watched", "zhang 家里来客", "motion.kitchen", "12 小时 12 h", "not learned yet", "同意 given"):
         assert words in said, words
     with pytest.raises(Misconfigured, match="its homes: 3-201, 3-202"):
         run("show", "9-999")

@@ -85,8 +85,9 @@ async def seen(request: Request, site: Text, place: Text, note: Text = "", next_
 
 async def facts_of(of: Visit, site: str) -> Facts | None:
     """What the gateway has on disk of a site, everything of one moment; None: nothing yet."""
+    registry, zone, required = of.registry, of.zone(site), of.console.settings.privacy.consent_required
     try:
-        return await of.console.reach.look(lambda look: look.facts(site, of.registry, of.zone(site), of.now_ns))
+        return await of.console.reach.look(lambda look: look.facts(site, registry, zone, of.now_ns, required))
     except (Unavailable, Misconfigured):
         return None
 
