@@ -93,6 +93,17 @@ class InfluxReader:
             ends += [int(values[0]) for series in self.ask(self._database(measurement), query) for values in series.values]
         return (ends[0], ends[1]) if len(ends) == 2 else None
 
+    def places(self) -> set[tuple[str, str]]:
+        """(site, place) of everything that is stored, roll-ups included. Raises as `Reader.rows`."""
+        found: set[tuple[str, str]] = set()
+        for database in (self._influx.bucket, rollup_database(self._influx.bucket)):
+            sites = {row[1] for s in self.ask(database, 'SHOW TAG VALUES WITH KEY = "site"') for row in s.values}
+            for site in sites:
+                checked("event", site, None)
+                query = f'SHOW TAG VALUES WITH KEY = "place" WHERE "site" = \'{site}\''
+                found |= {(site, row[1]) for s in self.ask(database, query) for row in s.values if row[1]}
+        return found
+
     def close(self) -> None:
         """Nothing stays open between queries."""
 

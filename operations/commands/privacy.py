@@ -43,6 +43,9 @@ def backup(
     out.print(f"[green]已备份 backed up[/green] {made.folder}")
     for folder in gone:
         out.print(f"deleted {folder}, which was older than {found.privacy.backup_days} days", markup=False)
+    if found.influx.url:
+        told = f"{found.influx.kind} is not in it: it has a backup of its own; once that is put back: {program()} privacy again"
+        out.print(f"[yellow]{told}[/yellow]")
     if keys is None:
         out.print(f"[dim]the keys are not in it: once {program()} backup {target} --keys FILE, kept somewhere else[/dim]")
 
@@ -111,6 +114,16 @@ def export(
     for name, rows in counts.items():
         out.print(f"  {name}: {rows:,}", markup=False)
     out.print(f"[green]已导出 exported[/green] {file} (only you can read it; hand it to that person alone)")
+
+
+@app.command()
+def again(settings: SettingsFile = None) -> None:
+    """After InfluxDB's own backup was put back: erase again who was erased since it was made."""
+    from operations.privacy import erase as erasing
+
+    report = erasing.again(load(settings))
+    for line in [*report.done, *report.left] or ["nobody in the database was erased"]:
+        out.print(line, markup=False)
 
 
 @app.command()

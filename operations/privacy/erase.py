@@ -18,6 +18,10 @@ from edge_gateway.privacy import raw
 from edge_gateway.privacy.raw import RawSeal
 from edge_gateway.privacy.subject import Subject
 from edge_gateway.settings import Settings
+from ingest.influxql import InfluxReader
+from ingest.query import open_reader
+from ingest.rollups import open_rollups
+from ingest.sinks import open_sink
 from operations import mosquitto, registry_file
 from operations.install import broker_folder
 from operations.privacy import backup
@@ -77,6 +81,30 @@ def erase(settings: Settings, subject: Subject, by: str, reason: str) -> Report:
     _logs(settings, subject, report)
     _backups(settings, subject, seal, line, report)
     report.left += look_again(settings, subject)
+    return report
+
+
+def again(settings: Settings) -> Report:
+    """Erase in the time-series database who was erased before its own backup was put back.
+
+    Raises:
+        Misconfigured: the database cannot be read, or cannot delete.
+    """
+    report = Report()
+    reader = open_reader(settings)
+    if not isinstance(reader, InfluxReader):
+        report.left.append("the embedded database comes back by `kanhu restore`, which erases again by itself")
+        return report
+    done = Erasures(settings.data_dir)
+    sink = open_rollups(settings, open_sink(settings))
+    try:
+        for site, place in sorted(reader.places()):
+            if done.has(site, place):
+                sink.erase(site, place, [])
+                report.done.append(f"erased again: a home of {site}")
+    finally:
+        sink.close()
+        reader.close()
     return report
 
 

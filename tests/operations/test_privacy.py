@@ -14,7 +14,9 @@ import pytest
 
 from edge_gateway.errors import Misconfigured, Rejected, Unavailable
 from edge_gateway.settings import load
+from ingest.setup import setup
 from operations.privacy import backup
+from tests.databases import TOKEN, Database
 from tests.operations.test_cli import Site
 from tests.personal import PEOPLE, found_in, words
 from tests.servers import Mosquitto, eventually
@@ -225,3 +227,35 @@ def test_a_backup_is_whole_and_old_ones_go(site: Site, tmp_path: Path, monkeypat
     os.rename(folder / "var", folder / "before")
     other.ok("restore", str(made.folder)) if made.reachable else None
     assert "not as it was made" in str(other.error("restore", str(new.folder)))
+
+
+def test_in_influxdb_a_home_is_gone_too_and_again_when_its_own_backup_comes_back(
+    mosquitto: Mosquitto, influxdb2: Database, tmp_path: Path
+) -> None:
+    secrets = tmp_path / "gateway" / "var" / "secrets"
+    influx = influxdb2.settings(token_file=secrets / "influx.token")
+    broker = mosquitto.settings().model_dump(mode="json", exclude_none=True)
+    told = {"broker": broker, "influx": influx.model_dump(mode="json", include={"url", "kind", "bucket", "token_file"})}
+    gateway = GatewayProcess(tmp_path / "gateway", told, REGISTRY)
+    setup(load(gateway.settings_file), admin_token=TOKEN, retention_days=0)
+    gateway.start(wait=False)
+    gateway.wait_until_ready(PATIENCE_S)
+    site = Site(gateway, mosquitto)
+    try:
+        eventually(lambda: written_down(site), PATIENCE_S, "the ledger")
+        for n, device in enumerate(("box-7", "box-71")):
+            record = {"boot": 1, "seq": n + 1, "clk": "ntp", "bt": time.time(), "n": "motion", "vb": True}
+            site.send((f"{device}/data", json.dumps([record]).encode()))
+        eventually(lambda: influxdb2.count("presence") == 2, PATIENCE_S, "the readings")
+        assert "is not in it" in site.ok("backup", str(tmp_path / "b"))
+        before = [row for row in influxdb2.rows("presence") if row["place"] == HOME]
+        site.ok("privacy", "erase", "s", HOME, "--by", "anna", "--reason", "moved", "--yes")
+        assert [row["place"] for row in influxdb2.rows("presence")] == [OTHER]
+        line = f"presence,site=s,device=box-7,place={HOME} motion=1.0,motion_flag=1i {before[0]['time']}"
+        influxdb2.server.http("/api/v2/write", line.encode(), org=influxdb2.org, bucket=influxdb2.name)
+        assert influxdb2.count("presence") == 2
+        assert "erased again" in site.ok("privacy", "again")
+        assert [row["place"] for row in influxdb2.rows("presence")] == [OTHER]
+        assert "nobody" in site.ok("privacy", "again")
+    finally:
+        gateway.kill()
