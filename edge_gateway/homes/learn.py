@@ -32,7 +32,6 @@ _GROWTH: Final = 1.25  # times the limit: no more is learned of a silence that n
 _WHOLE_NS: Final = 23 * 3600 * 10**9  # the shortest day of a year
 _DEAF_S: Final = 2 * _HOUR  # a day of which less was not told is complete
 _AWAY_S: Final = 16 * _HOUR
-CHAIR_S: Final = 8 * _HOUR  # until it is learned
 LONG_OUT_S: Final = 24 * _HOUR
 _LEAST_OUT_S: Final = 12 * _HOUR
 
@@ -78,10 +77,9 @@ def limit_s(past: Past, setting: HomeSetting, start_ns: int, zone: str) -> float
 
 def held_s(past: Past, setting: HomeSetting, name: str) -> float:
     """The longest stay in a bed or chair that is still rest in this home, seconds."""
-    bed = name.startswith("bed")
     if len(past.held_limits_s) == 2:
-        return past.held_limits_s[0 if bed else 1]
-    return setting.bed_h * _HOUR if bed else CHAIR_S
+        return past.held_limits_s[0 if name.startswith("bed") else 1]
+    return setting.bed_h * _HOUR
 
 
 def out_s(past: Past) -> float:
@@ -156,12 +154,10 @@ def _doubt(day: Day, past: Past, setting: HomeSetting) -> None:
 
 
 def _held(days: Sequence[Day], at: int, setting: HomeSetting) -> float:
-    """Nobody is asked for sleeping eight hours, in whatever bed or chair."""
-    default_s = setting.bed_h * _HOUR if at == 0 else CHAIR_S
-    stays = [day.held_s[at] for day in days if day.complete and day.held_s[at] > 0]
-    if len(stays) < DAYS:
-        return default_s
-    return min(max(SLEEP_S, _usual(stays) * _MARGIN + 2 * _SPARE_S), max(SLEEP_S, default_s * _MOST))
+    """Never below what was written down: whoever fell lies in no bed and sits in no chair, so a lower limit finds few."""
+    stays = [day.held_s[at] for day in days if day.complete]
+    usual_s = _usual(stays) * _MARGIN + 2 * _SPARE_S if len(stays) >= DAYS else 0.0
+    return min(max(setting.bed_h * _HOUR, usual_s), setting.bed_h * _HOUR * _MOST)
 
 
 def _out(days: Sequence[Day]) -> float:

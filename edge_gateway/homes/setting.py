@@ -22,7 +22,7 @@ class HomeSetting:
         contacts: ids of those who are told of this home before the duty list, in order.
         day_from, evening_from, night_from: when its three bands begin.
         limit_h: longest silence before somebody is asked, until the home's own habits are learned; hours.
-        bed_h: longest stay in bed that is still rest, hours.
+        bed_h: longest stay in bed, or in the chair, that is still rest, hours; learning only makes it longer.
         bed_exit_min: so long out of bed at night without coming back is a worry, minutes; 0: not watched.
         door_min: the door may stand open so long at night, minutes; 0: not watched.
         wander_min: so long on the feet at night is a worry, minutes; 0: not watched.

@@ -138,14 +138,14 @@ def test_no_more_than_sixty_days_are_kept_and_they_fit_into_a_small_row() -> Non
     assert len(pack(home.world.past)) < 60_000
 
 
-def test_stays_in_bed_have_a_limit_of_their_own_and_eight_hours_of_sleep_are_never_too_long() -> None:
+def test_stays_in_bed_and_chair_have_limits_of_their_own_and_learning_only_makes_them_longer() -> None:
     known = days(14)
     for day in known:
-        day.held_s = [10 * H, 2 * H]
+        day.held_s = [13 * H, 2 * H]
     home = LivedHome(past=Past(days=known))
     home.walk(at("08:00"), "kitchen", "hall")
     home.until(at("00:05", 2))
     past = home.world.past
-    assert learn.held_s(past, SETTING, "bed") == pytest.approx(10 * H * 1.15 + 1800)
-    assert learn.held_s(past, SETTING, "chair.living") == 8 * H
-    assert learn.held_s(Past(), SETTING, "bed") == 12 * H
+    assert learn.held_s(past, SETTING, "bed") == pytest.approx(13 * H * 1.15 + 1800)
+    assert learn.held_s(past, SETTING, "chair.living") == 12 * H
+    assert learn.held_s(Past(), HomeSetting("s", "p", bed_h=10.0), "bed") == 10 * H
