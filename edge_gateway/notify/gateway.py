@@ -107,14 +107,16 @@ def _words(number: str, letter: Letter, how: GatewayFile, now_s: float) -> dict[
     """What each name in braces stands for."""
     text = fitted(letter.body, how.text_max * 3, letter.link)
     line = short(letter.short or letter.body, how.short_max)
+    # Aloud: the sentence alone, without what stands in brackets and without how to answer in writing.
+    spoken = short(re.sub(r"\s*[\[(][^\])]*[\])]", "", next(iter(letter.body.splitlines()), "")), how.text_max)
     words = {
         "to": number, "title": letter.title, "text": text, "short": line, "link": letter.link, "code": letter.code,
         "ref": letter.reference,
-        "spoken": re.sub(r"\s*[\[(][^\])]*[\])]", "", line), "secret": how.secret, "time": str(int(now_s)),
-        "time_ms": str(round(now_s * 1000)), "uuid": secrets.token_hex(16),
-        "text_json": json.dumps(text, ensure_ascii=False)[1:-1], "short_json": json.dumps(line, ensure_ascii=False)[1:-1],
-        "sign": "",
+        "spoken": spoken, "secret": how.secret, "time": str(int(now_s)), "time_ms": str(round(now_s * 1000)),
+        "uuid": secrets.token_hex(16), "sign": "",
     }  # fmt: skip
+    for name in ("text", "short", "spoken"):
+        words[f"{name}_json"] = json.dumps(words[name], ensure_ascii=False)[1:-1]
     if how.sign is not None:
         words["sign"] = _signed(how.sign, _filled(how.sign.of, words), how.secret)
     return words

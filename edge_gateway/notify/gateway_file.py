@@ -25,7 +25,7 @@ from edge_gateway.errors import Misconfigured
 from edge_gateway.settings import secret as private_text
 
 NAME: Final = re.compile(r"\{([a-z_]+)\}")
-_NAMES: Final = "to title text text_json short short_json spoken link code ref secret time time_ms uuid sign"
+_NAMES: Final = "to title text text_json short short_json spoken spoken_json link code ref secret time time_ms uuid sign"
 NAMES: Final = frozenset(_NAMES.split())
 Scalar = str | int | bool
 

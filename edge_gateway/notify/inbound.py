@@ -13,31 +13,65 @@ if TYPE_CHECKING:
 
 _REFERENCES: Final = 8
 _LONGEST: Final = 500
+_REMEMBERED: Final = 500
 
 
 def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
     """Command name -> function of its arguments; each raises Rejected for arguments it cannot use."""
 
+    calls = _Calls()
+
     async def report(arguments: Mapping[str, Any]) -> dict[str, Any]:
-        references, arrived = arguments.get("references"), arguments.get("arrived")
-        if not isinstance(references, list) or not 0 < len(references) <= _REFERENCES or not all(map(_is_text, references)):
-            raise Rejected("bad_argument", f"references should be a list of 1 to {_REFERENCES} ids of the message")
-        if not isinstance(arrived, bool):
-            raise Rejected("bad_argument", f"arrived is {arrived!r}; expected true or false")
+        references, arrived = _references(arguments), arguments.get("arrived")
+        if not references or not isinstance(arrived, bool):
+            raise Rejected(
+                "bad_argument", f"arrived is {arrived!r} of {len(references)} ids; expected true or false of 1 or more"
+            )
         reason = _text(arguments, "reason", optional=True)
+        calls.see(references, gateway.desk.book.open_alerts())
         matched = any(gateway.desk.report(reference, arrived, reason) for reference in references)
         if matched:
             await gateway.committer.settle()
         return {"matched": matched}
 
     async def heard(arguments: Mapping[str, Any]) -> dict[str, Any]:
-        text = _text(arguments, "text")
-        person = _who(people_at(gateway.desk.people(), _text(arguments, "from")), gateway.desk.book.open_alerts())
-        done = dict(gateway.desk.reply(person, text))
+        text, alerts = _text(arguments, "text"), gateway.desk.book.open_alerts()
+        person = _who(people_at(gateway.desk.people(), _text(arguments, "from")), alerts)
+        references = _references(arguments)
+        calls.see(references, alerts)
+        # Who presses 1 in a call means the alert of this call, also when others are open: its keys have no letters for a code.
+        about = next((alert for alert in alerts if alert.id == calls.alert_of(references)), None)
+        done = dict(gateway.desk.reply(person, f"{text} {about.code}" if about is not None and text.isdecimal() else text))
         await gateway.committer.settle()
         return {"person": person, **done}
 
     return {"alerts.report": report, "alerts.heard": heard}
+
+
+class _Calls:
+    """Which alert a message was about, by the ids its channel knows it by, also after its report has come."""
+
+    def __init__(self) -> None:
+        self._alerts: dict[str, str] = {}
+
+    def see(self, references: list[str], alerts: list[Alert]) -> None:
+        """Before the report is taken: then the alert waits for it no longer."""
+        for alert in alerts:
+            if any(awaited.ref in references for awaited in alert.awaited):
+                self._alerts |= dict.fromkeys(references, alert.id)
+        while len(self._alerts) > _REMEMBERED:
+            del self._alerts[next(iter(self._alerts))]
+
+    def alert_of(self, references: list[str]) -> str:
+        """Its id; "" unknown."""
+        return next((self._alerts[one] for one in references if one in self._alerts), "")
+
+
+def _references(arguments: Mapping[str, Any]) -> list[str]:
+    given = arguments.get("references", [])
+    if not isinstance(given, list) or len(given) > _REFERENCES or not all(map(_is_text, given)):
+        raise Rejected("bad_argument", f"references should be a list of at most {_REFERENCES} ids of the message")
+    return [str(one) for one in given]
 
 
 def _who(found: list[str], alerts: list[Alert]) -> str:

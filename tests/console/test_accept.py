@@ -36,6 +36,11 @@ site = "yunhe"
 id = "home-1"
 model = "elder_home"
 place = "wutong-3-201"
+[[devices]]
+site = "yunhe"
+id = "home-2"
+model = "elder_home"
+place = "wutong-3-202"
 """
 SMS = """
 url = "BASE/v2/sms/single_send.json"
@@ -339,7 +344,7 @@ def test_who_is_called_accepts_with_a_key(there: There) -> None:
         there.after(181)
     there.wait(lambda: any(s.person == "wang" and s.state is Sending.TAKEN for s in there.alerts()[0].sends), "the call")
     asked = next(r for r in there.channel.received if b"13600004444" in r.body)
-    assert "回复1" in asked.text, "the voice says which key accepts"
+    assert asked.text.startswith(f"apikey={channels.SMS_KEY}&mobile=13600004444")
     called = {"CallSid": there.channel.numbers["13600004444"], "To": "+8613600004444", "Direction": "outbound-api"}
     ringing = urlencode({**called, "CallStatus": "ringing"}).encode()
     assert send(f"{there.console.url}/in/voice/{SECRET}", ringing).status == 200
@@ -348,6 +353,23 @@ def test_who_is_called_accepts_with_a_key(there: There) -> None:
     assert send(f"{there.console.url}/in/voice/{SECRET}", pressed).status == 200
     (taken,) = there.alerts()
     assert (taken.accepted_by, "wang" in taken.told) == ("wang", True)
+
+
+def test_a_key_pressed_in_a_call_is_about_the_alert_of_the_call(there: There) -> None:
+    there.press()
+    there.after(181)
+    there.gateway.say("yunhe/home-2", "sos", True, event=True)
+    there.after(181)
+    there.wait(
+        lambda: any(s.person == "wang" and s.state is Sending.TAKEN for a in there.alerts() for s in a.sends), "the call"
+    )
+    assert len(there.alerts()) == 2
+    call = {"CallSid": there.channel.numbers["13600004444"], "To": "+8613600004444", "Direction": "outbound-api"}
+    answered = urlencode({**call, "CallStatus": "in-progress"}).encode()
+    pressed = urlencode({**call, "CallStatus": "in-progress", "Digits": "1"}).encode()
+    for body in (answered, pressed):
+        assert send(f"{there.console.url}/in/voice/{SECRET}", body).status == 200
+    assert {a.place: a.accepted_by for a in there.alerts()} == {"wutong-3-201": "wang", "wutong-3-202": ""}
 
 
 def test_a_stranger_who_answers_accepts_nothing(there: There) -> None:

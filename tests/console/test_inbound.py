@@ -127,10 +127,14 @@ def test_yunpian_wraps_its_records_in_a_form(keys: Path, twice: bool) -> None:
         ({"MessageSid": "SM1", "MessageStatus": "delivered"}, (Report(("SM1",), True),)),
         ({"MessageSid": "SM1", "MessageStatus": "failed", "ErrorCode": "30003"}, (Report(("SM1",), False, "failed 30003"),)),
         ({"CallSid": "CA1", "CallStatus": "ringing"}, ()),
+        (
+            {"CallSid": "CA1", "CallStatus": "completed", "AnsweredBy": "machine_end_beep"},
+            (Report(("CA1",), False, "machine"),),
+        ),
         ({"CallSid": "CA1", "CallStatus": "no-answer"}, (Report(("CA1",), False, "no-answer"),)),
         (
             {"CallSid": "CA1", "CallStatus": "in-progress", "Digits": "1", "To": "+8613800001111", "Direction": "outbound-api"},
-            (Report(("CA1",), True), Reply("+8613800001111", "1")),
+            (Report(("CA1",), True), Reply("+8613800001111", "1", about=("CA1",))),
         ),
         ({"MessageSid": "SM2", "From": "+8613800001111", "To": "+1", "Body": "OK"}, (Reply("+8613800001111", "OK"),)),
     ],
@@ -148,7 +152,11 @@ def test_any_other_provider_is_read_by_its_table_of_fields(keys: Path) -> None:
     unfinished = {"task": "t2", "result": {"code": 2}}
     gone = {"task": "t3", "result": {"code": 4, "text": "拒接"}}
     told = read("fields", keys, as_json({"data": {"items": [record, unfinished, gone]}}), fields=fields)
-    assert told.messages == (Report(("t1",), True), Reply("013800001111", "1", at_s=NOW), Report(("t3",), False, "4 拒接"))
+    assert told.messages == (
+        Report(("t1",), True),
+        Reply("013800001111", "1", at_s=NOW, about=("t1",)),
+        Report(("t3",), False, "4 拒接"),
+    )
     assert PROVIDERS["fields"].say(setting("fields", keys, fields=fields), Call({}, {}, b""), "", NOW).body == "ok"
 
 

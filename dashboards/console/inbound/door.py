@@ -167,7 +167,8 @@ def _reply(ports: Ports, memory: Memory, setting: Inbound, reply: Reply) -> str:
         return ""
     # From here two of the same at once would both be given on; the gateway does nothing for the second.
     try:
-        done = ports.call("alerts.heard", _COMMAND_S, **{"from": reply.sender, "text": reply.text})
+        about = {"references": list(reply.about)[:8]} if reply.about else {}
+        done = ports.call("alerts.heard", _COMMAND_S, **{"from": reply.sender, "text": reply.text, **about})
     except Rejected as error:
         memory.remember(digest)
         _write(ports, memory, setting.name, f"{error.reason}: {error.detail}")

@@ -85,17 +85,20 @@ def _messages(record: Mapping[str, Any], fields: Fields, kind: str) -> list[Repl
     found: list[Reply | Report] = []
     state = plain(at(record, fields.state)) if fields.state else plain(record.get("MessageStatus") or record.get("CallStatus"))
     references = tuple(plain(at(record, path))[:200] for path in fields.id if plain(at(record, path)))
-    words = [plain(at(record, path)).strip() for path in (fields.text, fields.digits) if path]
-    # A key pressed in a call says that somebody listens, whatever its state is called.
-    pressed = bool(fields.digits and plain(at(record, fields.digits)))
+    text, digits = (plain(at(record, path)).strip() if path else "" for path in (fields.text, fields.digits))
     ends = state in fields.yes or state in fields.no or (state != "" and not fields.no)
-    if references and (ends or pressed):
-        arrived = state in fields.yes or pressed
-        found.append(Report(references, arrived, "" if arrived else _reason(record, fields, state)))
+    # A key pressed in a call says that somebody listens, whatever its state is called; a mailbox listens to nothing.
+    machine = kind == "twilio" and plain(record.get("AnsweredBy")).startswith(("machine", "fax"))
+    if references and (ends or digits or machine):
+        arrived = bool(digits) or (state in fields.yes and not machine)
+        found.append(Report(references, arrived, "" if arrived else _reason(record, fields, "machine" if machine else state)))
     sender = _twilio_person(record) if kind == "twilio" else plain(at(record, fields.sender)) if fields.sender else ""
     at_s = _time(at(record, fields.at)) if fields.at else None
-    replies = [Reply(sender[:100], text[:_LONGEST], at_s=at_s) for text in words if text and sender]
-    return [*found, *replies]
+    if text and sender:
+        found.append(Reply(sender[:100], text[:_LONGEST], at_s=at_s))
+    if digits and sender:
+        found.append(Reply(sender[:100], digits[:_LONGEST], at_s=at_s, about=references))
+    return found
 
 
 def _reason(record: Mapping[str, Any], fields: Fields, state: str) -> str:

@@ -17,12 +17,14 @@ class Reply:
         sender: number or user id.
         id: the same when the provider sends it again; "" the provider has none.
         at_s: when it was sent, seconds since 1970; None: the provider does not say.
+        about: ids of our message that it answers: a key pressed in a call; empty: the provider does not know.
     """
 
     sender: str
     text: str
     id: str = ""
     at_s: float | None = None
+    about: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
