@@ -13,13 +13,13 @@ from typing import Final
 from edge_gateway.alerts.alert import Alert
 from edge_gateway.events import Flag, split_name
 from edge_gateway.homes import evidence, learn, selftest
-from edge_gateway.homes.home import Home, Past
+from edge_gateway.homes.home import Away, Home, Past
 from edge_gateway.homes.said import EQUIPMENT, SEEN_AT, SEEN_BY
 from edge_gateway.homes.setting import HomeSetting
 from edge_gateway.privacy import consent
 from edge_gateway.registry import Registry
 from edge_gateway.rules.rule import Severity
-from edge_gateway.rules.words import local, span_en, span_zh
+from edge_gateway.rules.words import en, local, span_en, span_zh, zh
 from edge_gateway.state import DeviceState
 
 _SECOND: Final = 10**9
@@ -145,7 +145,8 @@ def _row(facts: Facts, place: str, alerts: Sequence[Alert]) -> Row:
     seen_ns = home.timers.get(SEEN_AT, 0)
     rank, why, since_ns = _reason(facts, place, home, alerts, celsius, seen_ns)
     extra = [(without_place(a.text_zh, place), without_place(a.text_en, place)) for a in alerts]
-    told = tuple(dict.fromkeys([*([why] if why[0] else []), *extra, *_more(facts, place, home, celsius)]))
+    warm_room = celsius if rank is not Rank.WEATHER else None  # said already
+    told = tuple(dict.fromkeys([*([why] if why[0] else []), *extra, *_more(facts, place, home, warm_room)]))
     return Row(
         facts.site,
         place,
@@ -186,9 +187,11 @@ def _reason(
     if not consent.given(home, facts.consent_required):
         return Rank.PAUSED, ("没有知情同意, 不看护", "no consent, not watched"), 0
     if home.pause is not None and now_ns < home.pause.until_ns:
-        return Rank.PAUSED, ("老人已暂停", "paused by the elder"), home.pause.since_ns
+        end_ns = home.pause.until_ns
+        told = f"老人已暂停到 {zh(end_ns, facts.zone)}", f"paused by the elder until {en(end_ns, facts.zone)}"
+        return Rank.PAUSED, told, home.pause.since_ns
     if home.away is not None and (not home.away.until_ns or now_ns < home.away.until_ns):
-        return Rank.AWAY, AWAY[home.away.kind], home.away.since_ns
+        return Rank.AWAY, _gone(home.away, facts.zone), home.away.since_ns
     if facts.emergency and now_ns - seen_ns >= _LOOK_IN_NS:
         return Rank.WEATHER, _emergency(facts.emergency, celsius), 0
     if alerts:
@@ -208,8 +211,8 @@ def _quiet(facts: Facts, place: str, home: Home, seen_ns: int) -> tuple[Rank, Wo
     quiet_s = (now_ns - start_ns) / _SECOND
     limit = learn.limit_s(Past(limits_s=list(facts.limits.get(place, ()))), setting, start_ns, str(facts.zone))
     if quiet_s >= _QUIET * limit:
-        zh = f"已 {span_zh(quiet_s)}没有动静, 满 {span_zh(limit)}会询问"
-        return Rank.CHECK, (zh, f"quiet for {span_en(quiet_s)}; asked after {span_en(limit)}"), start_ns
+        told = f"已 {span_zh(quiet_s)}没有动静, 满 {span_zh(limit)}会询问"
+        return Rank.CHECK, (told, f"quiet for {span_en(quiet_s)}; asked after {span_en(limit)}"), start_ns
     if seen_ns and local(seen_ns, facts.zone).date() == local(now_ns, facts.zone).date():
         return Rank.SEEN, ("今天看过了, 平安", "seen today, fine"), seen_ns
     return Rank.FINE, ("和平时一样", "as usual"), home.life_ns
@@ -270,11 +273,19 @@ EMERGENCY: Final[Mapping[str, Words]] = {
 }
 
 
+def _gone(away: Away, zone: tzinfo) -> Words:
+    """Where, and until when, if anybody said so."""
+    where_zh, where_en = AWAY[away.kind]
+    if not away.until_ns:
+        return where_zh, where_en
+    return f"{where_zh}, 到 {zh(away.until_ns, zone)}", f"{where_en} until {en(away.until_ns, zone)}"
+
+
 def _emergency(kind: str, celsius: float | None) -> Words:
-    zh, en = EMERGENCY[kind]
+    name_zh, name_en = EMERGENCY[kind]
     warm = kind in ("heat", "cold") and celsius is not None
     where_zh, where_en = (f", 室温 {celsius:.0f} °C", f", room at {celsius:.0f} °C") if warm else ("", "")
-    return f"{zh}期间 12 小时内没有人看过{where_zh}", f"{en}: nobody looked in for 12 h{where_en}"
+    return f"{name_zh}期间 12 小时内没有人看过{where_zh}", f"{name_en}: nobody looked in for 12 h{where_en}"
 
 
 def _setting(facts: Facts, place: str) -> HomeSetting:

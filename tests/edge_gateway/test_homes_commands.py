@@ -104,6 +104,17 @@ def test_consent_is_kept_with_date_and_version_and_so_is_its_end(gateway: HomeGa
     assert found == [("2026-11-20", "2", True, "zhang"), ("2026-11-21", "2", False, "li")]
 
 
+def test_a_test_of_the_alarm_path_begins_at_once_and_one_is_enough(gateway: HomeGateway) -> None:
+    begun = gateway.call("homes.test", **AT, by="zhang")
+    test = on_disk(gateway).test
+    assert (test.asked_ns, test.id, test.by) == (NOON, begun["test"], "zhang")
+    with pytest.raises(Rejected, match="test_running"):
+        gateway.call("homes.test", **AT, by="li")
+    with pytest.raises(Rejected, match="no_button"):
+        gateway.call("homes.test", site="wutong", place="3-202", by="zhang")
+    assert log(gateway)[0] == ("zhang", "test", begun["test"])
+
+
 def test_an_emergency_is_of_the_whole_site_and_ends_by_word_or_by_date(gateway: HomeGateway) -> None:
     def now(at_ns: int) -> str:
         with open_homes(gateway.settings.store_file) as look:

@@ -79,6 +79,8 @@ def test_who_may_be_in_danger_comes_first_and_who_is_looked_after_comes_late() -
     assert row(found, "taken").accepted_by == "li"
     assert not row(found, "sos").soft
     assert row(found, "worry").soft
+    assert row(found, "gone").why[0] == ("在女儿家, 到 11月23日 02:00", "at the daughter's until 23 Nov 02:00")
+    assert row(found, "paused").why[0][0].startswith("老人已暂停到 11月")
     assert row(found, "quiet").why[0][0] == "已 7 小时没有动静, 满 12 小时会询问"
 
 

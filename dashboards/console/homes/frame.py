@@ -107,7 +107,7 @@ async def page(of: Visit, title: str, *children: str | Html | None, where: tzinf
         "div",
         await away(of),
         *children,
-        tag("p", of.say("as_of", clock=clock(of.now_ns, where or of.zone(""))), class_="asof"),
+        tag("p", of.say("as_of", clock=clock(of.now_ns, where or of.zone(choose(of, "")))), class_="asof"),
         id="live",
     )
     lost = tag("p", of.say("lost"), id="lost", class_="lost", role="alert", hidden=True)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from dashboards.console.homes import days, frame, home_log
 from dashboards.console.homes.frame import Visit, button, link
 from dashboards.console.homes.people import names, names_link
-from dashboards.console.homes.rounds import facts_of, known
+from dashboards.console.homes.rounds import buttons, facts_of, known
 from dashboards.console.homes.words import moment, pick, rank, severity
 from dashboards.console.html import Html, form, tag
 from dashboards.console.roles import Right
@@ -134,20 +134,13 @@ async def _past(of: Visit, site: str, place: str) -> Past:
 
 def _head(of: Visit, facts: Facts, row: Row, home: Home, here: str) -> Html:
     why = [pick(words, of.lang) for words in row.why]
-    buttons = []
-    if row.alerts:
-        buttons.append(
-            tag("a", of.say("open_alert"), href=link("/alert", id=row.alerts[0]), class_="act" if row.soft else "act go")
-        )
-    if of.may(Right.CARE) and row.soft:
-        buttons.append(button(of, "/home/seen", f"✓ {of.say('seen_fine')}", "good", here, site=row.site, place=row.place))
     return tag(
         "section",
         tag("div", tag("h1", row.place), tag("span", rank(row.rank, of.lang), class_="badge"), class_="top"),
         tag("p", why[0], class_="reason") if why else None,
         *(tag("p", one, class_="also") for one in why[1:]),
         frame.facts_line(known(of, facts, row)),
-        tag("div", *buttons, class_="buttons") if buttons else None,
+        buttons(of, row, here, True),
         class_=f"home {row.rank.name.lower()}",
     )
 

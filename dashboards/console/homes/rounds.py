@@ -131,7 +131,7 @@ def _card(of: Visit, facts: Facts, row: Row, here: str) -> Html:
         tag("p", why[0], class_="reason") if why else None,
         *(tag("p", one, class_="also") for one in why[1:3]),
         frame.facts_line(known(of, facts, row)),
-        _buttons(of, row, here),
+        buttons(of, row, here, not row.device),
         class_=f"home {row.rank.name.lower()}",
         data_place=row.place,
     )
@@ -152,14 +152,17 @@ def known(of: Visit, facts: Facts, row: Row) -> list[str]:
     return found
 
 
-def _buttons(of: Visit, row: Row, here: str) -> Html | None:
-    """An urgent alert is taken from its own page, where it can be read; what is soft ends by one tap."""
+def buttons(of: Visit, row: Row, here: str, seen: bool) -> Html | None:
+    """An urgent alert is taken from its own page, where it can be read; what is soft ends by one tap.
+
+    Args:
+        seen: "seen, fine" is of use here.
+    """
     found = []
     if row.alerts:
-        found.append(
-            tag("a", of.say("open_alert"), href=link("/alert", id=row.alerts[0]), class_="act" if row.soft else "act go")
-        )
-    if of.may(Right.CARE) and row.soft and not row.device:
+        there, go = link("/alert", id=row.alerts[0]), " go" if row.rank is Rank.NOW else ""
+        found.append(tag("a", of.say("open_alert"), href=there, class_=f"act{go}"))
+    if of.may(Right.CARE) and row.soft and seen:
         found.append(button(of, "/home/seen", f"✓ {of.say('seen_fine')}", "good", here, site=row.site, place=row.place))
     return tag("div", *found, class_="buttons") if found else None
 
