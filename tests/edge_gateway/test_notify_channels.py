@@ -1,5 +1,6 @@
 """Each channel's own word decides: a refusal under 200 is no delivery, a mention is a real one, no secret is in a reason."""
 
+import asyncio
 import json
 import os
 import re
@@ -11,13 +12,15 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from edge_gateway.alerts import Item, Notice
 from edge_gateway.notify import NOTIFIERS, Letter, Outcome, dingtalk, feishu, notifier_for, wecom
 from edge_gateway.notify.contacts import normal, people_at
 from edge_gateway.notify.fitting import fitted, short
 from edge_gateway.notify.quota import Quota
 from edge_gateway.notify.robot import Robot
+from edge_gateway.notify.sender import Sender
 from edge_gateway.rules import Severity
-from edge_gateway.settings import Person
+from edge_gateway.settings import Alerts, Person
 from tests import channels
 from tests.channels import Channel
 
@@ -548,3 +551,20 @@ def test_a_foreign_number_is_not_a_chinese_one() -> None:
 def test_a_number_of_two_people_is_that_of_both() -> None:
     people = [Person(id=id_, urls=["sms://13800001111?gateway=/x"]) for id_ in ("zhang", "li")]
     assert people_at(people, "13800001111") == ["zhang", "li"]
+
+
+async def test_a_message_that_awaits_its_report_is_neither_delivered_nor_failed(
+    channel: Channel, sms_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers: list[Outcome] = []
+    people = [Person(id="zhang", urls=[url_of("sms", channel, sms_file)])]
+    sender = Sender(Alerts(people=people), lambda _notice, outcome: answers.append(outcome))
+    item = Item("20261121-0400-sos-3f2a", 1, Severity.URGENT, "住家 home-1: 紧急求助", "home-1: SOS", (), ())
+    sender.send([Notice("zhang", 0, (item,))])
+    async with asyncio.timeout(60):
+        while not answers:
+            await asyncio.sleep(0.01)
+    counts = sender.counts
+    assert (counts.handed, counts.taken, counts.delivered, counts.failed, counts.in_doubt) == (1, 1, 0, 0, 0)
+    assert "does not take messages" not in caplog.text, "the channel is well"
+    await sender.close()
