@@ -57,7 +57,7 @@ class Told:
         for verdict in verdicts:
             if isinstance(verdict, Returned):
                 self._ended.add(verdict.key)
-            elif isinstance(verdict, Finding):
+            elif isinstance(verdict, Finding) and not verdict.test:  # the gateway itself ends a test
                 whose = self._whose(verdict)
                 if not verdict.anew and self._is_closed(verdict, whose, now_ns):
                     continue

@@ -90,6 +90,15 @@ def test_a_message_that_the_person_cannot_get_is_an_incident_for_those_who_can_b
     assert [line.split()[1] for line in site.log()] == ["test", "test_failed", "test", "test_passed"]
 
 
+def test_one_test_after_another_is_told_each_time(site: Site) -> None:
+    for number in range(1, 4):
+        had = site.told.passed_ns if number > 1 else 0
+        site.test()
+        eventually(lambda had=had: site.told.passed_ns > had, 60, f"test {number}")
+        assert len(site.li.taken) == number
+    assert not site.zhang.calls
+
+
 @pytest.mark.parametrize("site", [120], indirect=True, ids=["two minutes to be told"])
 def test_a_gateway_that_is_killed_in_the_middle_goes_on_with_the_test(site: Site) -> None:
     site.li.status = 500
