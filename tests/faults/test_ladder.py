@@ -1,5 +1,6 @@
 """The ladder of a real gateway goes on through kill -9: links, closing timer, duty list, siren; nothing lost or doubled."""
 
+import json
 import re
 import sqlite3
 from collections import Counter
@@ -14,7 +15,7 @@ from edge_gateway.errors import Rejected
 from simulator.senml import Value
 from tests.faults.phone import Call, Phone
 from tests.faults.world import World
-from tests.servers import eventually
+from tests.servers import Mosquitto, PahoClient, eventually, paho_client
 
 Make = Callable[..., World]
 BASE = "https://visits.example.org"
@@ -97,31 +98,43 @@ def test_a_link_accepts_after_a_kill_and_what_is_left_open_comes_back_after_anot
     w.finish().require()
 
 
-def test_a_siren_sounds_when_no_channel_takes_anything_and_not_after_somebody_accepted(
-    world: Make, phone: Phone, tmp_path: Path
+def test_sirens_sound_when_no_channel_takes_anything_and_stop_when_somebody_accepts(
+    world: Make, phone: Phone, mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     heard = tmp_path / "heard"
     program = tmp_path / "siren.sh"
     program.write_text(f'#!/bin/sh\necho "$1 $KANHU_SECONDS" >> {heard}\n')
     program.chmod(0o755)
-    alerts = {"repeat_s": 2.0, "siren": [f"siren+run://{program}?arg=on", "siren://s/d0"], "siren_after_s": 1.0}
-    w = world(devices=3, rate=5.0, settings={"alerts": alerts})
+    sirens = [f"siren+run://{program}?arg=on", "siren://s/d0", "siren://s/nobody"]
+    w = world(devices=3, rate=5.0, settings={"alerts": {"repeat_s": 2.0, "siren": sirens, "siren_after_s": 1.0}})
     w.gateway.environment = phone.people()
     phone.status = 503
     w.begin()
     w.live_again()
-    press(w)
-    eventually(heard.exists, WAIT_S, "the siren")
-    eventually(lambda: heard.read_text().splitlines()[:2] == ["on 60"] * 2, WAIT_S, "and again in the next round")
-    assert alert_of(w).state is State.RAISED, "a siren is no person"
-    eventually(lambda: any(c.reason == "siren" for c in alert_of(w).history), WAIT_S, "it is in the history")
-    w.gateway.call("alerts.accept", id=alert_of(w).id, by="li")
-    times = len(heard.read_text().splitlines())
-    phone.status = 200
-    w.gateway.call("alerts.close", id=alert_of(w).id, by="li", reason="test")
-    w.live_again()
-    assert len(heard.read_text().splitlines()) <= times + 1, "one may have been on its way"
+    with paho_client(mosquitto) as device:
+        device.listen("kanhu/1/s/d0/down/command")
+        press(w)
+        eventually(heard.exists, WAIT_S, "the siren")
+        eventually(lambda: heard.read_text().splitlines()[:2] == ["on 60"] * 2, WAIT_S, "and again in the next round")
+        assert alert_of(w).state is State.RAISED, "a siren is no person"
+        eventually(lambda: any(c.reason == "siren" for c in alert_of(w).history), WAIT_S, "it is in the history")
+        eventually(lambda: 60 in sounded(device), WAIT_S, "the device sounds")
+        assert 0 not in sounded(device)
+        missing = [send for send in alert_of(w).sends if send.person == "siren" and send.channel == 2]
+        assert all("not connected" in send.error for send in missing if send.error)
+        w.gateway.call("alerts.accept", id=alert_of(w).id, by="li")
+        times = len(heard.read_text().splitlines())
+        eventually(lambda: sounded(device)[-1] == 0, WAIT_S, "and is told to stop")
+        w.gateway.call("alerts.close", id=alert_of(w).id, by="li", reason="test")
+        w.live_again()
+        assert len(heard.read_text().splitlines()) <= times + 1, "one may have been on its way"
     w.finish().require()
+
+
+def sounded(device: PahoClient) -> list[int]:
+    """Seconds of the commands `siren` that the device was sent."""
+    told = [json.loads(message.payload) for message in list(device.received)]
+    return [command["seconds"] for command in told if command["name"] == "siren"]
 
 
 def test_a_duty_list_that_is_written_while_it_runs_decides_the_next_round(world: Make, phone: Phone) -> None:
