@@ -10,7 +10,7 @@ from typing import Final
 from edge_gateway.homes import selftest
 from edge_gateway.homes.home import Watched
 from edge_gateway.homes.selftest import UNPROTECTED, site_key
-from edge_gateway.rules import words
+from edge_gateway.rules import paused, words
 from edge_gateway.rules.rule import Finding, Returned, Rule, Severity, Verdict, View
 
 
@@ -23,7 +23,7 @@ def look_home(watched: Watched, view: View) -> Iterator[Verdict]:
         if key in view.open:
             yield Returned(key, test.passed_ns or view.now_ns, "passed" if test.devices else "not_expected")
         return
-    if key not in view.open and _is_told(watched, view):
+    if key not in view.open and (paused.runs(home, view.now_ns) or _is_told(watched, view)):
         return
     zone = words.zone(view.registry, home.site)
     why_zh, why_en = selftest.why(test)
@@ -55,4 +55,5 @@ def _is_told(watched: Watched, view: View) -> bool:
     return not speaking.isdisjoint(view.open)
 
 
-RULE: Final = Rule(UNPROTECTED, Severity.WARNING, look_home=look_home)
+# Where nobody agreed to be watched the button is there all the same. A pause it respects by itself.
+RULE: Final = Rule(UNPROTECTED, Severity.WARNING, look_home=look_home, through_pause=True)

@@ -11,11 +11,10 @@ from edge_gateway import registry
 from edge_gateway.errors import Rejected
 from edge_gateway.events import Event, Reading
 from edge_gateway.homes import selftest
-from edge_gateway.homes.home import pack, unpack_home
+from edge_gateway.homes.home import Pause, pack, unpack_home
 from edge_gateway.homes.selftest import Plan
 from edge_gateway.homes.watch import HomeWatch, Order
 from edge_gateway.rules import Finding, Prewarn, Returned, View, unprotected
-from edge_gateway.rules import selftest as message
 
 SECOND, HOUR = 10**9, 3600 * 10**9
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -388,6 +387,25 @@ def test_what_is_kept_of_a_test_is_read_again() -> None:
     assert unpack_home(pack(site.home())) == site.home()
 
 
-def test_the_rules_of_tests_are_known_by_their_names() -> None:
-    assert (message.RULE.name, unprotected.RULE.name) == ("selftest", "unprotected")
-    assert message.RULE.through_pause and not unprotected.RULE.through_pause
+def test_a_paused_home_is_tested_and_nobody_is_told_that_it_is_unprotected_until_the_pause_ends() -> None:
+    site = Site()
+    site.homes.change(KEY, site.now_ns).pause = Pause(site.now_ns, at("12:00", 21), "zhang")
+    site.until(at("10:01", 20))
+    assert len(site.messages()) == 1, "its button works, and so must its way"
+    site.told()
+    site.answering = False
+    site.until(at("11:59", 21))
+    assert site.standing() == "unprotected" and "unprotected/wutong/p0" not in site.open
+    site.until(at("12:02", 21))
+    assert "unprotected/wutong/p0" in site.open
+
+
+def test_where_nobody_agreed_to_be_watched_the_button_is_tested_all_the_same() -> None:
+    site = Site()
+    site.homes.consent_required = True
+    site.until(at("10:01", 20))
+    assert len(site.messages()) == 1
+    site.told()
+    site.answering = False
+    site.until(at("10:01", 21))
+    assert list(alarms(site)) == ["unprotected/wutong/p0"]
