@@ -54,9 +54,9 @@ class BarkNotifier:
         key = unquote(parts.path.strip("/"))
         push = {
             "device_key": key, "title": letter.title, "body": fitted(letter.body, _LONGEST, letter.link), "group": "kanhu",
-            "level": _LEVELS[letter.severity],
+            "level": "passive" if letter.test else _LEVELS[letter.severity],
         }  # fmt: skip
-        if letter.severity is Severity.URGENT:
+        if letter.severity is Severity.URGENT and not letter.test:
             push |= {"call": "1", "volume": "8"}
         if letter.link:
             push["url"] = letter.link

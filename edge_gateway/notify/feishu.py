@@ -32,7 +32,8 @@ def _request_to(base: str) -> Any:
     def request(to: Address, letter: Letter, now_s: float) -> tuple[str, dict[str, Any]]:
         # A tag in a text is a mention: what a device sent must not call people.
         text = fitted(whole(letter).replace("<at", "＜at"), _LONGEST, letter.link)
-        called = "".join(f'<at user_id="{one}">值班</at> ' for one in to.all("at"))
+        people = () if letter.test else to.all("at")
+        called = "".join(f'<at user_id="{one}">值班</at> ' for one in people)
         message: dict[str, Any] = {"msg_type": "text", "content": {"text": called + text}}
         if secret := to.one("secret"):
             message |= {"timestamp": str(int(now_s)), "sign": sign(secret, int(now_s))}

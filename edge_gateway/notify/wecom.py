@@ -20,9 +20,9 @@ _LONGEST: Final = 2048
 def _request(to: Address, letter: Letter, _: float) -> tuple[str, dict[str, Any]]:
     # `<@id>` in a text is a mention as well: what a device sent must not call people.
     text: dict[str, Any] = {"content": fitted(whole(letter).replace("<@", "＜@"), _LONGEST, letter.link)}
-    if to.all("user"):
+    if to.all("user") and not letter.test:
         text["mentioned_list"] = list(to.all("user"))
-    if to.all("mobile"):
+    if to.all("mobile") and not letter.test:
         text["mentioned_mobile_list"] = list(to.all("mobile"))
     where = f"{to.one('base', _BASE).rstrip('/')}{_PATH}?{urlencode({'key': to.key})}"
     return where, {"msgtype": "text", "text": text}

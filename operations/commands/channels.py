@@ -51,7 +51,9 @@ def try_(
     person: Annotated[str, typer.Argument(help="Id of the person.")],
     settings: SettingsFile = None,
     channel: Annotated[int | None, typer.Option("--channel", min=1, help="Only this one; 1 is the first.")] = None,
-    urgent: Annotated[bool, typer.Option("--urgent", help="As loud as an SOS.")] = False,
+    urgent: Annotated[
+        bool, typer.Option("--urgent", help="As loud as an SOS, with mentions; without it nothing rings.")
+    ] = False,
 ) -> None:
     """Send a message that is marked as a test, and say what each channel answered. Ends with 1 when one did not take it."""
     found = load(settings or context.obj)
@@ -80,7 +82,14 @@ def attempt(person: Person, channel: int | None, severity: Severity, timeout_s: 
     tried = []
     for number in numbers:
         url = person.urls[number - 1]
-        letter = Letter("看护: 测试 / Kanhu: test", f"{_ZH}\n\n{_EN}", severity, token_hex(6), test=True, short=_ZH)
+        letter = Letter(
+            "看护: 测试 / Kanhu: test",
+            f"{_ZH}\n\n{_EN}",
+            severity,
+            token_hex(6),
+            test=severity is not Severity.URGENT,
+            short=_ZH,
+        )
         notifier = notifier_for(url)
         if notifier is None:
             tried.append(Tried(person.id, number, "?", Outcome(False, "nobody can send to such an address")))

@@ -287,6 +287,13 @@ def test_a_refusal_of_feishu_under_200_is_no_delivery(channel: Channel, sms_file
     assert outcome.reason == f"answered 200: {answer['code']} {answer['msg']}"
 
 
+@pytest.mark.parametrize("kind", ["wecom", "dingtalk", "feishu", "bark"])
+def test_a_test_of_the_way_of_an_alarm_rings_at_nobody(channel: Channel, sms_file: Path, kind: str) -> None:
+    assert send(url_of(kind, channel, sms_file), replace(LETTER, test=True)).delivered
+    sent = channel.received[0].body.decode()
+    assert not [word for word in ("13800001111", "ou_7d8a", "critical", "call") if word in sent.replace(LETTER.body, "")]
+
+
 # too many messages
 
 
