@@ -66,6 +66,8 @@ def is_due(alert: Alert, alerts: Alerts, now_ns: int) -> bool:
     """Whether a timer ran out, or the clock jumped back and left one too far away."""
     if alert.due_ns is None:
         return False
+    if 0 < alert.due_ns - now_ns <= alerts.repeat_s * SECOND:
+        return False  # the usual case, cheap: every alert is asked each second and with each event
     longest = _close_within_ns if alert.state is State.ACCEPTED else _longest_ns
     return alert.due_ns <= now_ns or alert.due_ns > now_ns + longest(alert, alerts)
 

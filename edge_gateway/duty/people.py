@@ -16,6 +16,7 @@ from edge_gateway.rules.words import local, zone
 from edge_gateway.settings import Alerts, Person
 
 _LINES: Final = 5
+_MINUTE_NS: Final = 60 * 10**9
 
 
 class DutyDesk:
@@ -29,15 +30,19 @@ class DutyDesk:
         self.roster = Roster()
         self._settings = settings
         self._registry = registry
+        self._minute = -1
+        self._found: dict[tuple[str, tuple[str, ...], Severity], Sequence[Person]] = {}
 
     def use(self, roster: Roster) -> None:
         """A new duty list."""
         self.roster = roster
+        self._minute = -1
         self.people = everybody(self._settings.people, roster)
 
     def expect(self, registry: Registry) -> None:
         """A changed registry."""
         self._registry = registry
+        self._minute = -1
 
     def alerts(self) -> Alerts:
         """The settings with everybody who can be told, for the sender: the siren too."""
@@ -54,7 +59,15 @@ class DutyDesk:
         """Whom to tell of such an alert at this time."""
         home = self._registry.homes.get((site, place))
         contacts = home.contacts if home is not None else ()
-        return chain(self.people, self.roster, contacts, site, severity, local(now_ns, self.zone(site)))
+        minute = now_ns // _MINUTE_NS
+        if minute != self._minute:  # the list knows no seconds; thousands of alerts ask at once
+            self._minute, self._found = minute, {}
+        key = site, contacts, severity
+        found = self._found.get(key)
+        if found is None:
+            found = chain(self.people, self.roster, contacts, site, severity, local(now_ns, self.zone(site)))
+            self._found[key] = found
+        return found
 
     def zone(self, site: str) -> tzinfo:
         """The site's, else that of the duty list."""
