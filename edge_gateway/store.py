@@ -31,7 +31,7 @@ _LANES: Final = ("event", "data")  # by Lane
 _SIZES: Final = (*_LANES, "held", "dead", "tap")
 # Held messages and dead letters, each: so much of the disk anybody who can reach the broker may fill.
 _SIDE_BYTES: Final = 100 << 20
-_COMPACT_BYTES: Final = 256 << 20  # some seconds
+_COMPACT_BYTES: Final = 64 << 20  # a second or two
 
 
 class StoreFull(Unavailable):

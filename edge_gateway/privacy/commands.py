@@ -110,7 +110,7 @@ def _in_files(gateway: "Gateway", subject: Subject, answer: dict[str, Any]) -> N
     seal = raw.load(raw.key_file(settings.store_file))
     with gateway.uplink.between:
         job = gateway.thread.submit(store.change, lambda db: store_rows.erase(db, subject, seal))
-        answer["rows"] |= job.result()
+        answer["rows"] |= job.result() | {"outbox": _outbox(gateway, subject)}
         if not isinstance(gateway.sink, Eraser):
             answer["left"].append(f"the database {gateway.sink.name} cannot be told to forget; do it with its own tools")
             return
@@ -118,6 +118,18 @@ def _in_files(gateway: "Gateway", subject: Subject, answer: dict[str, Any]) -> N
             answer["rows"]["series"] = gateway.sink.erase(subject.site, subject.place, sorted(subject.devices))
         except KanhuError as error:
             answer["left"].append(f"database: {error}; run the same command again")
+
+
+def _outbox(gateway: "Gateway", subject: Subject) -> int:
+    """Part by part, with commits between them."""
+    count, above = 0, 0
+    while True:
+        part = lambda db, above=above: store_rows.erase_outbox(db, subject, above, store_rows.OUTBOX_ROWS)  # noqa: E731
+        gone, last = gateway.thread.submit(gateway.store.change, part).result()
+        count += gone
+        if last is None:
+            return count
+        above = last
 
 
 async def _forget(gateway: "Gateway", person: str, by: str) -> bool:

@@ -16,15 +16,15 @@ from edge_gateway.rescue import measure
 from edge_gateway.visits import codec
 
 _PACKED: Final = ("write", "outbox")  # stages of dead letters whose payload is a packed row of the outbox
+OUTBOX_ROWS: Final = 200  # at a time; a row has up to some 2,000 readings
 Counts = dict[str, int]
 
 
 def erase(db: sqlite3.Connection, subject: Subject, seal: RawSeal | None) -> Counts:
-    """How many rows of each kind went. A text of another home that names this one stays, without the name."""
+    """How many rows of each kind went, `outbox` not among them. A text of another home that names this one loses the name."""
     gone = {
         "home": _home(db, subject),
         "devices": _devices(db, subject),
-        "outbox": _outbox(db, subject),
         "taps": _taps(db, subject, seal),
         "held": _held(db, subject),
         "dead letters": _dead(db, subject, seal),
@@ -67,21 +67,38 @@ def without(body: bytes, subject: Subject) -> tuple[bytes, int, int] | None:
     return None if len(stay) == len(entries) else (events.pack(stay), len(stay), len(entries) - len(stay))
 
 
-def _outbox(db: sqlite3.Connection, subject: Subject) -> int:
-    place = subject.place.encode()
-    changed: list[tuple[int, bytes, int]] = []
+def erase_outbox(db: sqlite3.Connection, subject: Subject, above: int, rows: int) -> tuple[int, int | None]:
+    """So many rows of the outbox above this number: how many entries went, and the last row's number (None: that was all).
+
+    In parts, because it may hold gigabytes, and an SOS wants to be saved meanwhile.
+    """
+    names = [name.encode() for name in (subject.place, *subject.devices)]
+    query = "SELECT id, CAST(body AS BLOB) FROM outbox WHERE id > ? ORDER BY id LIMIT ?"
+    found = db.execute(query, (above, rows)).fetchall()
     count = 0
-    names = (place, *(device.encode() for device in subject.devices))
-    for number, body in db.execute("SELECT id, CAST(body AS BLOB) FROM outbox ORDER BY id"):
-        if any(name in body for name in names) and (found := without(body, subject)) is not None:
-            changed.append((number, found[0], found[1]))
-            count += found[2]
-    for number, body, entries in changed:
+    for number, old in found:
+        if not any(name in old for name in names) or (new := without(old, subject)) is None:
+            continue
+        body, entries, gone = new
+        count += gone
         if entries:
             db.execute("UPDATE outbox SET body = ?, crc = ?, entries = ? WHERE id = ?", (body, crc32(body), entries, number))
         else:
             db.execute("DELETE FROM outbox WHERE id = ?", (number,))
-    return count
+    if count:
+        measure(db)
+    return count, found[-1][0] if len(found) == rows else None
+
+
+def erase_whole_outbox(db: sqlite3.Connection, subject: Subject) -> int:
+    """The same for a file that nobody else uses."""
+    count, above = 0, 0
+    while True:
+        gone, last = erase_outbox(db, subject, above, OUTBOX_ROWS)
+        count += gone
+        if last is None:
+            return count
+        above = last
 
 
 def _taps(db: sqlite3.Connection, subject: Subject, seal: RawSeal | None) -> int:

@@ -33,6 +33,7 @@ def erase(folder: Path, subject: Subject, seal: RawSeal | None) -> Counts:
             if version != SCHEMA_VERSION:
                 raise Unavailable(f"{folder / STORE} is of version {version}; this program erases in {SCHEMA_VERSION}")
             counts |= store_rows.erase(db, subject, seal)
+            counts["outbox"] = store_rows.erase_whole_outbox(db, subject)
     if (folder / READINGS).exists():
         with _changed(folder / READINGS) as db:
             counts["series"] = embedded.erase(db, subject.site, subject.place)

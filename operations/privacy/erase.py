@@ -3,6 +3,7 @@
 What is kept is said: the ledger of visits keeps the pseudonym, for couriers are paid by it; no name is behind it.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -29,6 +30,7 @@ from operations.privacy.erasures import Erasures
 
 _PATIENCE_S: Final = 300.0
 _CHUNK: Final = 1 << 20
+_UNDER_WAY: Final = "erasing.json"  # until everything is done
 _SQLITE: Final = b"SQLite format 3\0"
 # Why a file may still name him; None: a person has to look.
 _KEPT: Final = {
@@ -55,6 +57,10 @@ def subject_of(settings: Settings, site: str, place: str, person: str = "") -> S
     known = registry.load(settings.registry)
     home = known.homes.get((site, place))
     devices = frozenset(d.id for d in known.devices.values() if (d.site, d.place) == (site, place))
+    begun = _begun(settings)
+    if begun is not None and (begun.site, begun.place) == (site, place):
+        # The registry had forgotten them already when it was interrupted.
+        devices, person = devices | begun.devices, person or begun.person
     return Subject(site, place, person or (home.person if home else ""), devices)
 
 
@@ -67,6 +73,7 @@ def erase(settings: Settings, subject: Subject, by: str, reason: str) -> Report:
     """
     report = Report()
     commands.call(settings.command_socket, "privacy.may_erase", site=subject.site, place=subject.place)
+    _begin(settings, subject)
     gone = registry_file.remove_home(settings.registry, subject.site, subject.place)
     _take_from_broker(settings, subject, gone, report)
     seal = raw.load(raw.key_file(settings.store_file))
@@ -81,7 +88,25 @@ def erase(settings: Settings, subject: Subject, by: str, reason: str) -> Report:
     _logs(settings, subject, report)
     _backups(settings, subject, seal, line, report)
     report.left += look_again(settings, subject)
+    if not told["left"]:
+        (settings.data_dir / _UNDER_WAY).unlink()
     return report
+
+
+def _begin(settings: Settings, subject: Subject) -> None:
+    """What the registry is about to forget, for the case that the power goes."""
+    plain = {"site": subject.site, "place": subject.place, "person": subject.person, "devices": sorted(subject.devices)}
+    mosquitto.write_private(settings.data_dir / _UNDER_WAY, json.dumps(plain) + "\n")
+
+
+def _begun(settings: Settings) -> Subject | None:
+    try:
+        plain = json.loads((settings.data_dir / _UNDER_WAY).read_text(encoding="utf-8"))
+        return Subject(plain["site"], plain["place"], plain["person"], frozenset(plain["devices"]))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise Misconfigured(f"{settings.data_dir / _UNDER_WAY} cannot be read: {error}", "remove it") from error
 
 
 def again(settings: Settings) -> Report:
@@ -161,7 +186,7 @@ def look_again(settings: Settings, subject: Subject) -> list[str]:
     """Every file of this installation that still names him, and why."""
     folders = [settings.data_dir, *(one.folder for one in backup.known(settings) if one.reachable)]
     files = [file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file()]
-    files = [file for file in files if not file.name.endswith(("-wal", "-shm", ".lock"))]
+    files = [file for file in files if not file.name.endswith(("-wal", "-shm", ".lock", _UNDER_WAY))]
     naming = [file for file in dict.fromkeys([*files, settings.registry]) if file.exists() and mentions(file, subject)]
     hint = "look at it and strike it out by hand"
     return [f"{file} still names {subject.place}: {_KEPT.get(file.name, hint)}" for file in naming]

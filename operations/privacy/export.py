@@ -7,7 +7,7 @@ import os
 import sqlite3
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from edge_gateway import alerts, commands
-from edge_gateway.errors import KanhuError, Unavailable
+from edge_gateway.errors import KanhuError, Rejected, Unavailable
 from edge_gateway.homes.home import unpack_home, unpack_past
 from edge_gateway.privacy.raw import opened
 from edge_gateway.privacy.subject import Subject
@@ -89,6 +89,7 @@ def export(settings: Settings, subject: Subject, file: Path, by: str) -> Counts:
             _from_store(settings, subject, to)
             _from_ledger(settings, subject, to)
             to.tree("name.json", _names(settings, subject, by))
+        _looked(settings, subject, by)
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)
@@ -180,6 +181,16 @@ def _from_ledger(settings: Settings, subject: Subject, to: _Archive) -> None:
     titles = list(rows[0]) if rows else ["id"]
     flat = ([json.dumps(v, ensure_ascii=False) if isinstance(v, list | dict) else v for v in row.values()] for row in rows)
     to.table("visits.csv", titles, flat)
+
+
+def _looked(settings: Settings, subject: Subject, by: str) -> None:
+    """Into the home's log, where there is still a home.
+
+    Raises:
+        Unavailable: the gateway does not run; nobody takes anything out unseen.
+    """
+    with suppress(Rejected):
+        commands.call(settings.command_socket, "homes.looked", site=subject.site, place=subject.place, by=by, what="export")
 
 
 def _names(settings: Settings, subject: Subject, by: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from edge_gateway.errors import Misconfigured, Rejected, Unavailable
 from edge_gateway.settings import load
 from ingest.setup import setup
 from operations.privacy import backup
+from operations.privacy import erase as erasing
 from tests.databases import TOKEN, Database
 from tests.operations.test_cli import Site
 from tests.personal import PEOPLE, found_in, words
@@ -168,6 +169,29 @@ def test_erased_is_erased_everywhere_and_stays_so_when_an_old_backup_comes_back(
     assert site.gateway.state()["connected"]
 
 
+def test_what_was_interrupted_is_done_again_from_the_beginning(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    lived(site)
+    found = load(site.gateway.settings_file)
+
+    def power_cut(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(erasing.Erasures, "add", power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            erasing.erase(found, erasing.subject_of(found, "s", HOME), "anna", "moved")
+    assert HOME not in site.gateway.registry.read_text().replace(OTHER, "") and HOME.encode() in wal(site) + readings(site)
+    told = site.ok("privacy", "erase", "s", HOME, "--by", "anna", "--reason", "moved", "--yes")
+    assert "box-7" in told and "names 2" in told, told
+    assert naming(site.gateway.folder / "var") == {"visits.db"}
+    with closing(sqlite3.connect(site.gateway.store_file)) as db:
+        assert db.execute("SELECT device FROM device").fetchall() == [("box-71",)]
+
+
+def readings(site: Site) -> bytes:
+    return site.gateway.readings_file.read_bytes()
+
+
 def test_an_urgent_alert_that_is_open_is_dealt_with_first(site: Site) -> None:
     site.send(
         ("box-7/event", json.dumps([{"boot": 1, "seq": 1, "clk": "ntp", "bt": time.time(), "n": "sos", "vb": True}]).encode())
@@ -194,6 +218,7 @@ def test_a_person_gets_all_that_is_kept_and_nothing_of_the_neighbours(site: Site
     assert "no number" in inside["waiting.csv"] and "away" in inside["home_log.csv"]
     assert not [name for name, text in inside.items() if OTHER in text or "box-71" in text]
     assert "e-0317" in site.ok("people", "looked", "--site", "s")
+    eventually(lambda: "anna" in site.ok("homes", "log", HOME) and "export" in site.ok("homes", "log", HOME), PATIENCE_S)
 
 
 def test_a_backup_is_whole_and_old_ones_go(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
