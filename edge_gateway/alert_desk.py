@@ -142,6 +142,7 @@ class AlertDesk:
         self._follow_clock(now_ns, monotonic_ns)
         self.homes.told.follow(self.book.open_keys, now_ns)
         self._watch.homes = self.homes.seen(now_ns, self._missed())
+        self._watch.sensors.look(self._registry, states, self._watch.heard, monotonic_ns, now_ns)
         found = self._watch.look(now_ns, monotonic_ns, self.book.open_keys)
         self.book.apply(self.homes.told.sift(found, now_ns), now_ns)
         self.book.apply(self.homes.look(self._watch.view(now_ns, monotonic_ns, self.book.open_keys)), now_ns)

@@ -19,7 +19,7 @@ DEFAULT_CADENCE_S: Final = 300.0
 ELDER_HOME: Final = "elder_home"  # the model whose place is a home that is watched over
 # facts: mains 60 s is lost at 180 s, battery devices after 3 intervals; one factor for both.
 SILENCE_FACTOR: Final = 3.0
-_DEVICE_KEYS: Final = frozenset({"site", "id", "place", "model", "cadence_s", "silence_s", "measures", "note", "holder"})
+_DEVICE_KEYS: Final = frozenset({"site", "id", "place", "model", "cadence_s", "silence_s", "measures", "note", "holder", "via"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Device:
         silence_s: it counts as silent after so many seconds; 0: never (an event-only device without heartbeat).
         measures: names (with channel) it may send; empty: any quantity of the catalogue.
         holder: courier who carries a reader without a place; taps of tags at doors are his. "": nobody says.
+        via: the receiver in between (radio gateway, access point) that carries its messages; "": none, or nobody says.
     """
 
     site: str
@@ -53,6 +54,7 @@ class Device:
     silence_s: float = DEFAULT_CADENCE_S * SILENCE_FACTOR
     measures: frozenset[str] = frozenset()
     holder: str = ""
+    via: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -120,7 +122,7 @@ def parse(text: str, source: str = "registry") -> Registry:
 
 
 def from_csv(text: str, known: Registry) -> list[Device]:
-    """Devices from CSV with a header `site,id,place,model,cadence_s,silence_s,measures,holder` (measures separated by spaces).
+    """Devices from CSV: header `site,id,place,model,cadence_s,silence_s,measures,holder,via`, measures separated by spaces.
 
     Raises:
         Misconfigured: every bad row at once, with its line number.
@@ -195,6 +197,9 @@ def _device(row: Any, where: str, sites: Mapping[str, Site], problems: list[str]
     if unknown := row.keys() - _DEVICE_KEYS:
         problems.append(f"{where}: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(_DEVICE_KEYS))}")
     site, device, place, holder = row.get("site"), row.get("id"), row.get("place", ""), row.get("holder", "")
+    via = row.get("via", "")
+    if via != "" and (not isinstance(via, str) or ID.fullmatch(via) is None or via == device):
+        problems.append(f"{where}: via is {via!r}; a receiver's id: a-z, 0-9, - and _, at most 48 characters, not its own")
     for key, value in (("site", site), ("id", device)):
         if not isinstance(value, str) or ID.fullmatch(value) is None:
             problems.append(f"{where}: {key} is {value!r}; a-z, 0-9, - and _, at most 48 characters")
@@ -217,7 +222,7 @@ def _device(row: Any, where: str, sites: Mapping[str, Site], problems: list[str]
     if len(problems) > before:
         return None
     model = str(row.get("model", ""))
-    return Device(str(site), str(device), str(place), model, cadence_s, silence_s, frozenset(measures), str(holder))
+    return Device(str(site), str(device), str(place), model, cadence_s, silence_s, frozenset(measures), str(holder), str(via))
 
 
 def _seconds(row: Mapping[str, Any], key: str, default: float, where: str, problems: list[str]) -> float:

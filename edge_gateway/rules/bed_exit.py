@@ -67,7 +67,7 @@ def look_home(watched: Watched, view: View) -> Iterator[Verdict]:
 
 
 def _worry(watched: Watched, view: View, key: str, out_ns: int, due_ns: int, bed: Held) -> Iterator[Verdict]:
-    may = asked(watched, view, key)
+    may = asked(watched, view, key, max(out_ns, due_ns - int(watched.setting.bed_exit_min * night.MINUTE)))
     if isinstance(may, Prewarn):
         yield may
     if may is not True:

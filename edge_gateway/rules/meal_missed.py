@@ -43,7 +43,7 @@ def look_home(watched: Watched, view: View) -> Iterator[Verdict]:
     if quiet.deaf or quiet.start_ns > quiet_before_ns or quiet.seconds < _limit_s(watched, quiet):
         return
     key = f"{inactivity.RULE.name}/{home.site}/{home.place}"
-    may = asked(watched, view, key)
+    may = asked(watched, view, key, quiet.start_ns)
     if isinstance(may, Prewarn):
         yield may
     if may is True:

@@ -1,15 +1,17 @@
-"""Silence: a device that should have spoken did not. Many at once at one site are one alert with one cause.
+"""Silence: a device that should have spoken did not. Many at one site, or behind one receiver, are one alert with one cause.
 
-Only time in which the gateway was listening counts: a gateway that was down, or a broker that was away, accuses nobody.
+Only time in which the gateway was listening counts: a gateway that was down, or a broker that was away, accuses nobody. Nor is
+anybody told of what is off on purpose: a home that has paused (but not its SOS button), one in which a technician works.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from edge_gateway.events import split_name
-from edge_gateway.registry import Device
+from edge_gateway.registry import Device, Registry
 from edge_gateway.rules import words
+from edge_gateway.rules.paused import MAINTENANCE
 from edge_gateway.rules.rule import Finding, Returned, Rule, Severity, Verdict, View
 
 SITE_DEVICES: Final = 5  # fewer silent devices than this are never taken for a silent site
@@ -17,6 +19,7 @@ SITE_DEVICES: Final = 5  # fewer silent devices than this are never taken for a 
 _LATE_CADENCES: Final = 1.5
 # Devices that stopped together differ by at most one cadence in their last word; two allow for one lost message.
 _TOGETHER_CADENCES: Final = 2.0
+_VIA: Final = "via/"  # no device has such an id
 _NAMED: Final = 12  # homes or devices a message lists
 
 
@@ -42,6 +45,8 @@ def look(view: View) -> Iterator[Verdict]:
     if view.listening_since_ns is None:
         return
     for site, expected in _expected(view, view.listening_since_ns).items():
+        covered = yield from _receivers(view, site, expected)
+        expected = [one for one in expected if one.device.id not in covered]
         together = _fell_together(expected) if any(one.silent for one in expected) else []
         if _site_key(site) in view.open:
             if not together and (heard_ns := _site_heard_ns(view, expected)):
@@ -59,11 +64,11 @@ def look(view: View) -> Iterator[Verdict]:
 def _expected(view: View, listening_since_ns: int) -> dict[str, list[_Expected]]:
     """The devices of each site in which something is silent or was; 20,000 quiet homes must cost next to nothing a second."""
     sites: dict[str, list[_Expected]] = {}
-    concerned = {site_of(key) for key in view.open}
+    concerned = {_site_in(key) for key in view.open}
     heard, added, now_ns = view.heard, view.expected, view.monotonic_ns
     since: list[tuple[Device, int]] = []
     for key, device in view.registry.devices.items():
-        if device.silence_s <= 0:
+        if device.silence_s <= 0 or _is_off(device, view):
             continue
         since_ns = max(heard.get(key, 0), added.get(key, 0), listening_since_ns)
         since.append((device, since_ns))
@@ -75,16 +80,55 @@ def _expected(view: View, listening_since_ns: int) -> dict[str, list[_Expected]]
     return sites
 
 
-def _fell_together(expected: list[_Expected]) -> list[_Expected]:
+def _is_off(device: Device, view: View) -> bool:
+    """Off on purpose, until the pause of its home ends. An SOS button has to work in a pause too, but not in repairs."""
+    reason = view.homes.paused.get((device.site, device.place)) if device.place else None
+    return reason is not None and (reason == MAINTENANCE or not _carries_sos(device))
+
+
+def _receivers(view: View, site: str, expected: list[_Expected]) -> Generator[Verdict, None, set[str]]:
+    """Receivers that carry nothing any more; returns the devices whose silence is theirs."""
+    behind: dict[str, list[_Expected]] = {}
+    for one in expected:
+        if one.device.via:
+            behind.setdefault(one.device.via, []).append(one)
+    dead = {via: gone for via, members in behind.items() if (gone := _gone_with(via, members, expected))}
+    if len(dead) > 1 and _fell_together(expected):
+        dead = {}  # several at once have a cause of their own: that of the site
+    covered: set[str] = set()
+    for via, members in behind.items():
+        key = _receiver_key(site, via)
+        if via in dead:
+            covered |= {one.device.id for one in dead[via]}
+            yield _receiver_finding(view, site, via, dead[via])
+        elif key in view.open:
+            heard = [at for one in members if (at := view.heard.get(one.device.key, -1)) >= (view.listening_since_ns or 0)]
+            if 2 * len(heard) > len(members):
+                yield Returned(key, _wall_ns(view, max(heard)), "heard_again")
+            covered |= {via, *(one.device.id for one in members)}
+    return covered
+
+
+def _gone_with(via: str, members: list[_Expected], expected: list[_Expected]) -> list[_Expected]:
+    """What a receiver that is silent itself took along; one that is no device is known by all behind it stopping together."""
+    late = [one for one in members if one.late]
+    itself = next((one for one in expected if one.device.id == via), None)
+    if itself is not None:
+        return [*late, itself] if itself.silent and late else []
+    together = len(late) == len(members) > 1 and any(one.silent for one in late) and len(_fell_together(late, 2)) == len(late)
+    return late if together else []
+
+
+def _fell_together(expected: list[_Expected], least: int = SITE_DEVICES) -> list[_Expected]:
     """The late devices that stopped at one moment, if they outnumber those that were heard after it."""
     together: list[_Expected] = []
     order = sorted(one.since_ns for one in expected)
     late = sorted((one for one in expected if one.late), key=lambda one: one.since_ns, reverse=True)
-    while len(late) >= SITE_DEVICES:
+    while len(late) >= least:
         moment_ns = late[0].since_ns
         group = [one for one in late if (moment_ns - one.since_ns) / 1e9 <= _TOGETHER_CADENCES * one.device.cadence_s]
         heard_after = len(order) - bisect_right(order, moment_ns)
-        if len(group) >= SITE_DEVICES and len(group) > heard_after and any(one.silent for one in group):
+        if len(group) >= least and len(group) > heard_after and any(one.silent for one in group):
             together += group
         left = {one.device.id for one in group}
         late = [one for one in late if one.device.id not in left]
@@ -101,6 +145,10 @@ def _devices_returned(view: View) -> Iterator[Returned]:
         site, _, device_id = rest.partition("/")
         if not device_id:
             if not any(device.site == site and device.silence_s > 0 for device in view.registry.devices.values()):
+                yield Returned(key, view.now_ns, "not_expected")
+            continue
+        if device_id.startswith(_VIA):
+            if not any(d.site == site and d.via == device_id.removeprefix(_VIA) for d in view.registry.devices.values()):
                 yield Returned(key, view.now_ns, "not_expected")
             continue
         device = view.registry.find(site, device_id)
@@ -154,6 +202,28 @@ def _device_finding(view: View, one: _Expected) -> Finding:
     )
 
 
+def _receiver_finding(view: View, site: str, via: str, gone: list[_Expected]) -> Finding:
+    zone = words.zone(view.registry, site)
+    since_ns = _wall_ns(view, max(one.since_ns for one in gone))
+    places = sorted({one.device.place for one in gone if one.device.place})
+    listed = ", ".join(places[:_NAMED]) + (f" (+{len(places) - _NAMED})" if len(places) > _NAMED else "")
+    return Finding(
+        key=_receiver_key(site, via),
+        rule=RULE.name,
+        severity=Severity.WARNING,
+        site=site,
+        device=via,
+        place="",
+        occurred_ns=since_ns,
+        text_zh=f"{site}: 接收器 {via} 失联, {words.zh(since_ns, zone)} 以后它后面的设备都没有消息。"
+        f"请检查它的电源和网络; 这些地方现在没有保护: {listed}。",
+        text_en=f"{site}: receiver {via} is silent, nothing behind it was heard since {words.en(since_ns, zone)}. "
+        f"Check its power and network; unprotected now: {listed}.",
+        evidence=(f"{words.exact(since_ns, zone)} last heard {len(gone)} devices by {via}",),
+        returns=True,
+    )
+
+
 def _site_finding(view: View, site: str, together: list[_Expected], total: int) -> Finding:
     zone = words.zone(view.registry, site)
     since_ns = _wall_ns(view, max(one.since_ns for one in together))
@@ -191,10 +261,25 @@ def _wall_ns(view: View, monotonic_ns: int) -> int:
     return view.now_ns - (view.monotonic_ns - monotonic_ns)
 
 
-def site_of(key: str) -> str:
-    """The site whose alert has this key; "" for a key of one device or another rule."""
-    rule, _, site = key.partition("/")
-    return site if rule == RULE.name and "/" not in site else ""
+def covered_by(key: str, registry: Registry) -> Collection[tuple[str, str]]:
+    """The devices that the alert of a site or a receiver spoke for; none for a key of one device or of another rule."""
+    rule, _, rest = key.partition("/")
+    site, _, which = rest.partition("/")
+    if rule != RULE.name or (which and not which.startswith(_VIA)):
+        return ()
+    via = which.removeprefix(_VIA)
+    return [d.key for d in registry.devices.values() if d.site == site and (not which or via in (d.via, d.id))]
+
+
+def _site_in(key: str) -> str:
+    """The site whose alert, or the alert of one of whose receivers, has this key."""
+    rule, _, rest = key.partition("/")
+    site, _, which = rest.partition("/")
+    return site if rule == RULE.name and (not which or which.startswith(_VIA)) else ""
+
+
+def _receiver_key(site: str, via: str) -> str:
+    return f"{RULE.name}/{site}/{_VIA}{via}"
 
 
 def _site_key(site: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from edge_gateway.registry import Registry
 from edge_gateway.rules import Returned, Verdict, View, look, silence
 from edge_gateway.rules.rule import HomesSeen, VisitsSeen
+from edge_gateway.rules.sensor_watch import SensorWatch
 
 
 class Watch:
@@ -14,12 +15,14 @@ class Watch:
         heard: (site, device) -> monotonic ns of the last thing received; written by the pipeline for every message.
         visits: what the ledger said last.
         homes: what is known of homes and sites.
+        sensors: how each sensor of each device does.
     """
 
     def __init__(self, registry: Registry) -> None:
         self.heard: dict[tuple[str, str], int] = {}
         self.visits: VisitsSeen | None = None
         self.homes = HomesSeen()
+        self.sensors = SensorWatch()
         self._registry = registry
         self._expected: dict[tuple[str, str], int] = {}
         self._listening_since_ns: int | None = None
@@ -42,13 +45,13 @@ class Watch:
         """What the rules may look at now."""
         heard, since_ns = self.heard, self._listening_since_ns
         expected, visits = self._expected, self.visits
-        return View(now_ns, self._registry, monotonic_ns, heard, expected, since_ns, open_keys, visits, self.homes)
+        about = now_ns, self._registry, monotonic_ns, heard, expected, since_ns, open_keys, visits, self.homes
+        return View(*about, self.sensors.faulty)
 
     def look(self, now_ns: int, monotonic_ns: int, open_keys: Collection[str]) -> list[Verdict]:
         """What the rules say to the state of things; call it every few seconds."""
         verdicts = look(self.view(now_ns, monotonic_ns, open_keys))
         for verdict in verdicts:
-            if isinstance(verdict, Returned) and (site := silence.site_of(verdict.key)):
-                back = [key for key in self._registry.devices if key[0] == site]
-                self._expected |= dict.fromkeys(back, monotonic_ns)
+            if isinstance(verdict, Returned) and (covered := silence.covered_by(verdict.key, self._registry)):
+                self._expected |= dict.fromkeys(covered, monotonic_ns)
         return verdicts

@@ -73,7 +73,9 @@ def list_(settings: SettingsFile = None) -> None:
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="CSV with the header site,id,place,model,cadence_s,silence_s,measures,holder.")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV with the header site,id,place,model,cadence_s,silence_s,measures,holder,via.")
+    ],
     passwords: Annotated[
         Path | None, typer.Option(help="Write `user,password` lines there (mode 0600); default: FILE.passwords.csv")
     ] = None,
