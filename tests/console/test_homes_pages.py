@@ -195,7 +195,7 @@ def test_whoever_may_not_cannot_accept_close_or_say_anything_however_he_asks(
     console: ConsoleProcess, morning: Morning, who: str
 ) -> None:
     sos = morning.open("w3-201", "sos")
-    cookie = console.log_in(who) if who != "nobody" else ""
+    cookie = console.cookie(who) if who != "nobody" else ""
     token = csrf_of(console, cookie) if who == "mei" else console_token(console, cookie)
     before = home(morning, "w3-201")
     for path, fields in (
@@ -225,7 +225,7 @@ def console_token(console: ConsoleProcess, cookie: str) -> str:
 
 def test_a_get_a_form_without_its_token_and_another_page_change_nothing(console: ConsoleProcess, morning: Morning) -> None:
     sos = morning.open("w3-201", "sos")
-    cookie = console.log_in("anna")
+    cookie = console.cookie("anna")
     assert console.get(f"/alert/accept?id={sos}", cookie).status in (404, 405)
     assert console.post("/alert/accept", {"id": sos}, cookie).status == 403
     assert console.post("/alert/accept", {"id": sos, "csrf": "A" * 22}, cookie).status == 403
@@ -367,7 +367,7 @@ def test_pause_away_consent_and_emergency_are_said_on_the_page_and_stand_in_the_
 def test_what_the_gateway_refuses_is_said_and_a_home_without_a_button_is_no_test(
     browser: Browser, console: ConsoleProcess, morning: Morning
 ) -> None:
-    cookie = console.log_in("anna")
+    cookie = console.cookie("anna")
     token = csrf_of(console, cookie)
     answer = console.post("/home/away", {**at("w7-305"), "kind": "long", "last": "soon", "csrf": token}, cookie)
     assert answer.status == 400

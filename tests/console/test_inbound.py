@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,8 +11,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import hypothesis
 import pytest
 from fastapi import FastAPI
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from dashboards.console.inbound import part
 from dashboards.console.inbound.cipher import sealed, unsealed
@@ -24,6 +28,10 @@ from edge_gateway.settings import Fields, Inbound
 from tests.console.courier import Switch, switched
 from tests.web import Answer, send
 
+_NAMES = (
+    "text content mobile sid report_status time success biz_id phone_number send_time createAt senderStaffId msgId event header "
+    "message from userid MessageSid Body From Digits"
+).split()
 NOW = 1_795_000_000.0  # 2026-11-18 19:06:40 in Beijing
 SECRET = "s3cr3t-w0rd-of-the-address"
 APP_SECRET, TOKEN = "dingtalk-app-secret", "QDG6eK"
@@ -356,6 +364,56 @@ def test_a_chat_without_its_key_is_not_believed(keys: Path, kind: str) -> None:
         read(kind, keys, body, query, key_file=None, token_file=None)
     with pytest.raises(Misconfigured):
         read(kind, keys, body, query, key_file=keys / "nowhere", token_file=keys / "nowhere")
+
+
+# whatever comes
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(_NAMES) | st.text(max_size=6), inner, max_size=6)
+    ),
+    max_leaves=20,
+)
+
+
+@given(value=_VALUES, raw=st.binary(max_size=200), kind=st.sampled_from(sorted(PROVIDERS)))
+@example(value={"text": {"content": 5}, "senderStaffId": [1], "createAt": float("nan")}, raw=b"", kind="dingtalk")
+@example(value={"header": 5, "event": {"message": {"content": 7, "message_type": "text"}}}, raw=b"", kind="feishu")
+@example(value=[{"sid": {}, "report_status": {"a": 1}, "time": 1e308, "mobile": "1", "text": "x"}], raw=b"", kind="tencent")
+@hypothesis.settings(max_examples=200, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+def test_whatever_comes_is_read_or_refused(keys: Path, value: Any, raw: bytes, kind: str) -> None:
+    text = json.dumps(value, ensure_ascii=False)
+    for body in (text.encode("utf-8", "replace"), raw, urlencode({"sms_status": text}, errors="replace").encode()):
+        for call in _proved(kind, body, value):
+            try:
+                told = PROVIDERS[kind].read(call, setting(kind, keys), NOW)
+            except Rejected:
+                continue
+            for message in told.messages:
+                if isinstance(message, Reply):
+                    assert message.sender
+                    assert 0 < len(message.text) <= 500
+                    assert message.at_s is None or math.isfinite(message.at_s)
+                else:
+                    assert all(isinstance(one, str) and 0 < len(one) <= 200 for one in message.references)
+
+
+def _proved(kind: str, body: bytes, value: Any) -> Iterator[Call]:
+    """The body as this provider would sign and seal it."""
+    if kind == "dingtalk":
+        yield Call({}, of_dingtalk()[1], body)
+    elif kind == "feishu":
+        if isinstance(value, dict):
+            event = {**feishu_event(), **{name: inner for name, inner in value.items() if name != "header"}}
+            sealed_event = feishu_seal(event)
+            yield Call({}, feishu_headers(sealed_event), sealed_event)
+        yield Call({}, {}, body)
+    elif kind == "wecom":
+        envelope, query = wecom_seal(body.decode("utf-8", "replace"))
+        yield Call(query, {}, as_json({"encrypt": envelope}))
+    else:
+        yield Call({}, {}, body)
 
 
 # the door

@@ -46,8 +46,7 @@ async def show(request: Request, site: str = "", place: str = "", names: str = "
     if facts is None:
         return await frame.page(of, place, tag("h1", place), tag("p", of.say("no_store"), class_="empty"), where=of.zone(site))
     row = next(row for row in morning_round(facts) if row.place == place)
-    home = facts.homes.get(place) or Home(site, place)
-    past = await _past(of, site, place)
+    home, past = await _whole(of, site, place)
     here = link("/home", site=site, place=place)
     return await frame.page(
         of,
@@ -125,11 +124,13 @@ async def _ask(of: Visit, command: str, did: str, site: str, place: str, **argum
     return await frame.done(of, work, link("/home", site=site, place=place), place)
 
 
-async def _past(of: Visit, site: str, place: str) -> Past:
+async def _whole(of: Visit, site: str, place: str) -> tuple[Home, Past]:
+    """Everything that is remembered of one home; empty when it cannot be read now."""
     try:
-        return await of.console.reach.look(lambda look: look.past(site, place))
+        found = await of.console.reach.look(lambda look: (look.home(site, place), look.past(site, place)))
     except (Unavailable, Misconfigured):
-        return Past()
+        return Home(site, place), Past()
+    return found[0] or Home(site, place), found[1]
 
 
 def _head(of: Visit, facts: Facts, row: Row, home: Home, here: str) -> Html:
