@@ -21,6 +21,7 @@ FLOOR_S: Final = 4 * 3600.0
 _QUARTER_S: Final = 900.0
 _MOST: Final = 2 * QUARTERS  # no silence is thought through beyond two days
 _EULER: Final = 0.5772156649
+_UNSEEN: Final = 0.05  # chance of life where nobody was ever seen
 _BELL: Final = (1, 2, 3, 2, 1)  # habits shift by half an hour from day to day
 
 
@@ -96,8 +97,8 @@ def _chances(days: Sequence[Day]) -> list[float]:
         around = [((quarter + step - 2) % QUARTERS, weight) for step, weight in enumerate(_BELL)]
         seen = sum(lived[other] * weight for other, weight in around)
         of = sum(home[other] * weight for other, weight in around)
-        # Half a day of each kind that nobody saw: nothing is certain, and nothing impossible.
-        chances.append((seen + 0.5 * sum(_BELL)) / (of + sum(_BELL)))
+        # One day more that nobody saw: nothing is certain, and hours in which nothing was learned never alarm by themselves.
+        chances.append((seen + _UNSEEN * sum(_BELL)) / (of + sum(_BELL)))
     return chances
 
 

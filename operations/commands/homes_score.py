@@ -15,7 +15,7 @@ from edge_gateway.homes import model
 from operations.commands.common import AsJson, SettingsFile, bar, err, out
 from operations.commands.visits_common import Site, registry, settings_of, site_of
 from operations.homes import own, recordings, table
-from operations.homes.score import MODEL, PERSONAL, Prepared, Run, prepare, score, shorter, taught
+from operations.homes.score import MODEL, PERSONAL, Prepared, Run, exchanged, prepare, score, shorter, taught
 
 Place = Annotated[
     str | None, typer.Argument(metavar="[PLACE]", help="A home of yours, scored on its own past; without it: recorded homes.")
@@ -32,11 +32,15 @@ def score_homes(
     days: Annotated[int, typer.Option(min=20, max=400, help="With PLACE: so many of the last days.")] = own.DAYS,
     falls: Annotated[float, typer.Option(min=0.0, max=100.0, help="Simulated falls a day, at random moments.")] = 12.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same falls, absences and broken sensors.")] = 1,
+    second_look: Annotated[
+        bool, typer.Option("--second-look", help="Learn from the later days, score the earlier ones.")
+    ] = False,
     markdown: Annotated[Literal["en", "zh"] | None, typer.Option(help="As tables for a document, in this language.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """False alarms and delay of the fixed limit, the personal limit and the model, on a home's own past. Changes nothing."""
     homes = [_own(place, settings, site, days)] if place else _recorded(data / "homes")
+    homes = [exchanged(home) for home in homes] if second_look else homes
     runs: list[Run] = []
     with bar("scoring") as progress:
         for done, home in enumerate(homes):

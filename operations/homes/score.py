@@ -142,6 +142,25 @@ def prepare(recording: Recording, setting: HomeSetting | None = None, zone: str 
     raise Misconfigured(f"{recording.name}: no limits are learned from {days // 2} days", "its days are not complete")
 
 
+def exchanged(prepared: Prepared) -> Prepared:
+    """The halves exchanged: learned from the later days, scored on the earlier ones; a second look, which no home can have.
+
+    Raises:
+        Misconfigured: the later days are too few to learn from.
+    """
+    recording, (cut, last) = prepared.recording, prepared.span
+    first = cut - prepared.learned_days * DAY_NS
+    later, days = simulate.within(recording.seen, (cut, last)), (last - cut) // DAY_NS
+    scored = tuple(simulate.within(recording.seen, (first, cut)))
+    for rounds in range(1, 2 * _MOST_ROUNDS):
+        turns = range(rounds, 0, -1)
+        lesson = tuple(one for turn in turns for one in simulate.moved(later, first - cut - turn * days * DAY_NS))
+        other = replace(prepared, lesson=lesson, scored=scored, span=(first, cut), learned_days=days, rounds=rounds)
+        if taught(other, PERSONAL).past.limits_s:
+            return other
+    raise Misconfigured(f"{recording.name}: no limits are learned from its last {days} days", "its days are not complete")
+
+
 def score(
     prepared: Prepared,
     ways: Sequence[Way] = WAYS,

@@ -6,7 +6,8 @@ from math import exp
 from statistics import median
 from typing import Final
 
-from operations.homes.score import Fall, Run, Scenario
+from operations.homes.habits import Habit
+from operations.homes.score import WAYS, Fall, Run, Scenario
 
 MONTH_DAYS: Final = 30.0
 _LANGUAGES: Final = ("en", "zh")
@@ -26,9 +27,16 @@ _WAYS: Final = {
     "personal": "个人时限",
     "model": "模型",
 }
+_MEASURES: Final = {
+    "to_bed": ("to bed", "睡下"),
+    "up": ("up", "起床"),
+    "breakfast": ("breakfast", "早饭"),
+    "lunch": ("lunch", "午饭"),
+    "dinner": ("dinner", "晚饭"),
+}
 _HEADS: Final = {
     "en": (
-        "days",
+        "what was done to the days",
         "rule",
         "home-days",
         "false alarms",
@@ -93,12 +101,13 @@ def lines(runs: Iterable[Run]) -> list[Line]:
 
 
 def by_home(runs: Sequence[Run]) -> list[tuple[str, Line]]:
-    """The recorded days, home by home."""
+    """The recorded days, home by home, without the shorter fixed limits."""
+    names = {way.name for way in WAYS}
     homes = list(dict.fromkeys(run.home for run in runs))
     return [
         (home, line)
         for home in homes
-        for line in lines(run for run in runs if run.home == home and run.scenario is Scenario.RECORDED)
+        for line in lines(run for run in runs if run.home == home and run.scenario is Scenario.RECORDED and run.way in names)
     ]
 
 
@@ -114,6 +123,17 @@ def markdown_homes(found: Sequence[tuple[str, Line]], language: str) -> str:
     zh = language == "zh"
     head = ("住家" if zh else "home", *_HEADS[language][1:])
     return _table(head, [_cells(line, f"`{home}`", zh) for home, line in found])
+
+
+def markdown_habits(found: Sequence[Habit], language: str) -> str:
+    """How far the routine was off, a row for each measure and a column for each home; a home nobody labelled has no column."""
+    homes = list(dict.fromkeys(habit.home for habit in found))
+    head = ("习惯" if language == "zh" else "habit", *(f"`{home}`" for home in homes))
+    rows = []
+    for measure, names in _MEASURES.items():
+        off = {habit.home: f"{habit.off_min:.0f} min ({habit.days})" for habit in found if habit.measure == measure}
+        rows.append((names[language == "zh"], *(off.get(home, "-") for home in homes)))
+    return _table(head, rows)
 
 
 def delays(falls: Sequence[Fall]) -> Delays:

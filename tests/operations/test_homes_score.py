@@ -12,7 +12,7 @@ from edge_gateway.homes.seen import Seen
 from edge_gateway.homes.setting import HomeSetting
 from operations.homes import recordings, simulate, table
 from operations.homes.recordings import FRONT, SECOND, Recording
-from operations.homes.score import FIXED, MODEL, PERSONAL, Fall, Prepared, Run, Scenario, prepare, score, taught
+from operations.homes.score import FIXED, MODEL, PERSONAL, Fall, Prepared, Run, Scenario, exchanged, prepare, score, taught
 from operations.homes.simulate import DAY_NS, reading
 
 FIRST_NS = 20_000 * DAY_NS
@@ -86,6 +86,16 @@ def test_a_short_recording_learns_from_its_first_half_played_again_and_is_scored
 def test_a_recording_of_a_week_is_refused_with_its_length() -> None:
     with pytest.raises(Misconfigured, match="village has 6 whole days"):
         prepare(a_home(days=8))
+
+
+def test_a_second_look_learns_from_the_later_days_and_scores_the_earlier_ones(village: Prepared) -> None:
+    other = exchanged(village)
+    assert other.span == (village.span[0] - 14 * DAY_NS, village.span[0])
+    assert other.scored == village.lesson
+    later = {(one.name, one.time_ns % DAY_NS) for one in village.scored}
+    assert {(one.name, one.time_ns % DAY_NS) for one in other.lesson} == later
+    assert max(one.time_ns for one in other.lesson) < other.span[0]
+    assert [one.time_ns for one in other.lesson] == sorted(one.time_ns for one in other.lesson)
 
 
 def test_nothing_is_learned_from_the_days_that_are_scored(village: Prepared) -> None:
