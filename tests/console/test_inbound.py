@@ -28,10 +28,11 @@ from edge_gateway.settings import Fields, Inbound
 from tests.console.courier import Switch, switched
 from tests.web import Answer, send
 
-_NAMES = (
-    "text content mobile sid report_status time success biz_id phone_number send_time createAt senderStaffId msgId event header "
-    "message from userid MessageSid Body From Digits"
-).split()
+_WORDS = (
+    "text content mobile sid report_status time success biz_id phone_number send_time createAt senderStaffId msgId event "
+    "header message from userid MessageSid Body From Digits"
+)
+_NAMES = _WORDS.split()
 NOW = 1_795_000_000.0  # 2026-11-18 19:06:40 in Beijing
 SECRET = "s3cr3t-w0rd-of-the-address"
 APP_SECRET, TOKEN = "dingtalk-app-secret", "QDG6eK"

@@ -137,7 +137,7 @@ def test_a_yes_of_the_channel_is_a_delivery(channel: Channel, sms_file: Path, ki
 )
 def test_a_bad_network_is_no_delivery(channel: Channel, sms_file: Path, kind: str, fault: str, in_doubt: bool) -> None:
     channel.fault = fault
-    outcome = send(url_of(kind, channel, sms_file), timeout_s=0.6 if fault in ("hangs", "drips") else 20.0)
+    outcome = send(url_of(kind, channel, sms_file), timeout_s=0.4 if fault in ("hangs", "drips") else 20.0)
     assert not has_it(outcome)
     assert outcome.in_doubt is in_doubt, outcome.reason
     assert outcome.reason

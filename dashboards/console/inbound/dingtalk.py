@@ -4,7 +4,7 @@ import hmac
 import json
 from typing import Any, Final
 
-from dashboards.console.inbound.messages import Answer, Call, Reply, Told, at, key_of, plain
+from dashboards.console.inbound.messages import Answer, Call, Reply, Told, at, key_of, plain, seconds
 from edge_gateway.errors import Rejected
 from edge_gateway.notify.dingtalk import sign
 from edge_gateway.settings import Inbound
@@ -28,8 +28,7 @@ class DingTalk:
         sender, text = plain(at(data, "senderStaffId")), plain(at(data, "text.content")).strip()
         if not sender or not text:
             return Told()
-        sent = at(data, "createAt")
-        at_s = float(sent) / 1000 if type(sent) in (int, float) else int(timestamp) / 1000
+        at_s = seconds(at(data, "createAt")) or int(timestamp) / 1000
         return Told((Reply(sender[:100], text[:500], plain(at(data, "msgId"))[:200], at_s),))
 
     def say(self, setting: Inbound, call: Call, words: str, now_s: float) -> Answer:

@@ -8,7 +8,7 @@ import re
 from typing import Any, Final
 
 from dashboards.console.inbound.cipher import unsealed
-from dashboards.console.inbound.messages import Answer, Call, Reply, Told, at, key_of, plain
+from dashboards.console.inbound.messages import Answer, Call, Reply, Told, at, key_of, plain, seconds
 from edge_gateway.errors import Rejected
 from edge_gateway.settings import Inbound, secret
 
@@ -51,7 +51,7 @@ def _reply(data: Any) -> tuple[Reply, ...]:
     text = _MENTION.sub("", plain(at(_data(plain(at(message, "content")).encode()), "text"))).strip()
     sender = plain(at(data, "event.sender.sender_id.open_id"))
     made = plain(at(message, "create_time")) or plain(at(data, "header.create_time"))
-    at_s = int(made) / 1000 if made.isdecimal() and len(made) < 16 else None
+    at_s = seconds(made)
     return (Reply(sender[:100], text[:500], plain(at(data, "header.event_id"))[:200], at_s),) if sender and text else ()
 
 

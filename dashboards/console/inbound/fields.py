@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote_plus
 from zoneinfo import ZoneInfo
 
-from dashboards.console.inbound.messages import Answer, Call, Reply, Report, Told, at, plain
+from dashboards.console.inbound.messages import Answer, Call, Reply, Report, Told, at, plain, seconds
 from edge_gateway.errors import Rejected
 from edge_gateway.settings import Fields, Inbound
 
@@ -17,7 +17,6 @@ _LONGEST: Final = 500
 # Where a provider writes a time without a zone.
 _ZONE: Final = ZoneInfo("Asia/Shanghai")
 _TIMES: Final = ("%Y-%m-%d %H:%M:%S", "%Y%m%d%H%M%S")
-_MS_FROM: Final = 10_000_000_000  # seconds above it are milliseconds
 
 KNOWN: Final[Mapping[str, Fields]] = {
     "aliyun": Fields(
@@ -120,8 +119,4 @@ def _time(value: Any) -> float | None:
                 return datetime.strptime(text, form).replace(tzinfo=_ZONE).timestamp()
             except ValueError:
                 continue
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number / 1000 if number > _MS_FROM else number
+    return seconds(text)

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from edge_gateway.errors import Rejected
 from edge_gateway.settings import Inbound, secret
+
+_MS_FROM: Final = 10_000_000_000  # more seconds than any clock says
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,16 @@ def at(data: Any, path: str) -> Any:
         else:
             return None
     return data
+
+
+def seconds(value: Any) -> float | None:
+    """Seconds since 1970 of a number in seconds or milliseconds; None: it is no time."""
+    try:
+        number = float(plain(value))
+    except (ValueError, OverflowError):
+        return None
+    number = number / 1000 if number > _MS_FROM else number
+    return number if 0 < number < _MS_FROM else None
 
 
 def plain(value: Any) -> str:

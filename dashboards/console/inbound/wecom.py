@@ -14,7 +14,7 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from dashboards.console.inbound.cipher import sealed, unsealed
-from dashboards.console.inbound.messages import Answer, Call, Reply, Told, at, key_of, plain
+from dashboards.console.inbound.messages import Answer, Call, Reply, Told, at, key_of, plain, seconds
 from edge_gateway.errors import Rejected
 from edge_gateway.settings import Inbound
 
@@ -101,7 +101,7 @@ def _of_app(text: str) -> Reply | None:
     if _element(text, "MsgType") != "text":
         return None
     sender, words, made = (_element(text, name) for name in ("FromUserName", "Content", "CreateTime"))
-    at_s = float(made) if made.isdecimal() and len(made) < 12 else None
+    at_s = seconds(made)
     return Reply(sender[:100], words.strip()[:500], _element(text, "MsgId")[:200], at_s) if sender and words.strip() else None
 
 
