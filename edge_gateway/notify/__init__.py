@@ -9,7 +9,7 @@ from edge_gateway.notify.gateway import GatewayNotifier
 from edge_gateway.notify.heartbeat import HeartbeatNotifier
 from edge_gateway.notify.letter import Letter, compose
 from edge_gateway.notify.notifier import Notifier, Outcome
-from edge_gateway.notify.robot import Robot
+from edge_gateway.notify.robot import KEY, Robot
 
 __all__ = ["NOTIFIERS", "Letter", "Notifier", "Outcome", "compose", "notifier_for"]
 
@@ -22,6 +22,7 @@ NOTIFIERS: Final[tuple[Notifier, ...]] = (
     BarkNotifier(),
     GatewayNotifier("sms"),
     GatewayNotifier("voice"),
+    GatewayNotifier("webhook", KEY, "name of who is told"),
     HeartbeatNotifier(),
     AppriseNotifier(),
 )

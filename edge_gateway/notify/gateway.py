@@ -1,4 +1,4 @@
-"""SMS and voice calls by a gateway that is asked by HTTP: `sms://13800001111?gateway=/etc/kanhu/sms.toml`, `voice://...`.
+"""What is asked by HTTP as a file says: `sms://13800001111?gateway=/etc/kanhu/sms.toml`, `voice://...`, `webhook://NAME?...`.
 
 How it is asked stands in the file (`gateway_file`). That a gateway takes a message does not mean that it arrives: with
 `reports = true` the message counts when the gateway's own report says so.
@@ -31,11 +31,20 @@ class GatewayNotifier:
     """The notifier of one kind of message.
 
     Args:
-        scheme: `sms` or `voice`.  clock_s: seconds since 1970.
+        scheme: `sms`, `voice` or `webhook`.
+        to, what: form and name of what stands behind it.
+        clock_s: seconds since 1970.
     """
 
-    def __init__(self, scheme: str, clock_s: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        scheme: str,
+        to: re.Pattern[str] = address.NUMBER,
+        what: str = "telephone number",
+        clock_s: Callable[[], float] = time.time,
+    ) -> None:
         self.name = scheme
+        self._to, self._what = to, what
         self._clock_s = clock_s
         self._files: dict[Path, tuple[tuple[int, int], GatewayFile]] = {}
 
@@ -66,7 +75,7 @@ class GatewayNotifier:
 
     def _read(self, url: str) -> tuple[Address, GatewayFile]:
         to = address.read(url, _OPTIONS)
-        address.need_key(to, address.NUMBER, "telephone number")
+        address.need_key(to, self._to, self._what)
         name = to.one("gateway")
         file = Path(name).expanduser()
         if not name or not file.is_absolute():

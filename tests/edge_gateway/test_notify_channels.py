@@ -91,10 +91,11 @@ def url_of(kind: str, channel: Channel, sms_file: Path) -> str:
         "bark": f"bark://127.0.0.1:{channel.port}/{channels.BARK_KEY}",
         "sms": f"sms://13800001111?gateway={sms_file}",
         "voice": f"voice://13800001111?gateway={sms_file}",
+        "webhook": f"webhook://desk-2?gateway={sms_file}",
     }[kind]
 
 
-KINDS = ("wecom", "dingtalk", "feishu", "lark", "bark", "sms", "voice")
+KINDS = ("wecom", "dingtalk", "feishu", "lark", "bark", "sms", "voice", "webhook")
 
 
 def send(url: str, letter: Letter = LETTER, timeout_s: float = 5.0) -> Outcome:
@@ -485,6 +486,8 @@ def test_a_gateway_file_with_a_mistake_says_where(channel: Channel, tmp_path: Pa
         ("sms://13800001111?gateway=/nowhere/sms.toml", "there is no sms.toml"),
         ("sms://zhang?gateway=/x", "telephone number"),
         ("voice://?gateway=/x", "no telephone number"),
+        ("webhook://?gateway=/x", "no name of who is told"),
+        ("webhook://desk-2", "names no file"),
     ],
 )
 def test_an_address_with_a_mistake_says_which_and_is_not_tried(url: str, said: str) -> None:

@@ -101,9 +101,9 @@ def test_the_doctor_looks_at_addresses_and_at_the_way_back(tmp_path: Path) -> No
 def test_every_address_and_file_of_the_page_can_be_used(page: str) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
     table = [line for line in text.splitlines() if line.startswith("| ")]
-    known = re.compile(r"`((?:wecom|dingtalk|feishu|barks|sms|voice|mailto|ntfy)://[^`]+)`")
+    known = re.compile(r"`((?:wecom|dingtalk|feishu|barks|sms|voice|webhook|mailto|ntfy)://[^`]+)`")
     urls = [url for line in table for url in known.findall(line)]
-    assert len(urls) == 8
+    assert len(urls) == 9
     for url in urls:
         notifier = notifier_for(url)
         assert notifier is not None
