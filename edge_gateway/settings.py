@@ -244,6 +244,7 @@ class Privacy(_Section):
     Attributes:
         presence_days: raw motion, presence, doors; their hourly sums stay.
         held_days, dead_letter_days: what nobody registered, what could not be taken.
+        visit_days: the ledger of visits, at least 100 where it is set: months have to be claimed.
         damaged_days: files that were put aside.
     """
 
@@ -253,8 +254,16 @@ class Privacy(_Section):
     home_log_days: int = Field(default=400, ge=0, le=3660)
     held_days: int = Field(default=30, ge=0, le=3660)
     dead_letter_days: int = Field(default=90, ge=0, le=3660)
+    visit_days: int = Field(default=0, ge=0, le=36_600)
     damaged_days: int = Field(default=30, ge=0, le=3660)
     backup_days: int = Field(default=30, ge=0, le=3660)
+
+    @field_validator("visit_days", mode="after")
+    @classmethod
+    def _claimed_first(cls, days: int) -> int:
+        if 0 < days < 100:
+            raise ValueError("0 (for ever), or at least 100: a month has to be over, checked and claimed")
+        return days
 
 
 class Settings(BaseSettings):

@@ -14,6 +14,7 @@ from edge_gateway.errors import KanhuError
 from edge_gateway.rescue import measure
 from edge_gateway.settings import Privacy
 from edge_gateway.sink import Eraser
+from edge_gateway.visits import cut
 
 if TYPE_CHECKING:
     from edge_gateway.service import Gateway
@@ -48,6 +49,8 @@ class Retention:
         gone["files"] = put_aside(g.settings.data_dir, rules.damaged_days, now_ns)
         if any(gone.values()):
             log.info("kept no longer: %s", ", ".join(f"{what} {n}" for what, n in gone.items() if n))
+        if rules.visit_days and g.settings.visits.enabled:
+            await self._cut_visits(now_ns, rules.visit_days)
         if rules.presence_days and isinstance(g.sink, Eraser):
             before_ns = now_ns - rules.presence_days * DAY_NS
             try:
@@ -55,6 +58,18 @@ class Retention:
                 g.troubles.set("retention", "")
             except KanhuError as error:
                 g.troubles.set("retention", f"readings older than {rules.presence_days} days are not deleted: {error}")
+
+    async def _cut_visits(self, now_ns: int, days: int) -> None:
+        """Part by part: taps are judged between them. A ledger that cannot be used now is asked again in an hour."""
+        try:
+            while True:
+                gone = await self._gateway.visits.do(lambda p: cut.cut(p.ledger.book, now_ns, days))
+                if any(gone.values()):
+                    log.info("of the ledger of visits kept no longer: %s", gone)
+                if gone["log"] < cut.AT_ONCE:
+                    return
+        except KanhuError as error:
+            log.warning("the ledger of visits is not cut: %s", error)
 
 
 def prune(db: sqlite3.Connection, rules: Privacy, now_ns: int) -> dict[str, int]:

@@ -295,6 +295,11 @@ class Ledger(AbstractContextManager["Ledger"]):
         """The chain from one entry on, in little memory."""
         return _entries(self._db.execute(f"{_LOG} WHERE n >= ? AND n <= ? ORDER BY n", (from_n, to_n or _ALL)))
 
+    def anchor(self) -> tuple[int, bytes]:
+        """Number and hash of the link before the first that is whole: of the last one that was cut off, else of none."""
+        found = self._db.execute("SELECT n, hash FROM log ORDER BY n LIMIT 1").fetchone()
+        return (found[0], bytes(found[1])) if found and found[0] > 1 else (0, GENESIS)
+
     def head(self) -> tuple[int, str]:
         """Number and hash of the last entry."""
         found = self._db.execute("SELECT n, hash FROM log ORDER BY n DESC LIMIT 1").fetchone()

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -10,6 +10,9 @@ import pytest
 
 from edge_gateway.privacy import consent
 from edge_gateway.privacy.retention import DAY_NS
+from edge_gateway.settings import Privacy, Visits
+from edge_gateway.visits import cut
+from tests.edge_gateway.visits_world import World, at
 from tests.home_gateway import HOUR, HomeGateway
 
 REGISTRY = """
@@ -76,6 +79,38 @@ def test_alerts_logs_letters_and_held_messages_go_when_their_time_is_over_and_an
     assert counted == {"alerts_expired": 1, "held_expired": 1, "dead_letters_expired": 1}
     assert dict(rows(gateway, "SELECT what, rows FROM size"))["held"] == 0  # type: ignore[arg-type]
     assert not list(folder.glob("*.damaged-*"))
+
+
+def test_the_ledger_of_visits_is_cut_part_by_part_where_its_time_is_set(
+    gateway: HomeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path / "ledger")
+    card = world.card("k-1")
+    world.plan()
+    for clock in ("11:05", "11:20", "11:40"):
+        world.take(world.tap(world.read(card), clock))
+
+    class Parts:
+        ledger = world.ledger
+
+    async def do(job: Callable[[type[Parts]], object]) -> object:
+        return job(Parts)
+
+    def after(days: int, kept: int) -> int:
+        live = gateway.gateway
+        changes = {"privacy": Privacy(visit_days=kept), "visits": Visits(enabled=True)}
+        monkeypatch.setattr(live, "settings", live.settings.model_copy(update=changes))
+        gateway.now_ns = world.now_ns = at("12:00") + days * DAY_NS
+        gateway.do(live.housekeeping.retention.run)
+        return len(world.visits())
+
+    monkeypatch.setattr(gateway.gateway.visits, "do", do)
+    monkeypatch.setattr(cut, "AT_ONCE", 3)
+    assert (after(200, 0), after(90, 100)) == (1, 1)
+    assert after(102, 100) == 0
+    assert world.kinds() == ["visit", "cut", "cut", "cut"], "the link that holds the rest, and what each part took"
+    assert after(102, 100) == 0 and len(world.kinds()) == 4
+    world.close()
 
 
 def stored(gateway: HomeGateway, place: str) -> int:
