@@ -114,6 +114,7 @@ def observe(seen: Seen, setting: HomeSetting, home: Home) -> None:
             if at_ns - timers.get(f"failed.last.{rule.name}", 0) > _FAILED_NS:
                 timers[f"failed.first.{rule.name}"] = at_ns
             timers[f"failed.last.{rule.name}"] = at_ns
+            home.notes["failed"] = "yes"
             home.notes[f"failed.{rule.name}"] = f"{type(error).__name__}: {error}"[:200]
 
 
@@ -128,7 +129,7 @@ def look_home(watched: Watched, view: View) -> list[Verdict]:
             found += rule.look_home(watched, view)
         except Exception as error:
             found.append(_failed(rule, error, *watched.home.key, "", view.now_ns, ""))
-        if f"failed.{rule.name}" in watched.home.notes:
+        if "failed" in watched.home.notes and f"failed.{rule.name}" in watched.home.notes:
             found += _failed_before(rule, watched.home, view.now_ns)
     return emergency.ranked(found, view)
 

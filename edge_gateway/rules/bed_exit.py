@@ -48,6 +48,8 @@ def look_home(watched: Watched, view: View) -> Iterator[Verdict]:
     key = f"{RULE.name}/{home.site}/{home.place}"
     if key in view.open:
         yield from _returned(key, home, view)
+    if not any(timer.startswith(_OUT) for timer in home.timers):
+        return
     if not limit_ns or home.away is not None or _resting(home):
         return
     zone = words.zone(view.registry, home.site)

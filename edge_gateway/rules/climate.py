@@ -146,8 +146,11 @@ def _keep(ladder: Ladder, value: float, name: str, at_ns: int, news: bool, home:
 
 
 def _look(ladder: Ladder, rule: str, watched: Watched, view: View) -> Iterator[Verdict]:
-    home, zone = watched.home, words.zone(view.registry, watched.home.site)
+    home = watched.home
     key = f"{rule}/{home.site}/{home.place}"
+    if ladder.seen not in home.notes and key not in view.open:
+        return  # no room is beyond any limit
+    zone = words.zone(view.registry, home.site)
     worst = _worst(ladder, watched, view.now_ns, zone)
     if worst is None:
         # `at` timers go only with a measurement: this is a room that is well again, not one that nobody hears.

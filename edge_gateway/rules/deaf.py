@@ -19,6 +19,8 @@ def look_home(watched: Watched, view: View) -> Iterator[Verdict]:
     """Every sensor of presence says that it cannot be believed."""
     home = watched.home
     key = f"{RULE.name}/{home.site}/{home.place}"
+    if key not in view.open and all(state.value is not None for state in home.states.values()):
+        return
     sensors = {name: state for name, state in home.states.items() if signs.kind_of(name) in signs.SENSORS}
     believed = [state.told_ns for state in sensors.values() if state.value is not None]
     if believed:

@@ -79,6 +79,8 @@ def observe(seen: Seen, setting: HomeSetting, home: Home) -> None:
 def look_home(watched: Watched, view: View) -> Iterator[Verdict]:
     """Detectors that are active and told it beside other readings."""
     home = watched.home
+    if not any(f"detectors.{kind}" in home.timers for kind in _WORDS):
+        return  # none was ever active
     zone = words.zone(view.registry, home.site)
     for timer, since_ns in home.timers.items():
         if timer.startswith("detectors.on."):

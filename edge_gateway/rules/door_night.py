@@ -13,10 +13,17 @@ from edge_gateway.rules.rule import Finding, Returned, Rule, Severity, Verdict, 
 def look_home(watched: Watched, view: View) -> Iterator[Verdict]:
     """The door that has been open longest this night."""
     home, setting = watched.home, watched.setting
-    zone = words.zone(view.registry, home.site)
     key = f"{RULE.name}/{home.site}/{home.place}"
-    doors = {name: state for name, state in home.states.items() if name.startswith("contact") and is_exit(name, setting)}
-    if key in view.open and doors and all(state.value == 0.0 for state in doors.values()):
+    is_open = key in view.open
+    doors = {
+        name: state
+        for name, state in home.states.items()
+        if (is_open or state.value == 1.0) and name.startswith("contact") and is_exit(name, setting)
+    }
+    if not doors:
+        return
+    zone = words.zone(view.registry, home.site)
+    if is_open and all(state.value == 0.0 for state in doors.values()):
         closed_ns = max(state.since_ns for state in doors.values())
         yield Returned(key, closed_ns, "closed", f"{words.exact(closed_ns, zone)} door closed")
     began_ns = night.began(setting, view.now_ns, zone)

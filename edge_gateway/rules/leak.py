@@ -44,7 +44,10 @@ def observe(seen: Seen, setting: HomeSetting, home: Home) -> None:
 
 def look_home(watched: Watched, view: View) -> Iterator[Verdict]:
     """Wet floors, and dry ones."""
-    home, zone = watched.home, words.zone(view.registry, watched.home.site)
+    home = watched.home
+    if "detectors.leak" not in home.timers:
+        return  # none was ever wet
+    zone = words.zone(view.registry, home.site)
     key = f"{RULE.name}/{home.site}/{home.place}"
     wet = sorted((at, timer.removeprefix(_ON)) for timer, at in home.timers.items() if timer.startswith(_ON))
     if wet:

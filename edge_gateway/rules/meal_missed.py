@@ -34,8 +34,11 @@ def observe(seen: Seen, setting: HomeSetting, home: Home) -> None:
 def look_home(watched: Watched, view: View) -> Iterator[Verdict]:
     """A meal that was missed in a home in which it is quiet."""
     home, now_ns = watched.home, view.now_ns
+    may_be = _TAP in home.timers or watched.setting.meals or home.key in view.homes.missed
+    if home.away is not None or not may_be:
+        return
     zone = words.zone(view.registry, home.site)
-    meal = None if home.away is not None else _missed(watched, view, zone)
+    meal = _missed(watched, view, zone)
     if meal is None:
         return
     quiet = evidence.quiet(watched, now_ns)

@@ -63,9 +63,12 @@ def missed(watched: Watched, button: str, now_ns: int, zone: tzinfo) -> tuple[in
 
 def look_home(watched: Watched, view: View) -> Iterator[Verdict]:
     """Windows that are over without a press; presses that came late."""
-    zone = words.zone(view.registry, watched.home.site)
+    home, setting = watched.home, watched.setting
+    zone = words.zone(view.registry, home.site)
     for button, rule in ((MEDICATION, RULE.name), (MEAL, "meal-button")):
-        key = f"{rule}/{watched.home.site}/{watched.home.place}"
+        key = f"{rule}/{home.site}/{home.place}"
+        if key not in view.open and not (setting.medication if button == MEDICATION else setting.meals):
+            continue
         if key in view.open:
             yield from _returned(watched, view, button, key, zone)
         window = missed(watched, button, view.now_ns, zone)

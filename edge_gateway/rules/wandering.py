@@ -49,6 +49,10 @@ def look_home(watched: Watched, view: View) -> Iterator[Verdict]:
 def _up(watched: Watched, view: View, zone: tzinfo) -> Iterator[Verdict]:
     home, now_ns = watched.home, view.now_ns
     key = f"{RULE.name}/{home.site}/{home.place}"
+    last_ns, limit_ns = home.timers.get(_LAST, 0), int(watched.setting.wander_min * night.MINUTE)
+    is_long = last_ns - home.timers.get(_SINCE, last_ns) >= limit_ns and now_ns - last_ns <= _BREAK_NS
+    if key not in view.open and not is_long:
+        return
     resting_ns = _resting_since(home)
     if key in view.open:
         by_day = night.began(watched.setting, home.life_ns, zone) is None
@@ -57,11 +61,9 @@ def _up(watched: Watched, view: View, zone: tzinfo) -> Iterator[Verdict]:
         elif by_day and night.began(watched.setting, now_ns, zone) is None:
             yield Returned(key, home.life_ns, "morning")
     deep_ns = night.deep_began(watched.setting, now_ns, zone)
-    last_ns = home.timers.get(_LAST, 0)
-    if deep_ns is None or home.away is not None or resting_ns or now_ns - last_ns > _BREAK_NS or _is_habit(watched.past):
+    if deep_ns is None or home.away is not None or resting_ns or not is_long or _is_habit(watched.past):
         return
     since_ns = max(home.timers.get(_SINCE, last_ns), deep_ns)
-    limit_ns = int(watched.setting.wander_min * night.MINUTE)
     if last_ns - since_ns < limit_ns:
         return
     limit_s = watched.setting.wander_min * 60
