@@ -17,10 +17,9 @@ from edge_gateway.alerts.alert import Alert, unpack
 from edge_gateway.errors import Misconfigured, Unavailable
 from edge_gateway.homes.home import Asked, Away, Consent, Home, Past, Pause, Test, unpack_home, unpack_past
 from edge_gateway.homes.round import Facts, warmth
-from edge_gateway.homes.said import emergency_of
 from edge_gateway.homes.watch import NOW, PAST, Note
 from edge_gateway.registry import Registry
-from edge_gateway.rules import Severity
+from edge_gateway.rules import Severity, emergency
 from edge_gateway.state import DeviceState
 from edge_gateway.store_file import READABLE, SCHEMA_VERSION, read_only
 
@@ -116,6 +115,7 @@ class HomesLook:
 
     def facts(self, site: str, registry: Registry, zone: tzinfo, now_ns: int, consent_required: bool = False) -> Facts:
         """What the morning round is made of. `consent_required`: as in the gateway's settings."""
+        standing = emergency.standing(self.memory(site), now_ns)
         return Facts(
             site,
             {place: setting for (there, place), setting in registry.homes.items() if there == site},
@@ -125,7 +125,7 @@ class HomesLook:
             zone,
             self.limits(site),
             warmth(self.devices(site), registry, site, now_ns),
-            emergency_of(self.memory(site), now_ns),
+            standing.kind if standing is not None else "",
             consent_required,
         )
 

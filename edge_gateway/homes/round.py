@@ -18,6 +18,7 @@ from edge_gateway.homes.said import EQUIPMENT, SEEN_AT, SEEN_BY
 from edge_gateway.homes.setting import HomeSetting
 from edge_gateway.privacy import consent
 from edge_gateway.registry import Registry
+from edge_gateway.rules.emergency import FIRST
 from edge_gateway.rules.rule import Severity
 from edge_gateway.rules.words import en, local, span_en, span_zh, zh
 from edge_gateway.state import DeviceState
@@ -61,6 +62,7 @@ class Row:
         celsius: warmest room (in a cold emergency the coldest), as far as it is fresh.
         soft: nothing urgent is open: "seen, fine" is enough.
         device: everything that is open is about a device, not about the person.
+        first: what is open is what the emergency makes dangerous.
     """
 
     site: str
@@ -77,6 +79,7 @@ class Row:
     celsius: float | None = None
     soft: bool = True
     device: bool = False
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,7 @@ def _row(facts: Facts, place: str, alerts: Sequence[Alert]) -> Row:
         celsius,
         all(alert.severity is not Severity.URGENT for alert in alerts),
         bool(alerts) and all(alert.rule in EQUIPMENT for alert in alerts),
+        any(alert.rule in FIRST.get(facts.emergency, ()) for alert in alerts),
     )
 
 
@@ -230,7 +234,7 @@ def _more(facts: Facts, place: str, home: Home, celsius: float | None) -> Iterab
             yield f"室温 {celsius:.0f} °C", f"room at {celsius:.0f} °C"
 
 
-def _order(facts: Facts, row: Row) -> tuple[int, bool, float, int, str]:
+def _order(facts: Facts, row: Row) -> tuple[int, bool, bool, float, int, str]:
     """Within a rank: a person before a device, in an emergency the hottest or coldest rooms, else whoever waits longest."""
     heat = 0.0
     if facts.emergency == "heat":
@@ -240,7 +244,7 @@ def _order(facts: Facts, row: Row) -> tuple[int, bool, float, int, str]:
     if row.rank not in (Rank.WORRY, Rank.WEATHER, Rank.CHECK):
         heat = 0.0
     since_ns = row.life_ns if row.rank in (Rank.WEATHER, Rank.FINE, Rank.CHECK) else row.since_ns
-    return row.rank, row.device, heat, since_ns, row.place
+    return row.rank, row.device, not row.first, heat, since_ns, row.place
 
 
 # Where nobody knows how warm it is: after those that are known to be bad, before those that are known to be well.

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from edge_gateway.homes.home import Home
-
 SEEN: Final = "seen"
 SEEN_AT: Final = "seen.at"  # in `timers`
 SEEN_BY: Final = "seen.by"  # in `notes`
@@ -16,12 +14,4 @@ EMERGENCY_UNTIL: Final = "emergency.until_s"
 EMERGENCY_SINCE: Final = "emergency.since_s"
 EMERGENCY_BY: Final = "emergency.by"
 # The person is fine; the device is still dead.
-EQUIPMENT: Final = frozenset({"silence", "sensor", "detector", "unprotected", "selftest", "rule-failed", "damaged", "paused"})
-
-
-def emergency_of(memory: Home, now_ns: int) -> str:
-    """The emergency of a site that holds now, "" for none; `memory` is that of the site (place "")."""
-    kind = memory.notes.get(EMERGENCY_KIND, "")
-    until_s = memory.notes.get(EMERGENCY_UNTIL, 0.0)
-    over = isinstance(until_s, float) and 0 < until_s <= now_ns / 1e9
-    return "" if over or kind not in EMERGENCIES else str(kind)
+EQUIPMENT: Final = frozenset({"silence", "sensor", "detector", "deaf", "unprotected", "selftest", "rule-failed", "damaged"})

@@ -9,8 +9,8 @@ import pytest
 from edge_gateway.errors import Rejected, Unavailable
 from edge_gateway.homes.home import Home
 from edge_gateway.homes.look import HomesLook, open_homes
-from edge_gateway.homes.said import emergency_of
 from edge_gateway.rules import Finding, Severity
+from edge_gateway.rules.emergency import standing
 from tests.home_gateway import HOUR, SECOND, HomeGateway
 
 REGISTRY = """
@@ -118,7 +118,8 @@ def test_a_test_of_the_alarm_path_begins_at_once_and_one_is_enough(gateway: Home
 def test_an_emergency_is_of_the_whole_site_and_ends_by_word_or_by_date(gateway: HomeGateway) -> None:
     def now(at_ns: int) -> str:
         with open_homes(gateway.settings.store_file) as look:
-            return emergency_of(look.memory("wutong"), at_ns)
+            found = standing(look.memory("wutong"), at_ns)
+        return found.kind if found is not None else ""
 
     assert now(NOON) == ""
     gateway.call("homes.emergency", site="wutong", kind="heat", by="zhang", until_ns=NOON + 48 * HOUR)

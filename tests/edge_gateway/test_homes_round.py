@@ -126,6 +126,19 @@ def test_an_alert_about_the_person_stays_above_the_weather() -> None:
     assert order(found) == [("worry", Rank.WORRY), ("calm", Rank.WEATHER)]
 
 
+def test_in_a_heat_wave_the_heat_of_a_room_comes_before_an_older_worry() -> None:
+    found = facts(
+        home("door"), home("hot"), home("device"), emergency="heat",
+        alerts=[
+            alert("door", Severity.WARNING, "door-night", 8.0),
+            alert("hot", Severity.WARNING, "heat", 1.0),
+            alert("device", Severity.WARNING, "silence", 9.0),
+        ],
+    )  # fmt: skip
+    assert [place for place, _ in order(found)] == ["hot", "door", "device"]
+    assert [place for place, _ in order(replace(found, emergency=""))] == ["door", "hot", "device"]
+
+
 def test_a_temperature_outside_its_range_or_of_yesterday_says_nothing() -> None:
     known = registry.parse('[sites.s]\n[[devices]]\nsite = "s"\nid = "d"\nplace = "a"\n')
     latest = {
