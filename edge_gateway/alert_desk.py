@@ -239,6 +239,12 @@ class AlertDesk:
         told = ", ".join(alert.told) if passed else ""
         self.homes.tests.ended((alert.site, alert.place), told, told_s, self._clock_ns())
 
+    def notices(self) -> dict[str, int]:
+        """Messages to people since the start, by their end; `unknown` are reports that no open alert was waiting for."""
+        counts = self.sender.counts
+        told = {name: int(getattr(counts, name)) for name in ("handed", "delivered", "taken", "failed", "in_doubt")}
+        return {**told, "unknown": self.reports_unknown}
+
     def open_count(self) -> int:
         """Alerts nobody has closed."""
         return len(self.book.open_keys)

@@ -44,6 +44,7 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
             "database": {"name": gateway.sink.name, "trouble": gateway.uplink.state.trouble, "sent": gateway.uplink.state.sent},
             "totals": gateway.totals(),
             "numbers": gateway.health.numbers(),
+            "notices": gateway.desk.notices(),
             "metrics_port": gateway.health.port,
             "full": gateway.full,
         }

@@ -129,6 +129,10 @@ class Health(Collector):
         yield GaugeMetricFamily(
             "kanhu_database_ok", "1 while the database takes what it is given", value=float(not g.uplink.state.trouble)
         )
+        notices = CounterMetricFamily("kanhu_notices", "Messages to people since the start, by their end", labels=["outcome"])
+        for outcome, number in g.desk.notices().items():
+            notices.add_metric([outcome], number)
+        yield notices
         troubles = GaugeMetricFamily("kanhu_trouble", "1 for each trouble an operator should know", labels=["cause"])
         for cause in sorted(g.troubles.now):
             troubles.add_metric([cause], 1.0)

@@ -158,6 +158,10 @@ def test_a_duty_list_that_is_written_while_it_runs_decides_the_next_round(world:
         before = len(phone.taken)
         eventually(lambda: len(phone.taken) > before, WAIT_S, "somebody is told though the list names nobody")
         assert "nobody is nobody" in w.gateway.state()["troubles"]["duty"]
+        assert not w.gateway.call("alerts.report", references=["sms:1"], arrived=True)["matched"]
+        counts = w.gateway.state()["notices"]
+        assert counts["delivered"] >= 1
+        assert counts["unknown"] == 1
         w.finish().require()
     finally:
         other.close()
