@@ -99,7 +99,7 @@ class Gate:
         if path in ("/login", "/first"):
             return None
         if session is None:
-            there = path if scope["method"] in csrf.SAFE else "/"
+            there = _asked(scope) if scope["method"] in csrf.SAFE else "/"
             return RedirectResponse("/login" if there == "/" else f"/login?next={quote(there)}", 303)
         if scope["method"] not in csrf.SAFE:
             given, kind = headers.get("x-csrf", ""), headers.get("content-type", "")
@@ -109,6 +109,12 @@ class Gate:
 
     def _is_public(self, path: str) -> bool:
         return _below(path, self._public)
+
+
+def _asked(scope: Scope) -> str:
+    """Path and query: whoever logs in comes to the page he asked for."""
+    query = scope["query_string"].decode("latin-1")
+    return f"{scope['path']}?{query}" if query else str(scope["path"])
 
 
 def _below(path: str, entries: Sequence[str]) -> bool:

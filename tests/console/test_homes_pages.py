@@ -238,6 +238,27 @@ def test_a_get_a_form_without_its_token_and_another_page_change_nothing(console:
     assert alert(morning, sos).state is State.ACCEPTED
 
 
+def test_who_comes_second_is_told_and_changes_nothing(console: ConsoleProcess, morning: Morning) -> None:
+    sos = morning.open("w3-201", "sos")
+    anna, eve = console.cookie("anna"), console.cookie("eve")
+    for cookie, did in ((anna, "accept"), (eve, "other")):
+        answer = console.post("/alert/accept", {"id": sos, "csrf": csrf_of(console, cookie)}, cookie)
+        assert f"did={did}" in answer.headers["location"]
+    for cookie, did in ((eve, "close"), (anna, "over")):
+        given = {"id": sos, "reason": "visited_fine", "csrf": csrf_of(console, cookie)}
+        answer = console.post("/alert/close", given, cookie)
+        assert f"did={did}" in answer.headers["location"]
+    assert (alert(morning, sos).accepted_by, alert(morning, sos).closed_by) == ("anna", "eve")
+
+
+def test_whoever_has_to_log_in_first_comes_to_the_alert_he_asked_for(console: ConsoleProcess, morning: Morning) -> None:
+    there = f"/alert?id={morning.open('w3-201', 'sos')}"
+    answer = console.get(there)
+    assert answer.status == 303
+    login = console.get(answer.headers["location"])
+    assert f'name="next" value="{there}"' in login.text
+
+
 def test_who_has_one_home_sees_that_home_alone(browser: Browser, console: ConsoleProcess, morning: Morning) -> None:
     page = opened(browser)
     console.enter(page, "mei", "/round")

@@ -93,7 +93,10 @@ async def accept(request: Request, id: Text) -> Response:
     alert = await _his(of, id)
 
     async def work() -> str:
-        found = await of.console.reach.call(of.session, "alerts.accept", site=alert.site, place=alert.place, id=alert.id)
+        try:
+            found = await of.console.reach.call(of.session, "alerts.accept", site=alert.site, place=alert.place, id=alert.id)
+        except Rejected as error:
+            return _too_late(error)
         return "accept" if found["accepted_by"] == of.session.user.id else "other"
 
     return await frame.done(of, work, link("/alert", id=alert.id))
@@ -104,7 +107,7 @@ async def close(request: Request, id: Text, reason: Text = "", words: Text = "")
     """It is over, and why: one of the fixed reasons, or his own words.
 
     Raises:
-        Rejected: no reason, or it is closed already.
+        Rejected: no reason.
     """
     of = frame.visit(request, Right.CARE)
     alert = await _his(of, id)
@@ -113,10 +116,21 @@ async def close(request: Request, id: Text, reason: Text = "", words: Text = "")
         raise Rejected("no_reason", of.say("close_why"))
 
     async def work() -> str:
-        await of.console.reach.call(of.session, "alerts.close", site=alert.site, place=alert.place, id=alert.id, reason=given)
+        about = {"site": alert.site, "place": alert.place, "id": alert.id}
+        try:
+            await of.console.reach.call(of.session, "alerts.close", **about, reason=given)
+        except Rejected as error:
+            return _too_late(error)
         return "close"
 
     return await frame.done(of, work, link("/alert", id=alert.id))
+
+
+def _too_late(error: Rejected) -> str:
+    """Somebody was faster; anything else that was refused is raised."""
+    if error.reason != "unknown_alert":
+        raise error
+    return "over"
 
 
 async def _find(of: Visit, id_: str) -> Alert | None:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from dashboards.console import html
+from dashboards.console.address import inside
 from dashboards.console.homes.words import TEXTS, clock, pick, say
 from dashboards.console.html import Html, form, tag
 from dashboards.console.language import other
@@ -28,7 +29,6 @@ _LINKS: Final = (("/round", "round", Right.HOMES), ("/alerts", "alerts", Right.H
 # Words for what a form did; `no_answer` is the one that has to be seen.
 DONE: Final = frozenset(key.removeprefix("done_") for key in TEXTS if key.startswith("done_"))
 _NO_ANSWER: Final = "no_answer"
-_LONGEST_PATH: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _bar(of: Visit) -> Html:
     back = here + (f"?{of.request.url.query}" if of.request.url.query else "")
     hidden = (
         tag("input", type="hidden", name="language", value=other(of.lang)),
-        tag("input", type="hidden", name="next", value=back[:_LONGEST_PATH]),
+        tag("input", type="hidden", name="next", value=back),
     )
     who = (
         tag("span", of.session.user.id, class_="user"),
@@ -175,15 +175,9 @@ async def done(of: Visit, work: Callable[[], Awaitable[str]], there: str, place:
         did = await work()
     except Unavailable:
         did = _NO_ANSWER
-    path, _, query = inside(there).partition("?")
+    path, _, query = inside(there, "/round").partition("?")
     kept = [part for part in query.split("&") if part and not part.startswith(("did=", "at="))]
     return RedirectResponse(f"{path}?{'&'.join([*kept, urlencode({'did': did, 'at': place})])}", 303)
-
-
-def inside(path: str) -> str:
-    """A path of ours: an address from a form must not lead to another site."""
-    fine = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and "\\" not in path
-    return path if fine and len(path) < _LONGEST_PATH else "/round"
 
 
 def facts_line(parts: Sequence[str]) -> Html:

@@ -50,6 +50,7 @@ TEXTS: Final[Mapping[str, Words]] = {
     ),
     "done_accept": ("您已接手。消息不再催促。", "You have it. The messages stop."),
     "done_other": ("已有人接手，没有改动。", "Somebody had accepted it; nothing was changed."),
+    "done_over": ("已经有人处理完毕，没有改动。", "Somebody had closed it; nothing was changed."),
     "done_close": ("已处理完毕。", "Closed."),
     "done_pause": ("{place} 已暂停。", "{place} is paused."),
     "done_resume": ("{place} 已恢复看护。", "{place} is watched again."),

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from dashboards.console.address import inside
 from dashboards.console.gate import cookie
 from dashboards.console.html import Html, form, page, spoken, tag
 from dashboards.console.language import other, say
@@ -100,7 +101,7 @@ async def log_out(request: Request) -> Response:
 async def set_language(request: Request, language: Text, next_: Then = "/") -> Response:
     """The user's language, kept for him."""
     await asyncio.to_thread(_console(request).users.set_language, request.state.session.user.id, language)
-    return RedirectResponse(_inside(next_), 303)
+    return RedirectResponse(inside(next_), 303)
 
 
 @router.get("/first")
@@ -139,7 +140,7 @@ def _login(request: Request, wait_s: float | None = None, then: str = "") -> Res
     if wait_s is not None:
         words = say("wait", lang, minutes=_minutes(wait_s)) if wait_s else say("wrong", lang)
         wrong = tag("p", words, class_="wrong", role="alert")
-    then = _inside(then or request.query_params.get("next", "/"))
+    then = inside(then or request.query_params.get("next", "/"))
     return page(
         request,
         say("log_in", lang),
@@ -192,7 +193,7 @@ async def _begun(request: Request, value: str, session: object, then: str) -> Re
     console = _console(request)
     if (old := await console.access.find(cookie(request.scope, console.cookie))) is not None:
         await console.access.log_out(old, _address(request))
-    answer = RedirectResponse(_inside(then), 303)
+    answer = RedirectResponse(inside(then), 303)
     answer.set_cookie(console.cookie, value, path="/", secure=console.settings.console.secure, httponly=True, samesite="lax")
     return answer
 
@@ -207,12 +208,6 @@ def _wrong(user: User, password: str, again: str, lang: str) -> str:
     except Rejected:
         return say("bad_password", lang)
     return "" if password == again else say("passwords_differ", lang)
-
-
-def _inside(path: str) -> str:
-    """A path of ours: an address from a form must not lead to another site."""
-    fine = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and "\\" not in path
-    return path if fine and len(path) < 500 else "/"
 
 
 def _same_code(given: str, code: str) -> bool:
