@@ -131,6 +131,39 @@ def test_sirens_sound_when_no_channel_takes_anything_and_stop_when_somebody_acce
     w.finish().require()
 
 
+@pytest.mark.slow
+def test_fifteen_kills_lose_no_round_and_double_at_most_what_they_met_half_way(world: Make, phone: Phone) -> None:
+    other = Phone()
+    try:
+        w = world(devices=3, rate=5.0, settings={"alerts": {"repeat_s": 1.0, "next_person_s": 3.0}})
+        people = [{"id": "li", "urls": [phone.url]}, {"id": "wang", "urls": [other.url]}]
+        w.gateway.environment = {"KANHU_ALERTS__PEOPLE": json.dumps(people)}
+        w.begin()
+        press(w)
+        kills = 15
+        eventually(lambda: phone.taken, WAIT_S, "told")
+        for _ in range(kills):
+            w.a_while(0.0, 1.5)
+            w.gateway.kill()
+            w.gateway.start()
+            before = len(phone.taken)
+            eventually(lambda at=before: len(phone.taken) > at, WAIT_S, "the ladder goes on")  # type: ignore[misc]
+        eventually(lambda: other.taken, WAIT_S, "the next person")
+        w.gateway.call("alerts.accept", id=alert_of(w).id, by="li")
+        doubled = 0
+        for one in (phone, other):
+            times = Counter(map(step, one.taken))
+            doubled += sum(times.values()) - len(times)
+            assert max(times.values()) <= 2
+            assert sorted(times)[-1] - sorted(times)[0] + 1 == len(times), "no round is missing"
+        print(f"{len(phone.taken) + len(other.taken)} messages, {kills} kills, {doubled} doubled")
+        assert doubled <= kills
+        assert alert_of(w).state is State.ACCEPTED
+        w.finish().require()
+    finally:
+        other.close()
+
+
 def sounded(device: PahoClient) -> list[int]:
     """Seconds of the commands `siren` that the device was sent."""
     told = [json.loads(message.payload) for message in list(device.received)]
