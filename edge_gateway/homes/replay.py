@@ -66,8 +66,6 @@ class Replayer:
 
     def feed(self, seen: Seen) -> list[Said]:
         """Let the time pass until the reading came, then take it. Readings come in the order of `received_ns`."""
-        if not self.now_ns:
-            self.home.since_ns = self.now_ns = seen.received_ns
         said = self.advance(seen.received_ns)
         if self._silence_s and not seen.event:
             evidence.told(self.home, min(seen.time_ns, seen.received_ns), self._silence_s)
@@ -79,7 +77,9 @@ class Replayer:
         return said
 
     def advance(self, until_ns: int) -> list[Said]:
-        """Let the time pass without readings, in steps; what the rules said meanwhile."""
+        """Let the time pass without readings, in steps; what the rules said meanwhile. The first call begins the time."""
+        if not self.now_ns:
+            self.home.since_ns = self.now_ns = until_ns
         said: list[Said] = []
         while self.now_ns + self._step_ns <= until_ns:
             self.now_ns += self._step_ns
