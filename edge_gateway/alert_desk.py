@@ -129,7 +129,7 @@ class AlertDesk:
             self.homes.observe(entry)
         if wanted(entry) and isinstance(entry, Event):
             view = self._watch.view(self._clock_ns(), time.monotonic_ns(), self.book.open_keys)
-            self.book.apply(judge(entry, view), self._clock_ns())
+            self.book.apply(self.homes.witnessed(judge(entry, view)), self._clock_ns())
             self._unsaved += self.book.due(self._clock_ns())
 
     def tick(self, states: Mapping[Key, DeviceState]) -> None:

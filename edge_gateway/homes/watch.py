@@ -19,7 +19,8 @@ from edge_gateway.homes.setting import HomeSetting
 from edge_gateway.homes.told import Told
 from edge_gateway.privacy import consent
 from edge_gateway.registry import ELDER_HOME, Registry
-from edge_gateway.rules.rule import HomesSeen, Prewarn, Verdict, View
+from edge_gateway.rules import proof, words
+from edge_gateway.rules.rule import Finding, HomesSeen, Prewarn, Verdict, View
 
 _SECOND: Final = 1_000_000_000
 _LOOK_NS: Final = 10 * _SECOND  # a home of which nothing came is looked at so often
@@ -229,6 +230,16 @@ class HomeWatch:
         return HomesSeen(
             paused, {site: self.homes[site, ""] for site in self._registry.sites if (site, "") in self.homes}, missed
         )
+
+    def witnessed(self, verdicts: list[Verdict]) -> list[Verdict]:
+        """What an event raised at a home, with the last that was noticed there before it."""
+        found: list[Verdict] = []
+        for verdict in verdicts:
+            home = self.homes.get((verdict.site, verdict.place)) if isinstance(verdict, Finding) and verdict.place else None
+            if home is not None and isinstance(verdict, Finding) and self.consented(home.key):
+                verdict = proof.beside(verdict, home, words.zone(self._registry, verdict.site))
+            found.append(verdict)
+        return found
 
     def hurry(self) -> None:
         """The gateway ends: what could wait no longer can."""

@@ -98,6 +98,22 @@ def test_in_a_pause_smoke_rings_and_the_door_does_not_and_its_end_is_told(night:
     assert len(night.open("paused")) == len(night.open("door-night")) == 1
 
 
+def test_an_sos_says_where_the_person_was_noticed_last(night: Night) -> None:
+    for minute, room in enumerate(("living", "hall", "bath")):
+        night.now_ns = at("21:10") + minute * MINUTE
+        night.say("wutong/h1", f"motion.{room}", False)
+        night.say("wutong/h1", f"motion.{room}", True)
+    night.now_ns = at("21:20")
+    night.say("wutong/h1", "sos", True, event=True)
+    (alert,) = night.open("sos")
+    assert alert.evidence[:2] == ["2026-11-20 21:11:00+0800 motion.hall h1", "2026-11-20 21:12:00+0800 motion.bath h1"]
+    assert alert.evidence[2].startswith("2026-11-20 21:20:00+0800 sos h1 (1/")
+    night.now_ns = at("21:21")
+    night.say("wutong/h1", "sos", True, event=True)
+    (alert,) = night.open("sos")
+    assert [said.split()[2] for said in alert.evidence] == ["motion.hall", "motion.bath", "sos", "sos"]
+
+
 def test_smoke_outlives_a_kill_and_is_never_closed_by_the_gateway(night: Night) -> None:
     night.say("wutong/h1", "smoke", True, event=True)
     night.again()
