@@ -61,13 +61,14 @@ PEOPLE: Final = {
     "k-0007": ("courier", "司马长风", "18612340957", "北新泾镇听雨巷甲九"),
     "home-1": ("place", "夏侯氏宅", "02157748891", "苏家屯老粮站后院东门"),
 }
-STAFF: Final = "宇文静姝"
+STAFF, HEAD = "宇文静姝", "Ximena Oyelaran"
 SUN_CARD: Final = bytes.fromhex("04a7c13e92f680")
 NUMBER_CARD: Final = bytes.fromhex("04d9e2715c0b33")
 STRANGER_CARD: Final = bytes.fromhex("04f18a6d24be57")
 SECRETS: Final = (
     *(words(text) for _, *texts in PEOPLE.values() for text in texts),
     words(STAFF),
+    words(HEAD),
     *(card(uid) for uid in (SUN_CARD, NUMBER_CARD, STRANGER_CARD)),
 )
 

@@ -33,7 +33,7 @@ from tests.console.test_real_gateway import Home
 from tests.couriers.cards import code
 from tests.databases import InfluxDB2, missing
 from tests.operations.test_cli import Site
-from tests.personal import NUMBER_CARD, PEOPLE, STAFF, STRANGER_CARD, SUN_CARD, card, found_in, found_under, words
+from tests.personal import HEAD, NUMBER_CARD, PEOPLE, STAFF, STRANGER_CARD, SUN_CARD, card, found_in, found_under, words
 from tests.recorded import Line, http_to, tcp
 from tests.servers import Mosquitto, PahoClient, eventually, paho_client, started
 from tests.spine import GatewayProcess
@@ -233,7 +233,7 @@ def test_no_name_number_or_address_is_in_any_byte_that_leaves_or_any_file_that_s
         mqtt = stack.enter_context(paho_client(broker))
         everything_happens(Devices(mqtt))
         eventually(lambda: settled(gateway), PATIENCE_S, f"taps and outbox\n{gateway.log[-3000:]}")
-        eventually(lambda: b"home-1" in phone.bytes, PATIENCE_S, "a message to a person")
+        eventually(lambda: b"home-1" in phone.bytes and b"POST /head" in phone.bytes, PATIENCE_S, "messages to people")
         yesterday = (datetime.now(ZONE) - timedelta(days=1)).date().isoformat()
         claim = {"site": SITE, "visit": "", "courier": "k-0007", "date": yesterday, "place": "home-1", "text": "forgot"}
         gateway.call("visits.object", **claim)
@@ -257,7 +257,7 @@ def test_no_name_number_or_address_is_in_any_byte_that_leaves_or_any_file_that_s
         broker.restart()
         eventually(lambda: gateway.state()["connected"], PATIENCE_S, "the broker again")
         page += metrics(gateway)
-        asked = (tmp_path / "gateway" / "kanhu.toml", tmp_path / "asked" / "his.zip")
+        asked = (tmp_path / "gateway" / "var" / "duty.toml", tmp_path / "asked" / "his.zip")
         running = found_under(tmp_path, but=asked)
         gateway.stop()
         if influx:
@@ -295,6 +295,10 @@ def a_gateway(folder: Path, broker: Mosquitto, wire: Line, phone: Line, database
     gateway = GatewayProcess(folder / "gateway", settings, REGISTRY)
     people = [{"id": "li", "name": STAFF, "urls": [f"json://127.0.0.1:{phone.port}/"]}]
     gateway.environment = {"KANHU_ALERTS__PEOPLE": json.dumps(people, ensure_ascii=False), "KANHU_LOG": "DEBUG"}
+    (folder / "gateway" / "var").mkdir(mode=0o700)
+    duty = f'[[people]]\nid = "wang"\nname = "{HEAD}"\nurls = ["json://127.0.0.1:{phone.port}/head"]\n'
+    duty += '[[shifts]]\npeople = ["wang"]\nfrom = "00:00"\nto = "24:00"\nsites = ["yunhe"]\n'
+    (folder / "gateway" / "var" / "duty.toml").write_text(duty, encoding="utf-8")
     if database is not None:
         setup(load(gateway.settings_file))
         token = folder / "gateway" / "var" / "secrets" / "influx-gateway.token"
