@@ -150,10 +150,9 @@ class AlertBook:
         """A named person deals with it: the messages stop. The second to accept changes nothing and sees who was first.
 
         Raises:
-            Rejected: `unknown_alert`; `no_person` when `person` is no person's id.
+            Rejected: `unknown_alert`; `no_person` when `person` is no person's id; `is_test`.
         """
-        alert = self.find(alert_id)
-        _named(person)
+        alert = self._to_handle(alert_id, person)
         if alert.unanswered:
             alert.accepted_by, alert.accepted_ns = person, now_ns
             ladder.wait_for_end(alert, self.settings, now_ns)
@@ -164,10 +163,9 @@ class AlertBook:
         """A named person says it is over, and why (`false_press`, `visited_fine`, `ambulance`, `test` or their own words).
 
         Raises:
-            Rejected: `unknown_alert`, `no_person`, or `no_reason`.
+            Rejected: `unknown_alert`, `no_person`, `is_test`, or `no_reason`.
         """
-        alert = self.find(alert_id)
-        _named(person)
+        alert = self._to_handle(alert_id, person)
         if not reason.strip():
             raise Rejected("no_reason", "closing needs a reason: false_press, visited_fine, ambulance, test, or your own words")
         self._close(alert, person, reason.strip()[:200], now_ns)
@@ -265,6 +263,14 @@ class AlertBook:
         self._unsaved.clear()
         self._entries.clear()
         return changes
+
+    def _to_handle(self, alert_id: str, person: str) -> Alert:
+        alert = self.find(alert_id)
+        _named(person)
+        if alert.test:
+            # Else nobody would know whether its message arrived.
+            raise Rejected("is_test", f"{alert.id} is a test; it ends by itself within {self.settings.test_s:g} s")
+        return alert
 
     def _answered(self, notice: Notice) -> list[tuple[Alert, Send | None]]:
         """The alerts of a notice that are still open, with the message that was out, if its ladder still runs."""

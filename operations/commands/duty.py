@@ -63,6 +63,8 @@ def check(
             lines.append(f"{name or 'gateway'}: nobody is on duty from {_moment(gap.start)} to {_moment(gap.end)}")
     if not any(person.urls for person in desk.people):
         lines.append("nobody has an address: add urls to [[alerts.people]] in the settings, or to [[people]] in the duty list")
+    if any(person.urls for person in desk.roster.people) and found.duty_file.stat().st_mode & 0o077:
+        lines.append(f"{found.duty_file} holds addresses and can be read by others: chmod 600 {found.duty_file}")
     for line in lines:
         out.print(f"[yellow]{escape(line)}[/yellow]")
     if lines:

@@ -511,6 +511,14 @@ def test_a_test_that_nobody_confirms_has_failed_and_was_sent_through_each_channe
     assert (office.open[alert_id], unpack(office.stored[alert_id]).history[-1].reason) == (False, "test_failed")
 
 
+def test_a_person_neither_accepts_nor_closes_a_test_for_then_nobody_knew_whether_it_arrived(office: Office) -> None:
+    alert_id = office.raised(trial())
+    with pytest.raises(Rejected, match="is_test"):
+        office.book.accept(alert_id, "li", office.now_ns)
+    with pytest.raises(Rejected, match="is_test"):
+        office.book.close(alert_id, "li", "test", office.now_ns)
+
+
 def test_tests_of_thirty_homes_are_one_message_and_no_flood(office: Office) -> None:
     office.book.apply([trial(f"home-{n}") for n in range(30)], NOON)
     office.book.apply([silent()], NOON)

@@ -49,6 +49,7 @@ class Here:
 
     def duty(self, text: str) -> None:
         (self.data / "duty.toml").write_text(text, encoding="utf-8")
+        (self.data / "duty.toml").chmod(0o600)
 
     def run(self, *arguments: str, code: int = 0) -> str:
         done = CliRunner().invoke(kanhu.app, [*arguments, "--settings", str(self.settings)])
@@ -86,6 +87,8 @@ def test_the_check_names_what_is_wrong_and_ends_with_one(here: Here) -> None:
     assert "wutong: nobody is on duty from" in said
     here.duty(LIST.replace('leads = ["chen"]', "").replace('days = "workday"\n', ""))
     assert "in order" in here.run("duty", "check")
+    (here.data / "duty.toml").chmod(0o644)
+    assert "chmod 600" in here.run("duty", "check", code=1)
 
 
 def test_an_alert_is_shown_with_this_round_and_what_comes_next(here: Here) -> None:
