@@ -6,7 +6,7 @@ from typing import Final
 
 from edge_gateway.errors import Misconfigured
 from edge_gateway.settings import load
-from operations.doctor import broker, channels, database, files, gateway, machine, outside
+from operations.doctor import broker, channels, database, files, gateway, machine, outside, privacy
 from operations.doctor.result import Check, Outcome, Result, fail, ok
 
 __all__ = ["CHECKS", "Check", "Outcome", "Result", "examine"]
@@ -19,6 +19,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check("answers", channels.answers),
     Check("watcher outside", outside.watcher),
     Check("data folder", files.data_folder),
+    Check("erasings", privacy.erasings),
+    Check("backups", privacy.backups),
     Check("disk space", machine.disk_space),
     Check("SQLite", machine.sqlite),
     Check("clock", machine.clock),

@@ -57,10 +57,10 @@ def subject_of(settings: Settings, site: str, place: str, person: str = "") -> S
     known = registry.load(settings.registry)
     home = known.homes.get((site, place))
     devices = frozenset(d.id for d in known.devices.values() if (d.site, d.place) == (site, place))
-    begun = _begun(settings)
-    if begun is not None and (begun.site, begun.place) == (site, place):
+    before = begun(settings)
+    if before is not None and (before.site, before.place) == (site, place):
         # The registry had forgotten them already when it was interrupted.
-        devices, person = devices | begun.devices, person or begun.person
+        devices, person = devices | before.devices, person or before.person
     return Subject(site, place, person or (home.person if home else ""), devices)
 
 
@@ -99,7 +99,8 @@ def _begin(settings: Settings, subject: Subject) -> None:
     mosquitto.write_private(settings.data_dir / _UNDER_WAY, json.dumps(plain) + "\n")
 
 
-def _begun(settings: Settings) -> Subject | None:
+def begun(settings: Settings) -> Subject | None:
+    """The erasing that was interrupted; None: there is none. Raises Misconfigured: nobody can say whose it was."""
     try:
         plain = json.loads((settings.data_dir / _UNDER_WAY).read_text(encoding="utf-8"))
         return Subject(plain["site"], plain["place"], plain["person"], frozenset(plain["devices"]))

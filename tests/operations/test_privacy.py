@@ -15,6 +15,7 @@ import pytest
 from edge_gateway.errors import Misconfigured, Rejected, Unavailable
 from edge_gateway.settings import load
 from ingest.setup import setup
+from operations.doctor import Outcome, privacy
 from operations.privacy import backup
 from operations.privacy import erase as erasing
 from tests.databases import TOKEN, Database
@@ -181,7 +182,9 @@ def test_what_was_interrupted_is_done_again_from_the_beginning(site: Site, monke
         with pytest.raises(KeyboardInterrupt):
             erasing.erase(found, erasing.subject_of(found, "s", HOME), "anna", "moved")
     assert HOME not in site.gateway.registry.read_text().replace(OTHER, "") and HOME.encode() in wal(site) + readings(site)
+    assert privacy.erasings(found).outcome is Outcome.FAIL
     told = site.ok("privacy", "erase", "s", HOME, "--by", "anna", "--reason", "moved", "--yes")
+    assert privacy.erasings(found).outcome is Outcome.OK
     assert "box-7" in told and "names 2" in told, told
     assert naming(site.gateway.folder / "var") == {"visits.db"}
     with closing(sqlite3.connect(site.gateway.store_file)) as db:
@@ -224,6 +227,7 @@ def test_a_person_gets_all_that_is_kept_and_nothing_of_the_neighbours(site: Site
 def test_a_backup_is_whole_and_old_ones_go(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lived(site)
     found = load(site.gateway.settings_file)
+    assert privacy.backups(found).outcome is Outcome.WARN
     phrase = tmp_path / "phrase"
     phrase.write_text("some words of a phrase\n")
     site.ok("backup", str(tmp_path / "b"), "--keys", str(tmp_path / "keys"), "--passphrase-file", str(phrase))
@@ -232,7 +236,9 @@ def test_a_backup_is_whole_and_old_ones_go(site: Site, tmp_path: Path, monkeypat
     assert {"gateway.db", "readings.db", "visits.db", "registry.toml", "manifest.json"} <= kept and "secrets" not in kept
     key = found.visits_key_file.read_bytes()
     assert not any(key in file.read_bytes() or key.hex().encode() in file.read_bytes() for file in made.folder.iterdir())
+    assert privacy.backups(found).outcome is Outcome.OK
     monkeypatch.setattr(time, "time", lambda wall=time.time: wall() + 31 * 86_400)
+    assert privacy.backups(found).outcome is Outcome.WARN
     _, gone = backup.make(found, tmp_path / "b", 30)
     assert gone == [made.folder] and len(backup.known(found)) == 1
     monkeypatch.undo()
