@@ -12,7 +12,7 @@ from typing import Final
 
 from edge_gateway.alerts.alert import Alert
 from edge_gateway.events import Flag, split_name
-from edge_gateway.homes import evidence, learn, selftest
+from edge_gateway.homes import learn, selftest
 from edge_gateway.homes.home import Away, Home, Past
 from edge_gateway.homes.said import EQUIPMENT, SEEN_AT, SEEN_BY
 from edge_gateway.homes.setting import HomeSetting
@@ -211,12 +211,15 @@ def _quiet(facts: Facts, place: str, home: Home, seen_ns: int) -> tuple[Rank, Wo
         return Rank.CHECK, (stands.why_zh, stands.why_en), stands.since_ns
     if not home.life_ns:
         return Rank.CHECK, ("还没有收到过动静", "no sign of life yet"), home.since_ns
-    start_ns = evidence.start_ns(home)
+    # Not `evidence.start_ns`: that a home was registered an hour ago is no sign of life.
+    start_ns = max(home.life_ns, home.timers.get("evidence.from", 0))
     quiet_s = (now_ns - start_ns) / _SECOND
     limit = learn.limit_s(Past(limits_s=list(facts.limits.get(place, ()))), setting, start_ns, str(facts.zone))
     if quiet_s >= _QUIET * limit:
-        told = f"已 {span_zh(quiet_s)}没有动静, 满 {span_zh(limit)}会询问"
-        return Rank.CHECK, (told, f"quiet for {span_en(quiet_s)}; asked after {span_en(limit)}"), start_ns
+        limit_zh, limit_en = f", 满 {span_zh(limit)}会询问", f"; asked after {span_en(limit)}"
+        if quiet_s >= limit:
+            limit_zh = limit_en = ""
+        return Rank.CHECK, (f"已 {span_zh(quiet_s)}没有动静{limit_zh}", f"quiet for {span_en(quiet_s)}{limit_en}"), start_ns
     if seen_ns and local(seen_ns, facts.zone).date() == local(now_ns, facts.zone).date():
         return Rank.SEEN, ("今天看过了, 平安", "seen today, fine"), seen_ns
     return Rank.FINE, ("和平时一样", "as usual"), home.life_ns

@@ -210,3 +210,8 @@ def test_a_home_to_which_nobody_agreed_is_not_watched_but_its_sos_is_heard() -> 
     strict = facts(*homes, alerts=[alert("no", Severity.URGENT, "sos")], consent_required=True)
     assert order(strict) == [("no", Rank.NOW), ("yes", Rank.FINE), ("silent", Rank.PAUSED)]
     assert row(strict, "silent").why[0] == ("没有知情同意, 不看护", "no consent, not watched")
+
+
+def test_that_a_home_was_registered_a_moment_ago_is_no_sign_of_life() -> None:
+    found = row(facts(home("a", 18.0, since_ns=NOW - HOUR)), "a")
+    assert (found.rank, found.why[0]) == (Rank.CHECK, ("已 18 小时没有动静", "quiet for 18 h"))

@@ -207,7 +207,7 @@ def _emergency_form(of: Visit, facts: Facts, here: str) -> Html | None:
             of.request,
             "/round/emergency",
             *frame.fields(site=facts.site, next=here),
-            tag("label", tag("span", of.say("pause_for")), tag("select", *hours, name="hours")),
+            tag("label", tag("span", of.say("how_long")), tag("select", *hours, name="hours")),
             tag("div", *kinds, class_="choices"),
         ),
         class_="group",

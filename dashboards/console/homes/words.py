@@ -81,6 +81,7 @@ TEXTS: Final[Mapping[str, Words]] = {
         "开启后，排序会变，12 小时没人看过的住家排到前面。",
         "It changes the order: homes nobody looked in for 12 h come first.",
     ),
+    "how_long": ("多久", "For how long"),
     "emergency_end": ("结束应急", "End it"),
     "until_when": ("到 {when}", "until {when}"),
     # alert
