@@ -56,20 +56,21 @@ def observe(seen: Seen, setting: HomeSetting, home: Home, zone: str) -> bool:
             sign(seen, BEYOND_DOUBT, home, zone)
         return value == 1.0
     # A device whose clock is ahead must not promise signs of life: `at_ns` is never later than when it came.
+    at_ns = seen.at_ns
     if kind is Kind.COUNT:
-        home.states[seen.name] = Held(value, seen.at_ns, seen.at_ns, seen.device)
+        home.states[seen.name] = Held(value, at_ns, at_ns, seen.device)
         return value is not None and value >= 1.0 and sign(seen, BEYOND_DOUBT if value >= 2.0 else LIGHT, home, zone)
     state = home.states.get(seen.name)
     if state is None:
         return _first(kind, value, seen, home, zone)
-    if seen.at_ns < state.told_ns:
+    if at_ns < state.told_ns:
         return False
     was, was_ns = state.value, state.since_ns
-    state.told_ns, state.device = seen.at_ns, seen.device
+    state.told_ns, state.device = at_ns, seen.device
     if was == value:
-        moves = value == 1.0 and seen.name.startswith("motion") and seen.at_ns - was_ns <= _MOVING_NS
+        moves = kind is Kind.MOTION and value == 1.0 and seen.name[0] == "m" and at_ns - was_ns <= _MOVING_NS
         return moves and sign(seen, LIGHT, home, zone)
-    state.value, state.since_ns = value, seen.at_ns
+    state.value, state.since_ns = value, at_ns
     ended = was is not None and value is not None and _changed(kind, seen, was_ns, setting, home, zone)
     return ended or kind is not Kind.MOTION  # what moves all day is saved now and then
 

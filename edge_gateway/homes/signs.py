@@ -6,6 +6,7 @@ Times are wall clock, ns. Names in `home.timers` and `home.notes`: see `evidence
 """
 
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 from edge_gateway.homes import away, bands, routine
@@ -54,6 +55,7 @@ SENSORS: Final = frozenset({Kind.MOTION, Kind.CONTACT, Kind.HELD, Kind.LAMP, Kin
 _ROOMS: Final = frozenset({Kind.MOTION, Kind.HELD})
 
 
+@lru_cache(maxsize=4096)
 def kind_of(name: str) -> Kind | None:
     """What a reading of this name can say of a person; None: nothing."""
     return KINDS.get(name.partition(".")[0])

@@ -165,14 +165,14 @@ class HomeWatch:
         self._heard[key] = max(entry.received_ns, self._heard.get(key, 0))
         if entry.received_ns - entry.time_ns > _LATE_NS:
             self._came_late(key, entry.received_ns)
-        event = type(entry) is Event
+        event, zone = type(entry) is Event, self._zone(key)
         beat = self._beats.get(key)
         if beat is not None and not event and entry.device in beat.devices:
             evidence.told(home, min(entry.time_ns, entry.received_ns), beat.silence_s)
         for reading in entry.readings:
             name, value, flag = reading.name, reading.value, reading.flag
             seen = Seen(name, value, flag, entry.time_ns, entry.received_ns, entry.device, event)
-            if evidence.observe(seen, setting, home, self._zone(key)):
+            if evidence.observe(seen, setting, home, zone):
                 self._urgent.add(key)
             rules.observe(seen, setting, home)
         if isinstance(entry, Event):
