@@ -27,7 +27,7 @@ def backup(
     target: Annotated[Path, typer.Argument(metavar="FOLDER", help="Each backup is a folder of its own in it.")],
     settings: SettingsFile = None,
     keys: Annotated[
-        Path | None, typer.Option(help="Write keys, settings and duty list into this new file, sealed. Keep it elsewhere.")
+        Path | None, typer.Option(help="Write keys and settings into this new file, sealed. Keep it elsewhere.")
     ] = None,
     passphrase_file: PassphraseFile = None,
 ) -> None:

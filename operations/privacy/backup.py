@@ -26,6 +26,8 @@ from operations.privacy.erasures import Erasures
 KNOWN: Final = "backups.json"  # in the data folder: where backups were put
 MANIFEST: Final = "manifest.json"
 DATABASES: Final = (copies.STORE, copies.VISITS, copies.READINGS, "console.db", "rollups.db")
+SEALED: Final = ("duty.toml",)  # numbers and addresses of staff are in it
+_SEALED: Final = ".sealed"
 _PREFIX: Final = "kanhu-"
 _DAY_S: Final = 86_400.0
 
@@ -77,6 +79,13 @@ def _fill(settings: Settings, part: Path) -> None:
         if source.exists():
             shutil.copyfile(source, part / name)
             (part / name).chmod(0o600)
+    key = raw.key_file(settings.store_file)
+    for name in SEALED:
+        source = settings.data_dir / name
+        if source.exists() and key.exists():
+            sealed = raw.load(key).seal(source.read_bytes())
+            with os.fdopen(os.open(part / (name + _SEALED), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+                out.write(sealed)
 
 
 def prune(settings: Settings, days: int) -> list[Path]:
@@ -146,9 +155,13 @@ def restore(settings: Settings, folder: Path) -> list[str]:
         told = _erase_again(part, done, seal)
         for name in manifest["files"]:
             target = settings.registry if name == copies.REGISTRY else data / name
-            if name != erasures.NAME and not (name == copies.REGISTRY and target.exists()):
+            if name.endswith(_SEALED):
+                target = data / name.removesuffix(_SEALED)
+                (part / name).write_bytes(seal.open((part / name).read_bytes()))
+            ours = name in (copies.REGISTRY, *(one + _SEALED for one in SEALED))  # what is here already is newer
+            if name != erasures.NAME and not (ours and target.exists()):
                 (part / name).replace(target)
-                told.append(f"restored {name}")
+                told.append(f"restored {target.name}")
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return told

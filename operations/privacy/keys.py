@@ -26,7 +26,7 @@ _LARGEST: Final = 16 << 20
 
 
 def save(settings: Settings, file: Path, passphrase: str, settings_file: Path | None) -> list[str]:
-    """Write the keys, the settings and the duty list into a new file; their names.
+    """Write the keys and the settings into a new file; their names.
 
     Raises:
         Misconfigured: the file is there already, or the passphrase is too short.
@@ -37,7 +37,6 @@ def save(settings: Settings, file: Path, passphrase: str, settings_file: Path | 
         raise Misconfigured(f"a passphrase of {len(passphrase)} characters", f"at least {SHORTEST}: some words")
     sources = {f"secrets/{one.name}": one for one in sorted((settings.data_dir / "secrets").glob("*")) if one.is_file()}
     sources["secrets/visits.key"] = settings.visits_key_file
-    sources["duty.toml"] = settings.data_dir / "duty.toml"
     if settings_file is not None:
         sources["kanhu.toml"] = settings_file
     found = {name: source for name, source in sources.items() if source.exists()}

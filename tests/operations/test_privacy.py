@@ -228,6 +228,8 @@ def test_a_backup_is_whole_and_old_ones_go(site: Site, tmp_path: Path, monkeypat
     lived(site)
     found = load(site.gateway.settings_file)
     assert privacy.backups(found).outcome is Outcome.WARN
+    duty = '[[people]]\nid = "wang"\nurls = ["json://127.0.0.1/13912345678"]\n'
+    (found.data_dir / "duty.toml").write_text(duty)
     phrase = tmp_path / "phrase"
     phrase.write_text("some words of a phrase\n")
     site.ok("backup", str(tmp_path / "b"), "--keys", str(tmp_path / "keys"), "--passphrase-file", str(phrase))
@@ -235,6 +237,7 @@ def test_a_backup_is_whole_and_old_ones_go(site: Site, tmp_path: Path, monkeypat
     kept = {file.name for file in made.folder.iterdir()}
     assert {"gateway.db", "readings.db", "visits.db", "registry.toml", "manifest.json"} <= kept and "secrets" not in kept
     key = found.visits_key_file.read_bytes()
+    assert not any(b"13912345678" in file.read_bytes() for file in made.folder.iterdir())
     assert not any(key in file.read_bytes() or key.hex().encode() in file.read_bytes() for file in made.folder.iterdir())
     assert privacy.backups(found).outcome is Outcome.OK
     monkeypatch.setattr(time, "time", lambda wall=time.time: wall() + 31 * 86_400)
@@ -253,6 +256,7 @@ def test_a_backup_is_whole_and_old_ones_go(site: Site, tmp_path: Path, monkeypat
     assert isinstance(other.error("restore", str(new.folder)), Unavailable)
     other.ok("restore", str(new.folder), "--keys", str(tmp_path / "keys"), "--passphrase-file", str(phrase))
     assert (folder / "var" / "secrets" / "visits.key").read_bytes() == key
+    assert (folder / "var" / "duty.toml").read_text() == duty
     assert isinstance(other.error("restore", str(new.folder)), Misconfigured)
     (new.folder / "visits.db").write_bytes(b"x")
     os.rename(folder / "var", folder / "before")
