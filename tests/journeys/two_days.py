@@ -1,4 +1,4 @@
-"""Three homes on a fast clock: what their sensors say by day and by night, written down before it begins and told as it happens."""
+"""Three homes on a fast clock: what their sensors say by day and by night, written down first and told as it happens."""
 
 import json
 import random
@@ -27,7 +27,7 @@ class Said:
 
 
 def day_of(home: str, midnight_ns: int, dice: random.Random) -> Iterator[Said]:
-    """One ordinary day: up at half past six, about the rooms, once in the bathroom at night; the regular record each 5 minutes."""
+    """One ordinary day: up at half past six, about the rooms, once in the bathroom at night."""
 
     def at(hour: float) -> int:
         return midnight_ns + round(hour * HOUR)
