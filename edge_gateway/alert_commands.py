@@ -52,7 +52,8 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
         place = arguments.get("place", "")
         if not isinstance(place, str):
             raise Rejected("bad_argument", f"place is {place!r}; expected the id of a home, or nothing")
-        told = desk.duty.at(_text(arguments, "site"), place, Severity(severity), gateway.clock_ns())
+        equipment = arguments.get("equipment", False) is True
+        told = desk.duty.at(_text(arguments, "site"), place, Severity(severity), gateway.clock_ns(), equipment)
         return [person.id for person in told]
 
     return {

@@ -18,7 +18,8 @@ from edge_gateway.topics import ID
 
 _CLOCK: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)|(24:00)")
 _KEYS: Final = ("people", "shifts", "leave", "leads", "tests", "holidays", "workdays", "zone")
-_SHIFT: Final = ("people", "days", "from", "to", "sites", "severities")
+_SHIFT: Final = ("people", "days", "from", "to", "sites", "severities", "about")
+_ABOUT: Final = ("care", "equipment")
 _LEAVE: Final = ("person", "from", "to", "instead")
 _USUAL: Final = {"mon-fri": WORKDAY, "sat-sun": RESTDAY}
 _LONGEST: Final = 400  # days of one holiday or leave
@@ -121,10 +122,15 @@ def _shift(row: Mapping[str, Any], where: str, problems: list[str]) -> Shift:
     if not isinstance(severities, list) or not severities or any(s not in [v.value for v in Severity] for s in severities):
         problems.append(f"{where}: severities is {severities!r}; a list of {', '.join(Severity)}")
         severities = []
+    about = row.get("about", list(_ABOUT))
+    if not isinstance(about, list) or not about or any(word not in _ABOUT for word in about):
+        problems.append(f"{where}: about is {about!r}; a list of {', '.join(_ABOUT)}")
+        about = []
     sites = _ids(row, "sites", where, problems)
     days = _day_words(row.get("days", EVERY), where, problems)
     start, end = _minute(row, "from", where, problems), _minute(row, "to", where, problems)
-    return Shift(people, days, start, end, frozenset(sites), frozenset(Severity(s) for s in severities))
+    only = frozenset(Severity(s) for s in severities)
+    return Shift(people, days, start, end, frozenset(sites), only, "care" in about, "equipment" in about)
 
 
 def _leave(row: Mapping[str, Any], where: str, problems: list[str]) -> Leave:

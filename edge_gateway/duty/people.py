@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from edge_gateway.alerts import Alert
 from edge_gateway.alerts.ladder import SIREN
-from edge_gateway.duty.chain import chain, chain_of_test, everybody
+from edge_gateway.duty.chain import chain, chain_of_test, everybody, is_equipment
 from edge_gateway.duty.check import strangers
 from edge_gateway.duty.roster import Roster
 from edge_gateway.registry import Registry
@@ -31,7 +31,7 @@ class DutyDesk:
         self._settings = settings
         self._registry = registry
         self._minute = -1
-        self._found: dict[tuple[str, tuple[str, ...], Severity], Sequence[Person]] = {}
+        self._found: dict[tuple[str, tuple[str, ...], Severity, bool], Sequence[Person]] = {}
 
     def use(self, roster: Roster) -> None:
         """A new duty list."""
@@ -52,20 +52,23 @@ class DutyDesk:
 
     def tell(self, alert: Alert, now_ns: int) -> Sequence[Person]:
         """Whom to tell of this alert now, first to last."""
-        found = self.at(alert.site, alert.place, alert.severity, now_ns)
-        return chain_of_test(self.people, self.roster, found) if alert.test else found
+        if alert.test:
+            # The way to those who would be told of an SOS is tried; a daughter is not asked every morning.
+            return chain_of_test(self.people, self.roster, self.at(alert.site, "", Severity.URGENT, now_ns))
+        return self.at(alert.site, alert.place, alert.severity, now_ns, is_equipment(alert.rule, alert.severity))
 
-    def at(self, site: str, place: str, severity: Severity, now_ns: int) -> Sequence[Person]:
-        """Whom to tell of such an alert at this time."""
+    def at(self, site: str, place: str, severity: Severity, now_ns: int, equipment: bool = False) -> Sequence[Person]:
+        """Whom to tell of such an alert at this time; `equipment`: a technician has to mend something."""
         home = self._registry.homes.get((site, place))
         contacts = home.contacts if home is not None else ()
         minute = now_ns // _MINUTE_NS
         if minute != self._minute:  # the list knows no seconds; thousands of alerts ask at once
             self._minute, self._found = minute, {}
-        key = site, contacts, severity
+        key = site, contacts, severity, equipment
         found = self._found.get(key)
         if found is None:
-            found = chain(self.people, self.roster, contacts, site, severity, local(now_ns, self.zone(site)))
+            at = local(now_ns, self.zone(site))
+            found = chain(self.people, self.roster, contacts, site, severity, at, equipment)
             self._found[key] = found
         return found
 

@@ -22,6 +22,7 @@ class Shift:
         from_min, to_min: minutes since local midnight; not after each other: it ends the next day.
         sites: only there; empty: everywhere.
         severities: only of these alerts.
+        care, equipment: of people, of devices that only a technician can mend; at least one.
     """
 
     people: tuple[str, ...]
@@ -30,6 +31,8 @@ class Shift:
     to_min: int = 0
     sites: frozenset[str] = frozenset()
     severities: frozenset[Severity] = frozenset(Severity)
+    care: bool = True
+    equipment: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,12 @@ class Roster:
         works = day.weekday() < 5 or day in self.workdays
         return frozenset({WEEKDAYS[day.weekday()], WORKDAY if works else RESTDAY, EVERY})
 
-    def on_duty(self, site: str, severity: Severity, at: datetime) -> list[str]:
+    def on_duty(self, site: str, severity: Severity, at: datetime, equipment: bool = False) -> list[str]:
         """Ids of those on duty for such an alert at this local time, first to last; who is on leave is replaced."""
         found: list[str] = []
         for shift in self.shifts:
-            if severity in shift.severities and (not shift.sites or site in shift.sites):
+            about = shift.equipment if equipment else shift.care
+            if about and severity in shift.severities and (not shift.sites or site in shift.sites):
                 day = self._begun(shift, at)
                 if day is not None:
                     found += self.present(shift.people, day)

@@ -82,10 +82,11 @@ def _show(settings: Settings, at: str | None, site: str, days: int) -> None:
         zone = desk.zone(name)
         given = instant(at, zone)
         now_ns = time.time_ns() if given is None else given
-        told = {severity: desk.at(name, "", severity, now_ns) for severity in Severity}
+        told = {severity.value: desk.at(name, "", severity, now_ns) for severity in Severity}
+        told["equipment"] = desk.at(name, "", Severity.NOTICE, now_ns, equipment=True)
         out.print(f"[bold]{name or '-'}[/bold] {_moment(local(now_ns, zone))}")
-        for severity, people in told.items():
-            out.print(f"  {severity.value}: {' → '.join(person.id for person in people) or '[red]nobody[/red]'}")
+        for kind, people in told.items():
+            out.print(f"  {kind}: {' → '.join(person.id for person in people) or '[red]nobody[/red]'}")
         if desk.roster.shifts:
             out.print(_table(desk.roster, name, local(now_ns, zone), days))
     for leave in desk.roster.leave:

@@ -1,5 +1,6 @@
 """Who is told follows the hour, the weekday, holidays and leave; a home's own contacts come first, strangers to it never."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -8,6 +9,7 @@ import pytest
 
 from edge_gateway.alerts import AlertBook
 from edge_gateway.duty import Leave, Roster, Shift, chain
+from edge_gateway.duty.chain import is_equipment
 from edge_gateway.duty.check import gaps, strangers
 from edge_gateway.duty.file import DutyWatch, load
 from edge_gateway.duty.people import DutyDesk
@@ -17,6 +19,7 @@ from edge_gateway.registry import Registry, Site
 from edge_gateway.rules import Severity
 from edge_gateway.settings import Alerts, Person
 from tests.edge_gateway.test_alerts import Office, sos, to
+from tests.edge_gateway.test_ladder import trial
 
 LIST = """
 leads = ["chen"]
@@ -45,7 +48,7 @@ days = "workday"
 from = "08:00"
 to = "24:00"
 people = ["tech"]
-severities = ["notice"]
+about = ["equipment"]
 
 [[leave]]
 person = "zhang"
@@ -73,8 +76,10 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=ZONE)
 
 
-def told(roster: Roster, when: str, severity: Severity = Severity.URGENT, contacts: tuple[str, ...] = ()) -> list[str]:
-    return [person.id for person in chain([*PEOPLE, DAUGHTER], roster, contacts, "wutong", severity, at(when))]
+def told(
+    roster: Roster, when: str, severity: Severity = Severity.URGENT, contacts: tuple[str, ...] = (), equipment: bool = False
+) -> list[str]:
+    return [person.id for person in chain([*PEOPLE, DAUGHTER], roster, contacts, "wutong", severity, at(when), equipment)]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +109,33 @@ def test_a_homes_contacts_come_before_those_on_duty_then_the_leads_then_everybod
 
 def test_what_is_not_urgent_wakes_only_those_on_duty(roster: Roster) -> None:
     assert told(roster, "2026-11-20 23:00", Severity.WARNING, ("daughter",)) == ["daughter", "wang"]
-    assert told(roster, "2026-11-20 12:00", Severity.NOTICE, ("daughter",)) == ["zhang", "li", "tech"]
+    assert told(roster, "2026-11-20 12:00", Severity.NOTICE, ("daughter",)) == ["daughter", "zhang", "li"]
+
+
+def test_what_a_technician_mends_is_told_to_him_and_never_to_a_homes_contacts(roster: Roster) -> None:
+    assert told(roster, "2026-11-20 12:00", Severity.NOTICE, ("daughter",), equipment=True) == ["zhang", "li", "tech"]
+    only_staff = Roster(shifts=(Shift(("zhang",), equipment=False), Shift(("tech",), care=False)))
+    assert told(only_staff, "2026-11-20 12:00", Severity.WARNING, equipment=True) == ["tech"]
+    assert told(only_staff, "2026-11-20 12:00", Severity.WARNING) == ["zhang"]
+    nobody_mends = Roster(shifts=(Shift(("zhang",), equipment=False),))
+    assert told(nobody_mends, "2026-11-20 12:00", Severity.WARNING, equipment=True) == ["zhang"], "somebody is there"
+
+
+@pytest.mark.parametrize(
+    ("rule", "severity", "equipment"),
+    [
+        ("silence", Severity.WARNING, True),
+        ("sensor", Severity.NOTICE, True),
+        ("medication", Severity.NOTICE, False),
+        ("detector", Severity.WARNING, False),
+        ("damaged", Severity.URGENT, False),
+        ("sos", Severity.URGENT, False),
+    ],
+)
+def test_what_is_urgent_or_about_a_person_is_never_only_for_the_technician(
+    rule: str, severity: Severity, equipment: bool
+) -> None:
+    assert is_equipment(rule, severity) == equipment
 
 
 def test_who_is_told_of_certain_homes_only_is_never_told_of_another(roster: Roster) -> None:
@@ -148,7 +179,7 @@ def test_a_shift_of_a_site_is_told_of_no_other_site() -> None:
 
 def desk(roster: Roster, contacts: tuple[str, ...] = ()) -> DutyDesk:
     home = HomeSetting("wutong", "home-1", contacts=contacts)
-    registry = Registry(sites={"wutong": Site("wutong", "梧桐")}, homes={home.key: home})
+    registry = Registry(sites={"wutong": Site("wutong", "梧桐"), "w": Site("w", "w")}, homes={home.key: home})
     found = DutyDesk(Alerts(people=[*PEOPLE, DAUGHTER]), registry)
     found.use(roster)
     return found
@@ -177,6 +208,13 @@ def test_when_the_shift_changes_the_next_round_goes_to_those_who_are_on_duty_the
     assert to(office.deliver(office.wait(60))) == ["wang/0"]
 
 
+def test_a_test_goes_to_who_would_be_told_of_an_sos_but_to_no_contact_and_to_those_the_list_names(roster: Roster) -> None:
+    for named, expected in ((roster, ["sun/0"]), (replace(roster, tests=("tech",)), ["tech/0"])):
+        office = on_duty_office(named, ("daughter",))
+        office.raised(trial())
+        assert to(office.wait(0)) == expected
+
+
 def test_a_name_that_only_the_list_knows_is_told_and_one_of_the_settings_is_replaced(tmp_path: Path) -> None:
     roster = written(
         tmp_path, '[[people]]\nid = "zhang"\nurls = ["json://new"]\n[[people]]\nid = "neu"\nurls = ["json://neu"]\n'
@@ -196,6 +234,7 @@ def test_a_name_that_only_the_list_knows_is_told_and_one_of_the_settings_is_repl
         ('[[shifts]]\npeople = ["zhang"]\nfrom = "25:00"', "from is '25:00'"),
         ('[[shifts]]\npeople = ["zhang"]\ndays = "monday"', "days 'monday'"),
         ('[[shifts]]\npeople = ["zhang"]\nseverities = ["loud"]', "severities is"),
+        ('[[shifts]]\npeople = ["zhang"]\nabout = []', "about is"),
         ('[[shifts]]\npeople = ["Zhang Wei"]', "a list of ids"),
         ('[[shifts]]\npeople = ["zhang"]\nhours = 8', "unknown hours; known are people, days"),
         ('holidays = ["2026-13-01"]', "holidays is '2026-13-01'"),
