@@ -20,6 +20,7 @@ from edge_gateway.homes.bands import Band
 from edge_gateway.homes.replay import Replayer, Said
 from edge_gateway.homes.seen import Seen
 from edge_gateway.homes.setting import HomeSetting
+from edge_gateway.rules import away_long, inactivity
 from edge_gateway.rules.rule import Finding, Prewarn, Returned
 from operations.homes import simulate
 from operations.homes.recordings import FRONT, Recording, Span
@@ -31,6 +32,8 @@ _HOUR_NS: Final = DAY_NS // 24
 _GIVEN_UP_NS: Final = 48 * _HOUR_NS  # a fall nobody was called for by then is missed
 _STEP_NS: Final = 60_000_000_000
 _ALARM: Final = "inactivity/"
+_AWAY: Final = "away-long/"
+_RULES: Final = (inactivity.RULE, away_long.RULE)
 _LEAST_SCORED: Final = 5
 _MOST_ROUNDS: Final = 8
 BLIPS_H: Final = 3.0  # a lone sign that is none comes on average so often
@@ -66,11 +69,17 @@ class Scenario(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fall:
-    """`delay_s`: until people were called; None: not within 48 h.  `by_day`: it happened in the home's day."""
+    """
+    Attributes:
+        by_day: it happened in the home's day.
+        delay_s: until people were called; None: not within 48 h.
+        asked_s: until one contact was asked after somebody who was thought to be out; None: nobody was.
+    """
 
     at_ns: int
     by_day: bool
     delay_s: float | None
+    asked_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -265,7 +274,7 @@ def _parted(whole: Prepared, learned: int, rounds: int) -> Prepared:
 def taught(prepared: Prepared, way: Way) -> Replayer:
     """A home as it is when its scored days begin, a minute after midnight: then the day before has taught what it can."""
     setting = replace(prepared.setting, limit_h=way.limit_h, model=way.model)
-    world = Replayer(setting, prepared.zone, learning=way.learning)
+    world = Replayer(setting, prepared.zone, learning=way.learning, rules=_RULES)
     for one in prepared.lesson:
         world.feed(one)
         _visited(world)
@@ -324,15 +333,16 @@ def _fall(before: Replayer, at_ns: int, plan: _Plan, prepared: Prepared) -> Fall
     told = [] if plan.scenario is Scenario.BED else simulate.let_go(world.home, at_ns)
     later = plan.after((at_ns, at_ns + _GIVEN_UP_NS))
     by_day = bands.band_at(at_ns, prepared.setting, prepared.zone) is Band.DAY
+    said: list[Said] = []
     for one in merge(told, later, key=lambda seen: seen.time_ns):
-        if (called := _called(world.feed(one))) is not None:
-            return Fall(at_ns, by_day, (called - at_ns) / 1e9)
-    while world.now_ns < at_ns + _GIVEN_UP_NS:
-        if (called := _called(world.advance(world.now_ns + _HOUR_NS))) is not None:
-            return Fall(at_ns, by_day, (called - at_ns) / 1e9)
-    return Fall(at_ns, by_day, None)
+        said += world.feed(one)
+        if _first(said, _ALARM) is not None:
+            break
+    while _first(said, _ALARM) is None and world.now_ns < at_ns + _GIVEN_UP_NS:
+        said += world.advance(world.now_ns + _HOUR_NS)
+    called, asked = _first(said, _ALARM), _first(said, _AWAY)
+    return Fall(at_ns, by_day, *(None if when is None else (when - at_ns) / 1e9 for when in (called, asked)))
 
 
-def _called(said: Iterable[Said]) -> int | None:
-    alarms = (one.at_ns for one in said if isinstance(one.verdict, Finding) and one.verdict.key.startswith(_ALARM))
-    return next(alarms, None)
+def _first(said: Iterable[Said], key: str) -> int | None:
+    return next((one.at_ns for one in said if isinstance(one.verdict, Finding) and one.verdict.key.startswith(key)), None)

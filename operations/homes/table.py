@@ -42,8 +42,9 @@ _HEADS: Final = {
         "false alarms",
         "a home-month (95 %)",
         "questions a home-month",
-        "falls by day: median, 90 %, missed",
-        "evening and night: median, 90 %, missed",
+        "absences asked after a home-month",
+        "falls by day: median, 90 %, missed (asked after)",
+        "evening and night: median, 90 %, missed (asked after)",
     ),
     "zh": (
         "情形",
@@ -52,18 +53,23 @@ _HEADS: Final = {
         "误报",
         "每户每月误报 (95%)",
         "每户每月询问",
-        "白天跌倒: 中位, 90%, 漏报",
-        "傍晚和夜里: 中位, 90%, 漏报",
+        "每户每月问外出",
+        "白天跌倒: 中位, 90%, 漏报 (有人问过)",
+        "傍晚和夜里: 中位, 90%, 漏报 (有人问过)",
     ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """Of a number of falls, hours; those missed count as longer than any other. `median_h`, `late_h` None: there was none."""
+    """Of a number of falls, hours; those missed count as longer than any other. `median_h`, `late_h` None: there was none.
+
+    `asked`: of those missed, after how many one contact was asked, because the person was thought to be out for long.
+    """
 
     count: int
     missed: int
+    asked: int
     median_h: float | None
     late_h: float | None
 
@@ -73,7 +79,8 @@ class Line:
     """What a way did in a scenario, all homes together.
 
     Attributes:
-        rate, low, high: false alarms a home-month, and between what it lies with 95 %; asked: questions a home-month.
+        rate, low, high: false alarms a home-month, and between what it lies with 95 %; asked: questions at home, and
+            notices: absences after which one contact was asked, both a home-month.
     """
 
     scenario: Scenario
@@ -84,7 +91,7 @@ class Line:
     low: float
     high: float
     asked: float
-    notices: int
+    notices: float
     absences: int
     day: Delays
     night: Delays
@@ -141,9 +148,10 @@ def delays(falls: Sequence[Fall]) -> Delays:
     known = sorted(fall.delay_s / 3600 if fall.delay_s is not None else float("inf") for fall in falls)
     missed = known.count(float("inf"))
     if not known:
-        return Delays(0, 0, None, None)
+        return Delays(0, 0, 0, None, None)
     late = known[min(len(known) - 1, int(0.9 * len(known)))]
-    return Delays(len(known), missed, median(known), late)
+    asked = sum(1 for fall in falls if fall.delay_s is None and fall.asked_s is not None)
+    return Delays(len(known), missed, asked, median(known), late)
 
 
 def between(count: int, days: float) -> tuple[float, float]:
@@ -183,7 +191,7 @@ def _line(scenario: Scenario, way: str, runs: Sequence[Run]) -> Line:
         false / months,
         *between(false, days),
         sum(run.asked for run in runs) / months,
-        sum(run.notices for run in runs),
+        sum(run.notices for run in runs) / months,
         sum(run.absences for run in runs),
         delays([fall for fall in falls if fall.by_day]),
         delays([fall for fall in falls if not fall.by_day]),
@@ -198,6 +206,7 @@ def _cells(line: Line, first: str, zh: bool) -> tuple[str, ...]:
         str(line.false),
         f"{line.rate:.2f} ({line.low:.2f} - {line.high:.2f})",
         f"{line.asked:.1f}",
+        f"{line.notices:.1f}",
         _delay(line.day),
         _delay(line.night),
     )
@@ -206,7 +215,8 @@ def _cells(line: Line, first: str, zh: bool) -> tuple[str, ...]:
 def _delay(told: Delays) -> str:
     if not told.count:
         return "-"
-    return f"{hours(told.median_h)}, {hours(told.late_h)}, {told.missed} / {told.count}"
+    asked = f" ({told.asked})" if told.missed else ""
+    return f"{hours(told.median_h)}, {hours(told.late_h)}, {told.missed}{asked} / {told.count}"
 
 
 def hours(value: float | None) -> str:

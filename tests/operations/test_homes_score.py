@@ -195,10 +195,10 @@ def test_who_falls_lets_go_of_bed_and_chair_and_leaves_the_door_as_it_is() -> No
 
 
 def test_the_table_counts_all_homes_together_and_says_how_sure_it_is() -> None:
-    falls = [Fall(0, True, 4 * 3600.0), Fall(0, True, 5 * 3600.0), Fall(0, True, None), Fall(0, False, 9 * 3600.0)]
+    falls = [Fall(0, True, 4 * 3600.0), Fall(0, True, 5 * 3600.0), Fall(0, True, None, 20 * 3600.0), Fall(0, False, 9 * 3600.0)]
     some = [
         Run("a", "personal", Scenario.RECORDED, 20.0, [1, 2], asked=3, falls=falls),
-        Run("b", "personal", Scenario.RECORDED, 40.0, [3], asked=1),
+        Run("b", "personal", Scenario.RECORDED, 40.0, [3], asked=1, notices=1),
     ]
     (line,) = table.lines(some)
     assert (line.days, line.false, line.rate, line.asked) == (60.0, 3, 1.5, 2.0)
@@ -207,7 +207,7 @@ def test_the_table_counts_all_homes_together_and_says_how_sure_it_is() -> None:
     assert (line.day.count, line.day.missed, line.day.median_h, line.day.late_h) == (3, 1, 5.0, float("inf"))
     shown = table.markdown([line], "zh")
     assert (
-        "| 如记录; 跌倒 | 个人时限 | 60 | 3 | 1.50 (0.31 - 4.38) | 2.0 | 5.0 h, > 48 h, 1 / 3 | 9.0 h, 9.0 h, 0 / 1 |" in shown
+        "| 如记录; 跌倒 | 个人时限 | 60 | 3 | 1.50 (0.31 - 4.38) | 2.0 | 0.5 | 5.0 h, > 48 h, 1 (1) / 3 | 9.0 h, 9.0 h, 0 / 1 |" in shown
     )
     assert table.between(0, 30.0) == pytest.approx((0.0, 3.6889), abs=1e-3)
 
