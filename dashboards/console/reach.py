@@ -39,6 +39,7 @@ COMMANDS: Final[Mapping[str, Right]] = {
     "homes.away": Right.CARE,
     "homes.back": Right.CARE,
     "homes.seen": Right.CARE,
+    "homes.unseen": Right.CARE,
     "homes.consent": Right.CARE,
     "homes.test": Right.CARE,
     "homes.emergency": Right.CARE,

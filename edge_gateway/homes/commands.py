@@ -5,6 +5,7 @@ Each is checked here, done in memory, written into the home's log, and answered 
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,7 @@ from edge_gateway.homes.said import (
     SEEN_BY,
     SEEN_FINE,
 )
+from edge_gateway.homes.unseen import Before, before, take_back
 from edge_gateway.homes.watch import Note
 from edge_gateway.rules import Severity
 from edge_gateway.visits.arguments import Arguments
@@ -56,6 +58,7 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
         "homes.away": desk.away,
         "homes.back": desk.back,
         "homes.seen": desk.seen,
+        "homes.unseen": desk.unseen,
         "homes.consent": desk.consent,
         "homes.test": desk.test,
         "homes.emergency": desk.emergency,
@@ -76,6 +79,7 @@ class HomeDesk:
 
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
+        self._before: dict[tuple[str, str], Before] = {}
         self._looks: dict[tuple[str, str, str, str], float] = {}
 
     async def pause(self, a: Arguments) -> dict[str, Any]:
@@ -121,10 +125,11 @@ class HomeDesk:
         """
         key, by, note, now_ns = self._home(a), a.person(), a.text("note", _WORDS, empty=True), self._now()
         home = self._change(key)
+        was = before(home, by, now_ns)
         evidence.said_fine(home, now_ns, by)
         home.asked = None
         home.timers[SEEN_AT], home.notes[SEEN_BY] = now_ns, by
-        closed, still_open = [], []
+        closed, still_open, keys = [], [], []
         for alert in self._gateway.desk.book.open_alerts():
             if (alert.site, alert.place) != key or alert.state is State.CLOSED:
                 continue
@@ -133,7 +138,16 @@ class HomeDesk:
             else:
                 self._gateway.desk.close(alert.id, by, SEEN_FINE)
                 closed.append(alert.id)
+                keys.append(alert.key)
+        self._before[key] = replace(was, closed=tuple(keys))
         return {**await self._saved(key, by, SEEN, note), "closed": closed, "open": still_open}
+
+    async def unseen(self, a: Arguments) -> dict[str, Any]:
+        """It was another home: what `seen` said is taken back. Raises Rejected as `take_back`."""
+        key, by, now_ns = self._home(a), a.person(), self._now()
+        take_back(self._change(key), self._before.get(key), by, now_ns)
+        self._before.pop(key, None)
+        return await self._saved(key, by, "unseen")
 
     async def consent(self, a: Arguments) -> dict[str, Any]:
         """The person agreed to this version of the text on this date, or no longer does."""

@@ -167,6 +167,13 @@ def seen(
 
 
 @app.command()
+def unseen(place: Place, by: By, settings: SettingsFile = None, site: Site = None) -> None:
+    """It was another home: takes back what you said with `seen`, within ten minutes and unless there was life since."""
+    _do(settings, site, "homes.unseen", place=place, by=by)
+    out.print(f"[yellow]{escape(place)} 已撤销 taken back[/yellow]")
+
+
+@app.command()
 def consent(
     place: Place,
     by: By,

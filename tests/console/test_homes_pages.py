@@ -135,7 +135,7 @@ def test_seen_and_fine_is_one_tap_and_says_what_it_did(browser: Browser, console
     page = opened(browser)
     console.enter(page, "anna", "/round")
     page.locator(card(page, "w3-202")).get_by_role("button", name="看过了，平安").click()
-    expect(page.locator("#did")).to_have_text("✓ 已记下：w3-202 看过了，平安。")
+    expect(page.locator("#did p")).to_have_text("✓ 已记下：w3-202 看过了，平安。")
     expect(page.locator(card(page, "w3-202"))).to_have_count(0)
     expect(page.locator("#group-seen summary")).to_have_text("✓ 今天看过了 2")
     found = alert(morning, soft)
@@ -145,6 +145,17 @@ def test_seen_and_fine_is_one_tap_and_says_what_it_did(browser: Browser, console
     expect(page.locator(card(page, "w3-201")).get_by_role("button")).to_have_count(0)
     page.reload()
     expect(page.locator("#did")).to_have_count(0)
+    page.context.close()
+
+
+def test_a_slip_of_the_finger_is_taken_back(browser: Browser, console: ConsoleProcess, morning: Morning) -> None:
+    before = home(morning, "w5-101")
+    page = opened(browser)
+    console.enter(page, "anna", "/round")
+    page.locator(card(page, "w5-101")).get_by_role("button", name="看过了，平安").click()
+    page.locator("#did").get_by_role("button", name="点错了，撤销").click()
+    expect(page.locator("#did")).to_have_text("✓ 已撤销：w5-101 没有记为看过。")
+    assert (home(morning, "w5-101").life_ns, home(morning, "w5-101").signs) == (before.life_ns, before.signs)
     page.context.close()
 
 

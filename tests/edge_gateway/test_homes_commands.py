@@ -97,6 +97,42 @@ def test_seen_and_fine_is_life_and_ends_what_is_soft_but_never_an_urgent_alert_o
     assert log(gateway)[0] == ("zhang", "seen", "在晒太阳")
 
 
+def test_a_tap_on_the_wrong_home_is_taken_back_as_if_it_had_not_been(gateway: HomeGateway) -> None:
+    gateway.say("wutong/h1", "motion.kitchen", True, NOON - 3 * HOUR)
+    gateway.say("wutong/h1", "motion.hall", True, NOON - 3 * HOUR + 60 * SECOND)
+    gateway.tick()
+    before = on_disk(gateway)
+    soft = alert(gateway, Severity.WARNING, "inactivity")
+    assert gateway.call("homes.seen", **AT, by="zhang")["closed"] == [soft]
+    gateway.now_ns += 60 * SECOND
+    gateway.call("homes.unseen", **AT, by="zhang")
+    after = on_disk(gateway)
+    assert (after.life_ns, after.life_name, after.signs) == (before.life_ns, before.life_name, before.signs)
+    assert not [name for name in (*after.timers, *after.notes) if name.startswith(("seen.", "told."))]
+    assert (after.today.longest_s, after.today.hours) == (before.today.longest_s, before.today.hours)  # type: ignore[union-attr]
+    assert [what for _, what, _ in log(gateway)][:2] == ["unseen", "seen"], "it was said, and taken back"
+
+
+@pytest.mark.parametrize(
+    ("by", "later_s", "moves", "words"),
+    [
+        pytest.param("li", 60, False, "only who said it", id="another person"),
+        pytest.param("zhang", 601, False, "within ten minutes", id="too late"),
+        pytest.param("zhang", 60, True, "a sign of life since", id="there was life since"),
+    ],
+)
+def test_what_was_said_stays_where_it_cannot_be_taken_back(
+    gateway: HomeGateway, by: str, later_s: int, moves: bool, words: str
+) -> None:
+    gateway.call("homes.seen", **AT, by="zhang")
+    gateway.now_ns += later_s * SECOND
+    if moves:
+        gateway.say("wutong/h1", "cancel", True, event=True)
+    with pytest.raises(Rejected, match=words):
+        gateway.call("homes.unseen", **AT, by=by)
+    assert on_disk(gateway).timers["seen.at"] == NOON
+
+
 def test_consent_is_kept_with_date_and_version_and_so_is_its_end(gateway: HomeGateway) -> None:
     gateway.call("homes.consent", **AT, by="zhang", version="2", date="2026-11-20", given=True)
     gateway.call("homes.consent", **AT, by="li", version="2", date="2026-11-21", given=False)

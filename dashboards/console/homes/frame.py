@@ -162,7 +162,11 @@ def _done(of: Visit) -> Html | None:
         return tag("p", of.say(_NO_ANSWER), class_="wrong", role="alert", id="did")
     if did not in DONE:
         return None
-    return tag("p", f"✓ {of.say(f'done_{did}', place=query.get('at', '')[:60])}", class_="did", role="status", id="did")
+    place, site = query.get("at", "")[:60], query.get("site", "")
+    words = tag("p", f"✓ {of.say(f'done_{did}', place=place)}")
+    slip = did.startswith("seen") and of.may(Right.CARE) and of.sees(site, place)
+    back = button(of, "/home/unseen", of.say("take_back"), "quiet", link("/round", site=site), site=site, place=place)
+    return tag("div", words, back if slip else None, class_="did", role="status", id="did")
 
 
 async def done(of: Visit, work: Callable[[], Awaitable[str]], there: str, place: str = "") -> Response:

@@ -83,6 +83,18 @@ async def seen(request: Request, site: Text, place: Text, note: Text = "", next_
     return await frame.done(of, work, next_ or link("/round", site=site), place)
 
 
+@router.post("/home/unseen")
+async def unseen(request: Request, site: Text, place: Text, next_: Then = "") -> Response:
+    """It was another home."""
+    of = frame.visit(request, Right.CARE)
+
+    async def work() -> str:
+        await of.console.reach.call(of.session, "homes.unseen", site=site, place=place)
+        return "unseen"
+
+    return await frame.done(of, work, next_ or link("/round", site=site), place)
+
+
 async def facts_of(of: Visit, site: str) -> Facts | None:
     """What the gateway has on disk of a site, everything of one moment; None: nothing yet."""
     registry, zone, required = of.registry, of.zone(site), of.console.settings.privacy.consent_required
