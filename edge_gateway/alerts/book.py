@@ -319,10 +319,12 @@ class AlertBook:
 
     def _notice(self, pairs: list[tuple[Alert, Send]], now_ns: int) -> Notice:
         alert, send = pairs[0]
-        link = ""
-        if self.links is not None and len(pairs) == 1 and not alert.test and send.person != ladder.SIREN:
+        link = page = ""
+        if self.links is not None and len(pairs) > 1:
+            page = self.links.page
+        elif self.links is not None and not alert.test and send.person != ladder.SIREN:
             link = self.links.for_message(alert, send.step, send.person, self.settings.link_valid_s, now_ns)
-        return notice_of(pairs, self.settings.replies and not alert.test, link)
+        return notice_of(pairs, self.settings.replies and not alert.test, link, page)
 
     def _raise(self, finding: Finding, flooded: bool, now_ns: int) -> None:
         alert = raised(finding, self._ids.new(finding, now_ns), now_ns)

@@ -47,6 +47,11 @@ class Links:
         self._base = base
         self._words: dict[tuple[str, str], tuple[int, str]] = {}  # (alert, person) -> step and its word
 
+    @property
+    def page(self) -> str:
+        """Where all open alerts are, for who is logged in; "" without a base."""
+        return self._base.removesuffix("a/") + "alerts" if self._base else ""
+
     def for_message(self, alert: Alert, step: int, person: str, valid_s: float, now_ns: int) -> str:
         """The link of one step to one person, the same through each channel; "" without a base."""
         if not self._base:

@@ -45,12 +45,14 @@ class Notice:
     Attributes:
         person, channel: `settings.Person.id` and index into its `urls`.
         replies: the person can answer it with a word.
+        page: of a digest: where all of them are; "" nowhere.
     """
 
     person: str
     channel: int
     items: tuple[Item, ...]
     replies: bool = False
+    page: str = ""
 
     @property
     def urgent(self) -> bool:
@@ -68,8 +70,8 @@ def reference(alert: str, step: int, person: str, channel: int) -> str:
     return blake2b(f"{alert}\n{step}\n{person}\n{channel}".encode(), digest_size=12).hexdigest()
 
 
-def notice_of(pairs: list[tuple[Alert, Send]], replies: bool, link: str = "") -> Notice:
-    """The message of these; the most urgent and oldest alert first. `link` is of the only one."""
+def notice_of(pairs: list[tuple[Alert, Send]], replies: bool, link: str = "", page: str = "") -> Notice:
+    """The message of these; the most urgent and oldest alert first. `link` is of the only one, `page` of many."""
     pairs = sorted(pairs, key=lambda pair: (RANK[pair[0].severity], pair[0].raised_ns))
     items = tuple(
         Item(
@@ -87,4 +89,4 @@ def notice_of(pairs: list[tuple[Alert, Send]], replies: bool, link: str = "") ->
         )
         for alert, send in pairs
     )
-    return Notice(pairs[0][1].person, pairs[0][1].channel, items, replies)
+    return Notice(pairs[0][1].person, pairs[0][1].channel, items, replies, page)

@@ -56,7 +56,7 @@ def compose(notice: Notice) -> Letter:
             short=_short(first, notice.replies),
         )
     title = f"看护: {len(notice.items)} 条告警 / Kanhu: {len(notice.items)} alerts"
-    return Letter(title, _digest(notice.items, notice.person), first.severity, notice.reference, short=title[:_SHORT])
+    return Letter(title, _digest(notice), first.severity, notice.reference, short=title[:_SHORT])
 
 
 def _single(item: Item, notice: Notice) -> str:
@@ -109,12 +109,13 @@ def _test(notice: Notice) -> Letter:
     return Letter(title, body, notice.items[0].severity, notice.reference, test=True, short=zh[0][:_SHORT])
 
 
-def _digest(items: tuple[Item, ...], person: str) -> str:
+def _digest(notice: Notice) -> str:
+    items = notice.items
     more = len(items) - _LISTED
     zh = [f"{item.text_zh} [{item.alert}]" for item in items[:_LISTED]]
     en = [f"{item.text_en} [{item.alert}]" for item in items[:_LISTED]]
     if more > 0:
         zh.append(f"还有 {more} 条: kanhu alerts list")
         en.append(f"{more} more: kanhu alerts list")
-    accept = f"kanhu alerts accept <id> --by {person}"
-    return "\n".join([*zh, f"接手: {accept}", "", *en, f"Accept: {accept}"])
+    how = notice.page or f"kanhu alerts accept <id> --by {notice.person}"
+    return "\n".join([*zh, f"接手: {how}", "", *en, f"Accept: {how}"])

@@ -403,6 +403,7 @@ def test_a_digest_and_a_siren_carry_no_link() -> None:
         linked.fail(notices)
         for notice in notices:
             assert bool(notice.items[0].link) == (notice.urgent and notice.person != "siren")
+            assert notice.page == ("" if notice.urgent else "https://visits.example.org/alerts")
 
 
 # answers

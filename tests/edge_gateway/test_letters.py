@@ -79,6 +79,15 @@ def test_the_title_of_a_link_shows_no_link_and_no_home() -> None:
     assert letter.title == "看护: 紧急 / Kanhu: urgent"
 
 
+def test_a_digest_says_where_all_of_them_are() -> None:
+    many = tuple(item(Severity.NOTICE) for _ in range(9))
+    assert (
+        "接手: https://visits.example.org/alerts"
+        in compose(Notice("zhang", 0, many, page="https://visits.example.org/alerts")).body
+    )
+    assert "接手: kanhu alerts accept <id> --by zhang" in compose(Notice("zhang", 0, many)).body
+
+
 def test_a_test_is_marked_and_asks_for_nothing() -> None:
     homes = tuple(item(Severity.NOTICE, test=True, text_zh=f"home-{n}: 测试") for n in range(3))
     letter = compose(Notice("zhang", 0, homes, replies=False))
