@@ -1,11 +1,12 @@
 """What is normal in one home, learned from its own days and nothing else. Pure; times are wall clock, ns, durations seconds.
 
 A day keeps the longest silence that began in each of its hours while the person was at home. The limit of an hour is the
-longest of the hours around it over the days that are known, with a margin; one day that was unlike all others is left out once
-there are enough. Until there are `DAYS` days, the fixed limit holds.
+longest of the hours around it over the days that are known, with a margin that shrinks as more days are known; one day that was
+unlike all others is left out once there are enough. Until there are `DAYS` days, the fixed limit holds.
 """
 
 from collections.abc import Sequence
+from math import sqrt
 from typing import Final, NamedTuple
 
 from edge_gateway.homes import model, routine
@@ -23,8 +24,8 @@ LEAST_S: Final = 4 * _HOUR
 SLEEP_S: Final = 8 * _HOUR
 _LIE_IN_S: Final = 3 * _HOUR
 _MOST: Final = 1.5  # times the fixed limit: nobody's habits are longer than this
-_MARGIN: Final = 1.15
-_SPARE_S: Final = 15 * 60.0
+_MARGIN: Final = 0.25  # at 14 days; what is known of more days is known better, as errors shrink with the root of their number
+_SPARE_S: Final = 30 * 60.0
 _EARLIER, _LATER = 1, 1  # hours before and after that teach an hour as well
 _LATER_AT_NIGHT: Final = 2  # one may go to bed so much earlier than ever before
 _ODD_DAYS: Final = 28  # from so many days on the longest of all is left out
@@ -54,9 +55,9 @@ def limits(days: Sequence[Day], setting: HomeSetting) -> list[float]:
     for hour in range(24):
         later = _LATER if band_of(hour * 60, setting) is Band.DAY else _LATER_AT_NIGHT
         around = [(hour + by) % 24 for by in range(-_EARLIER, later + 1)]
-        usual_s = _usual([max(day.longest_s[at] for at in around) for day in known])
+        usual_s = _beyond([max(day.longest_s[at] for at in around) for day in known])
         least_s = least(hour, setting)
-        found.append(min(max(least_s, usual_s * _MARGIN + _SPARE_S), max(most_s, least_s)))
+        found.append(min(max(least_s, usual_s), max(most_s, least_s)))
     return found
 
 
@@ -156,15 +157,16 @@ def _doubt(day: Day, past: Past, setting: HomeSetting) -> None:
 def _held(days: Sequence[Day], at: int, setting: HomeSetting) -> float:
     """Never below what was written down: whoever fell lies in no bed and sits in no chair, so a lower limit finds few."""
     stays = [day.held_s[at] for day in days if day.complete]
-    usual_s = _usual(stays) * _MARGIN + 2 * _SPARE_S if len(stays) >= DAYS else 0.0
+    usual_s = _beyond(stays) if len(stays) >= DAYS else 0.0
     return min(max(setting.bed_h * _HOUR, usual_s), setting.bed_h * _HOUR * _MOST)
 
 
 def _out(days: Sequence[Day]) -> float:
-    return min(max(_LEAST_OUT_S, _usual([day.out_s for day in days]) * _MARGIN + 4 * _SPARE_S), 2 * LONG_OUT_S)
+    return min(max(_LEAST_OUT_S, _beyond([day.out_s for day in days])), 2 * LONG_OUT_S)
 
 
-def _usual(longest: Sequence[float]) -> float:
-    """The longest that is usual: with many days the one odd day among them is left out."""
+def _beyond(longest: Sequence[float]) -> float:
+    """What is longer than any day is likely to bring; with many days the one odd day among them is left out."""
     ordered = sorted(longest)
-    return ordered[-2] if len(ordered) >= _ODD_DAYS else ordered[-1]
+    usual_s = ordered[-2] if len(ordered) >= _ODD_DAYS else ordered[-1]
+    return usual_s * (1.0 + _MARGIN * sqrt(DAYS / max(DAYS, len(ordered)))) + _SPARE_S

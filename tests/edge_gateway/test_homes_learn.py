@@ -17,6 +17,11 @@ def days(count: int, **longest_h: float) -> list[Day]:
     return [usual_day(number, **longest_h) for number in range(count)]
 
 
+def beyond(longest_h: float, count: int = 14) -> float:
+    """The limit that follows from the longest silence of so many days, seconds: a quarter more at 14 days, an eighth at 56."""
+    return longest_h * H * (1 + 0.25 * (14 / count) ** 0.5) + 1800
+
+
 def test_thirteen_days_teach_nothing_and_fourteen_do() -> None:
     assert learn.limits(days(13), SETTING) == []
     assert len(learn.limits(days(14), SETTING)) == 24
@@ -39,10 +44,10 @@ def test_by_day_no_limit_is_below_four_hours_and_at_night_nobody_is_woken() -> N
 
 def test_a_limit_is_the_longest_silence_of_its_hours_and_a_margin() -> None:
     limits = learn.limits(days(14, h13=5.0, h22=9.0), SETTING)
-    assert limits[13] == pytest.approx(5 * H * 1.15 + 900)
+    assert limits[13] == pytest.approx(beyond(5))
     assert limits[12] == limits[14] == limits[13], "habits shift by an hour"
     assert limits[11] == 4 * H
-    assert limits[22] == pytest.approx(9 * H * 1.15 + 900)
+    assert limits[22] == pytest.approx(beyond(9))
     assert limits[20] == limits[22], "one may go to bed two hours earlier than ever before"
     assert limits[19] == 4 * H
 
@@ -52,7 +57,7 @@ def test_one_odd_day_in_a_month_is_forgotten_and_two_are_a_habit() -> None:
     known[10].longest_s[13] = 6 * H
     assert learn.limits(known, SETTING)[13] == 4 * H
     known[20].longest_s[13] = 6 * H
-    assert learn.limits(known, SETTING)[13] == pytest.approx(6 * H * 1.15 + 900)
+    assert learn.limits(known, SETTING)[13] == pytest.approx(beyond(6, 30))
 
 
 def test_no_limit_is_longer_than_half_as_long_again_as_the_fixed_one() -> None:
@@ -77,9 +82,9 @@ def test_a_home_that_is_lived_in_learns_its_own_limits() -> None:
     past = home.world.past
     assert len(past.days) == 17
     assert len(past.limits_s) == 24
-    assert past.limits_s[13] == pytest.approx(5 * H * 1.15 + 900, abs=120), "a long nap each day"
+    assert past.limits_s[13] == pytest.approx(beyond(5, 17), abs=120), "a long nap each day"
     assert past.limits_s[9] == 4 * H
-    assert past.limits_s[21] == pytest.approx(10 * H * 1.15 + 900, abs=120)
+    assert past.limits_s[21] == pytest.approx(beyond(10, 17), abs=120)
     bands = learn.bands(past, SETTING)
     assert (bands.day_s, bands.evening_s) == (4 * H, 4 * H)
     assert home.alarms == []
@@ -146,6 +151,6 @@ def test_stays_in_bed_and_chair_have_limits_of_their_own_and_learning_only_makes
     home.walk(at("08:00"), "kitchen", "hall")
     home.until(at("00:05", 2))
     past = home.world.past
-    assert learn.held_s(past, SETTING, "bed") == pytest.approx(13 * H * 1.15 + 1800)
+    assert learn.held_s(past, SETTING, "bed") == pytest.approx(beyond(13, 15))
     assert learn.held_s(past, SETTING, "chair.living") == 12 * H
     assert learn.held_s(Past(), HomeSetting("s", "p", bed_h=10.0), "bed") == 10 * H
