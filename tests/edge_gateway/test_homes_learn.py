@@ -83,7 +83,7 @@ def test_a_home_that_is_lived_in_learns_its_own_limits() -> None:
     assert len(past.days) == 17
     assert len(past.limits_s) == 24
     assert past.limits_s[13] == pytest.approx(beyond(5, 17), abs=120), "a long nap each day"
-    assert past.limits_s[9] == 4 * H
+    assert past.limits_s[17] == 4 * H
     assert past.limits_s[21] == pytest.approx(beyond(10, 17), abs=120)
     bands = learn.bands(past, SETTING)
     assert (bands.day_s, bands.evening_s) == (4 * H, 4 * H)
