@@ -27,7 +27,7 @@ from edge_gateway.heartbeat import Heartbeat
 from edge_gateway.homes.watch import Order
 from edge_gateway.housekeeping import Housekeeping
 from edge_gateway.pipeline import Pipeline
-from edge_gateway.privacy import raw
+from edge_gateway.privacy import names, raw
 from edge_gateway.receipts import Receipts
 from edge_gateway.settings import Settings
 from edge_gateway.sink import Sink
@@ -400,7 +400,7 @@ class Gateway:
     @contextlib.asynccontextmanager
     async def _commands(self) -> AsyncIterator[None]:
         path: Path = self.settings.command_socket
-        server = await commands.serve(path, handlers(self))
+        server = await commands.serve(path, names.guarded(self, handlers(self)))
         try:
             yield
         finally:

@@ -10,6 +10,7 @@ from edge_gateway.visits.book import Book
 from edge_gateway.visits.look import link_hash
 
 _DAY_NS: Final = 86_400 * 10**9
+_SHORTEST: Final = {"name": 2, "phone": 7, "address": 4}  # characters; shorter ones stand in many a text
 PLACE: Final = "place"  # role of a row that tells where a place is
 
 
@@ -61,6 +62,19 @@ class PeopleBook:
         details = self._details(place) or {}
         lat, lon = details.get("lat"), details.get("lon")
         return (lat, lon) if isinstance(lat, float) and isinstance(lon, float) else None
+
+    def struck(self, text: str) -> str:
+        """The text with pseudonyms where it had a name, a telephone or an address of the map."""
+        known: list[tuple[str, str]] = []
+        for person, sealed in self._book.db.execute("SELECT id, sealed FROM person"):
+            details = json.loads(self._book.seal.open(sealed, f"person/{person}"))
+            for what, shortest in _SHORTEST.items():
+                value = str(details.get(what) or "").strip()
+                if len(value) >= shortest and value in text:
+                    known.append((value, person))
+        for value, person in sorted(known, key=lambda pair: -len(pair[0])):  # an address may hold a name
+            text = text.replace(value, person)
+        return text
 
     def _details(self, person: str) -> dict[str, Any] | None:
         row = self._book.db.execute("SELECT sealed FROM person WHERE id = ?", (person,)).fetchone()

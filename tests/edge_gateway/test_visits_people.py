@@ -5,7 +5,32 @@ from pathlib import Path
 import pytest
 
 from edge_gateway.errors import Rejected
+from edge_gateway.privacy import names
 from tests.edge_gateway.visits_world import World
+
+
+def test_a_text_that_somebody_typed_keeps_no_name_of_the_map(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    try:
+        with world.ledger.book.transaction():
+            people = world.ledger.people
+            people.set("e-1", "elder", "futian", {"name": "欧阳兰", "phone": "13900417263", "address": "梧桐里3-201"}, "zhang")
+            people.set("e-2", "elder", "futian", {"name": "欧", "phone": "120", "address": ""}, "zhang")
+            people.set("p-1", "place", "futian", {"address": "欧阳兰家, 梧桐里3-201"}, "zhang")
+        asked = {
+            "reason": "欧阳兰不在, 打13900417263, 欧阳好",
+            "rows": [{"comment": "到欧阳兰家, 梧桐里3-201", "id": "欧阳兰"}],
+            "by": "li",
+            "n": 3,
+        }
+        assert names.changed(asked, people.struck) == {
+            "reason": "e-1不在, 打e-1, 欧阳好",
+            "rows": [{"comment": "到p-1", "id": "欧阳兰"}],
+            "by": "li",
+            "n": 3,
+        }
+    finally:
+        world.close()
 
 
 def test_an_id_of_another_site_is_refused_until_its_entry_is_forgotten(tmp_path: Path) -> None:
