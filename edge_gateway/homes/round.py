@@ -247,7 +247,7 @@ def _order(facts: Facts, row: Row) -> tuple[int, bool, bool, float, int, str]:
     if row.rank not in (Rank.WORRY, Rank.WEATHER, Rank.CHECK):
         heat = 0.0
     since_ns = row.life_ns if row.rank in (Rank.WEATHER, Rank.FINE, Rank.CHECK) else row.since_ns
-    return row.rank, row.device, not row.first, heat, since_ns, row.place
+    return row.rank, row.device and row.rank is not Rank.WEATHER, not row.first, heat, since_ns, row.place
 
 
 # Where nobody knows how warm it is: after those that are known to be bad, before those that are known to be well.

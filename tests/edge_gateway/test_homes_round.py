@@ -126,6 +126,14 @@ def test_an_alert_about_the_person_stays_above_the_weather() -> None:
     assert order(found) == [("worry", Rank.WORRY), ("calm", Rank.WEATHER)]
 
 
+def test_a_dead_device_makes_nobody_less_in_need_of_a_look_in_a_heat_wave() -> None:
+    found = facts(
+        home("cool"), home("hot"), emergency="heat", warmth={"cool": [20.0], "hot": [33.0]},
+        alerts=[alert("hot", Severity.NOTICE, "silence")],
+    )  # fmt: skip
+    assert order(found) == [("hot", Rank.WEATHER), ("cool", Rank.WEATHER)]
+
+
 def test_in_a_heat_wave_the_heat_of_a_room_comes_before_an_older_worry() -> None:
     found = facts(
         home("door"), home("hot"), home("device"), emergency="heat",

@@ -143,7 +143,7 @@ def _card(of: Visit, facts: Facts, row: Row, here: str) -> Html:
         tag("p", why[0], class_="reason") if why else None,
         *(tag("p", one, class_="also") for one in why[1:3]),
         frame.facts_line(known(of, facts, row)),
-        buttons(of, row, here, not row.device),
+        buttons(of, row, here, not row.device or row.rank is Rank.WEATHER),
         class_=f"home {row.rank.name.lower()}",
         data_place=row.place,
     )
