@@ -63,6 +63,15 @@ async def test_a_page_that_only_looks_keeps_nobody_logged_in(world: World) -> No
     assert await world.access.still(session, touch=False) is None
 
 
+async def test_a_page_that_draws_itself_anew_keeps_nobody_logged_in(world: World) -> None:
+    cookie = enter(world)
+    for _ in range(3):
+        world.now += 10 * MINUTE - MINUTE // 10
+        assert await world.access.find(cookie, touch=False) is not None
+    world.now += MINUTE
+    assert await world.access.find(cookie, touch=False) is None
+
+
 async def test_a_session_ends_after_twelve_hours_whatever_is_clicked(world: World) -> None:
     cookie = enter(world)
     for _ in range(35):

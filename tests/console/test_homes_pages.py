@@ -19,6 +19,7 @@ from tests.console.homes import EVIL, Morning, at, registry
 from tests.console.staff import ConsoleProcess
 from tests.home_gateway import HOUR, HomeGateway
 from tests.servers import eventually
+from tests.web import ask
 
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1440, "height": 900}
 LONG = 60_000  # ms: the machine is slow and shared
@@ -337,6 +338,23 @@ def set_(morning: Morning, who: dict[str, str]) -> bool:
     except Unavailable:
         return False
     return True
+
+
+def test_a_look_of_the_pages_own_timer_is_no_click(console: ConsoleProcess, morning: Morning) -> None:
+    cookie = console.cookie("anna")
+    store = Store(morning.data_dir / "console.db")
+    long_ago = time.time_ns() - 20 * 60 * 10**9
+    with store.write() as db:
+        db.execute("UPDATE session SET seen_ns = ?", (long_ago,))
+
+    def seen_ns() -> int:
+        return max(int(row[0]) for row in store.rows("SELECT seen_ns FROM session WHERE user = 'anna'"))
+
+    answer = ask(f"{console.url}/round", headers={"Cookie": f"kanhu={cookie}", "x-look": "1"})
+    assert (answer.status, seen_ns()) == (200, long_ago)
+    assert console.get("/round", cookie).status == 200
+    assert seen_ns() > long_ago
+    store.close()
 
 
 def test_the_band_of_a_day_shows_life_bed_and_absence(browser: Browser, console: ConsoleProcess) -> None:
