@@ -20,6 +20,7 @@ _MINUTE: Final = 60 * 1_000_000_000
 OUT_AFTER_NS: Final = 15 * _MINUTE  # so long nothing moves behind the door that was closed
 # A detector in the hall may still see the person who closes the door from outside.
 _TAIL_NS: Final = _MINUTE // 2
+_HALL: Final = "away.hall"  # note: the first sensor that began to see somebody after the door was closed
 # Somebody who locks the door may open it once more; who is back from the dustbin was away for longer.
 _ERRAND_NS: Final = 3 * _MINUTE // 2
 # Who comes home opens the door again for the bags, the key, the neighbour.
@@ -80,6 +81,7 @@ def door(home: Home, at_ns: int, opened: bool) -> bool:
         timers["away.closed"] = at_ns
         if "away.back" not in timers and home.away is None:
             timers["away.shut"] = at_ns
+            home.notes.pop(_HALL, None)
         return False
     shut_ns = timers.pop("away.shut", None)
     if home.away is not None:
@@ -102,11 +104,18 @@ def between_doors(home: Home, from_ns: int) -> bool:
     return closed_ns > 0 and abs(from_ns - closed_ns) <= 2 * _TAIL_NS
 
 
-def room(home: Home, at_ns: int) -> None:
-    """Something happened inside, be it only a blip: whoever closed the door is not behind it."""
+def room(home: Home, at_ns: int, source: str = "", begins: bool = False) -> None:
+    """Something happened inside, be it only a blip: whoever closed the door is not behind it.
+
+    Args:
+        source, begins: the sensor, and whether it begins to see somebody. Who leaves may still be seen by the one in the hall;
+            a second one that begins soon after the door was closed sees somebody who came in.
+    """
     timers = home.timers
-    if "away.shut" in timers and at_ns - timers["away.shut"] > _TAIL_NS:
-        del timers["away.shut"]
+    if "away.shut" in timers:
+        hall = home.notes.setdefault(_HALL, source) if begins else source
+        if hall != source or at_ns - timers["away.shut"] > _TAIL_NS:
+            del timers["away.shut"]
     if "away.back" in timers and at_ns > timers["away.back"]:
         del timers["away.back"]
 

@@ -75,7 +75,7 @@ def sign(
     if weight >= LIGHT and _sole(home, source, time_ns):
         weight = DOUBTFUL
     if inside:
-        away.room(home, time_ns)
+        away.room(home, time_ns, source, seen.value == 1.0)
     signs = home.signs
     lived = weight >= BEYOND_DOUBT or (weight >= LIGHT and (not home.life_ns or _in_company(signs, source, time_ns, again_ns)))
     if not signs or time_ns >= signs[-1].time_ns:

@@ -47,6 +47,18 @@ def test_a_detector_in_the_hall_that_still_sees_the_one_who_leaves_changes_nothi
     assert home.away == away.OUT
 
 
+def test_who_comes_back_from_the_dustbin_and_walks_straight_through_is_at_home() -> None:
+    home = at_home()
+    home.pass_door(at("12:00"))
+    home.tell("contact.front", 1.0, at("12:03"))
+    home.blip("motion.hall", at("12:03:02"))
+    home.tell("contact.front", 0.0, at("12:03:10"))
+    home.blip("motion.hall", at("12:03:15"))
+    home.blip("motion.kitchen", at("12:03:30"))  # and falls
+    home.until(at("13:00"))
+    assert home.away == ""
+
+
 def test_who_moves_behind_the_closed_door_is_at_home() -> None:
     home = at_home()
     home.pass_door(at("09:00"))  # a visitor left
