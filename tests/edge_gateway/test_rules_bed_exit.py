@@ -57,6 +57,13 @@ def test_a_home_that_does_not_ask_calls_at_once() -> None:
     assert len(home.alerts("bed-exit")) == 1
 
 
+def test_a_bed_that_is_said_to_be_taken_by_a_value_that_cannot_be_takes_back_no_worry() -> None:
+    home = asleep("prewarn_s = 0")
+    home.tell("bed", 1.0, at("2:20", 21), flag=4)
+    home.until(at("2:46", 21))
+    assert len(home.alerts("bed-exit")) == 1
+
+
 @pytest.mark.parametrize("thing", ["bed", "chair", "cancel"])
 def test_it_ends_with_a_bed_or_chair_that_is_taken_or_with_the_word_of_the_person(thing: str) -> None:
     home = asleep("prewarn_s = 0")

@@ -110,6 +110,20 @@ def test_no_value_a_room_cannot_have_raises_anything(value: float) -> None:
     assert home.said == []
 
 
+@pytest.mark.parametrize("flag", [3, 4])
+def test_a_value_that_is_marked_as_doubtful_or_wrong_raises_and_clears_nothing(flag: int) -> None:
+    home = WatchedHome()
+    for minute in range(0, 300, 10):
+        home.tell("temperature", 35.0, at("8:00") + minute * MINUTE, flag=flag)
+        home.look(at("8:00") + minute * MINUTE)
+    assert home.said == []
+    home = room([("10:00", 15.0), ("11:10", 15.0)])
+    for minute in range(0, 60, 10):
+        home.tell("temperature.living", 22.0, at("11:20") + minute * MINUTE, flag=flag)
+        home.look(at("11:20") + minute * MINUTE)
+    assert len(home.alerts("cold")) == 1
+
+
 def test_time_of_which_nothing_was_measured_counts_for_nothing() -> None:
     home = WatchedHome()
     home.tell("temperature", 15.0, at("8:00"))
@@ -188,3 +202,10 @@ def test_a_device_that_invents_rooms_fills_no_memory() -> None:
     for number in range(100):
         home.tell(f"temperature.r{number}", 35.0, at("10:00"))
     assert len(home.memory.timers) < 100
+
+
+def test_a_room_of_which_nothing_is_heard_any_more_is_not_told_of_anew() -> None:
+    home = room([("10:00", 15.0), ("11:10", 15.0)])
+    home.close("cold")
+    home.until(at("11:10", 21), 10 * MINUTE)
+    assert home.alerts("cold") == []

@@ -81,8 +81,9 @@ def test_pause_absence_and_a_backlog_hush_no_detector() -> None:
     home.tell("motion", 1.0, at("13:00"), received_ns=at("14:04"))
     home.tell("smoke", 1.0, at("14:05"))
     home.tell("leak", 1.0, at("14:05"))
+    _told_as_a_reading(home, "gas.kitchen", 1.0, at("14:05"))
     home.look(at("14:05") + 1)
-    assert len(home.alerts("smoke")) == len(home.alerts("leak")) == 1
+    assert len(home.alerts("smoke")) == len(home.alerts("leak")) == len(home.alerts("gas")) == 1
 
 
 def test_a_detector_that_tells_its_state_beside_other_readings_is_heard_too() -> None:
