@@ -87,7 +87,9 @@ class HomeDesk:
         key, by, now_ns = self._home(a), a.person(), self._now()
         until_ns, reason = _until(a, now_ns, LONGEST_PAUSE_D), a.text("reason", _WORDS, empty=True)
         home = self._change(key)
-        home.pause = Pause(home.pause.since_ns if home.pause else now_ns, until_ns, by, reason)
+        runs = home.pause is not None and now_ns < home.pause.until_ns
+        since_ns = home.pause.since_ns if runs and home.pause is not None else now_ns
+        home.pause, home.asked = Pause(since_ns, until_ns, by, reason), None
         return await self._saved(key, by, "paused", _told(until_ns, reason))
 
     async def resume(self, a: Arguments) -> dict[str, Any]:

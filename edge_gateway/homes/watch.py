@@ -86,6 +86,7 @@ class HomeWatch:
         self._saved: dict[Key, int] = {}
         self._learned: set[Key] = set()
         self._fresh: set[Key] = set()  # something came since the last look
+        self._asking: dict[Key, int] = {}  # homes that were let ask -> until when
         self._looked: dict[Key, int] = {}
         self.tests = SelfTests(self, registry)
         self.told = Told(lambda key: self.homes.get(key), self.change, lambda key: key in self._registry.homes)
@@ -277,6 +278,7 @@ class HomeWatch:
         if (taught := learn.close_day(home, past, setting, view.now_ns, self._zone(home.key))) is not None:
             self.learned(home.key, taught)
             self._urgent.add(home.key)
+        self._end_asking(home, view.now_ns)
         watched = self._watched(setting, home)
         if evidence.advance(watched, view.now_ns):
             self._urgent.add(home.key)
@@ -297,9 +299,22 @@ class HomeWatch:
     def _prewarn(self, asked: Prewarn, home: Home, now_ns: int) -> None:
         home.asked = Asked(asked.key, now_ns, now_ns + asked.seconds * _SECOND)
         self._urgent.add(home.key)
+        self._asking[home.key] = home.asked.ends_ns
+        self._let_ask(home.key, asked.seconds)
+
+    def _end_asking(self, home: Home, now_ns: int) -> None:
+        """Somebody answered, elsewhere in the home or by telephone: it need not go on asking."""
+        ends_ns = self._asking.get(home.key)
+        if ends_ns is None or (home.asked is not None and now_ns < ends_ns):
+            return
+        del self._asking[home.key]
+        if home.asked is None and now_ns < ends_ns:
+            self._let_ask(home.key, 0)
+
+    def _let_ask(self, key: Key, seconds: int) -> None:
         for device in self._registry.devices.values():
-            if device.model == ELDER_HOME and (device.site, device.place) == home.key:
-                self.orders.append(Order(device.site, device.id, "prewarn", {"seconds": asked.seconds}))
+            if device.model == ELDER_HOME and (device.site, device.place) == key:
+                self.orders.append(Order(device.site, device.id, "prewarn", {"seconds": seconds}))
 
     def _zone(self, key: Key) -> str:
         site = self._registry.sites.get(key[0])

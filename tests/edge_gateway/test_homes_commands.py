@@ -9,7 +9,8 @@ import pytest
 from edge_gateway.errors import Rejected, Unavailable
 from edge_gateway.homes.home import Home
 from edge_gateway.homes.look import HomesLook, open_homes
-from edge_gateway.rules import Finding, Severity
+from edge_gateway.homes.watch import Order
+from edge_gateway.rules import Finding, Prewarn, Severity
 from edge_gateway.rules.emergency import standing
 from tests.home_gateway import HOUR, SECOND, HomeGateway
 
@@ -64,6 +65,36 @@ def test_a_pause_has_an_end_and_who_said_it(gateway: HomeGateway) -> None:
     assert on_disk(gateway).pause is None
     assert not gateway.call("homes.resume", **AT, by="li")["changed"], "it was not paused any more"
     assert [what for _, what, _ in log(gateway)] == ["resumed", "paused"]
+
+
+def test_a_pause_after_a_pause_is_a_new_one_and_one_that_is_prolonged_is_not(gateway: HomeGateway) -> None:
+    gateway.call("homes.pause", **AT, by="zhang", until_ns=NOON + HOUR)
+    gateway.now_ns = NOON + HOUR // 2
+    gateway.call("homes.pause", **AT, by="zhang", until_ns=NOON + 2 * HOUR)
+    assert (pause := on_disk(gateway).pause) is not None
+    assert pause.since_ns == NOON
+    gateway.now_ns = NOON + 20 * HOUR
+    gateway.call("homes.pause", **AT, by="zhang", until_ns=NOON + 22 * HOUR)
+    assert (pause := on_disk(gateway).pause) is not None
+    assert pause.since_ns == NOON + 20 * HOUR
+
+
+@pytest.mark.parametrize("said", ["homes.seen", "homes.pause", "homes.away"])
+def test_a_home_that_asks_falls_silent_when_a_person_has_spoken_for_the_elder(gateway: HomeGateway, said: str) -> None:
+    orders: list[Order] = []
+    gateway.gateway.desk._order = orders.append
+    key = "inactivity/wutong/3-201"
+    homes = gateway.gateway.desk.homes
+    gateway.do(lambda: homes._prewarn(Prewarn("wutong", "3-201", key, 600), homes.change(("wutong", "3-201"), NOON), NOON))
+    gateway.tick()
+    gateway.now_ns += 60 * SECOND
+    more: dict[str, Any] = {"homes.seen": {}, "homes.pause": {"until_ns": NOON + HOUR}, "homes.away": {"kind": "out"}}[said]
+    gateway.call(said, **AT, by="zhang", **more)
+    gateway.tick()
+    assert [(order.device, order.name, order.details["seconds"]) for order in orders] == [
+        ("h1", "prewarn", 600),
+        ("h1", "prewarn", 0),
+    ]
 
 
 def test_away_at_the_daughters_needs_a_date_and_out_does_not(gateway: HomeGateway) -> None:
