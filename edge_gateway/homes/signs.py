@@ -156,11 +156,11 @@ def _sole(home: Home, source: str, time_ns: int) -> bool:
 
 
 def _begin(home: Home, time_ns: int, name: str) -> bool:
-    """Life; whether it answers a question."""
+    """Life; whether it answers a question. Also life from just before it, which came late: its reason is gone."""
     home.life_ns, home.life_name = time_ns, name
     if "evidence.deaf_s" in home.notes:
         del home.notes["evidence.deaf_s"]
-    if home.asked is None or time_ns < home.asked.asked_ns:
+    if home.asked is None:
         return False
     home.asked = None
     return True

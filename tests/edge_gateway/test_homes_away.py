@@ -85,7 +85,7 @@ def test_who_opens_the_door_is_back_and_closing_it_behind_is_no_leaving() -> Non
 
 def test_who_comes_home_with_bags_opens_the_door_twice_and_is_at_home() -> None:
     home = out()
-    for clock in ("11:00", "11:00:09", "11:02"):
+    for clock in ("11:00", "11:00:09", "11:00:30"):
         home.pass_door(at(clock))
     home.until(at("13:00"))
     assert home.away == ""
@@ -251,6 +251,16 @@ def test_a_silence_between_two_doors_was_an_absence_whatever_it_looked_like() ->
     assert today is not None
     assert max(today.longest_s) < 3600
     assert today.out_s == pytest.approx(3.75 * 3600, abs=120)
+
+
+def test_an_absence_that_ends_inside_teaches_no_silence() -> None:
+    home = out()
+    home.until(at("18:00"))
+    home.walk(at("18:00"), "kitchen", "hall")  # by a door that tells nothing
+    today = home.world.home.today
+    assert today is not None
+    assert max(today.longest_s) < 3600
+    assert today.away_s == pytest.approx(9 * 3600, abs=60)
 
 
 @pytest.mark.parametrize(

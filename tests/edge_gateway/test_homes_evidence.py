@@ -160,6 +160,15 @@ def test_what_comes_late_is_no_news_and_never_takes_life_back() -> None:
     assert [sign.time_ns for sign in home.world.home.signs] == sorted(sign.time_ns for sign in home.world.home.signs)
 
 
+def test_a_state_that_comes_late_changes_nothing() -> None:
+    home = lived()
+    home.tell("bed", 0.0, at("09:00"))
+    home.tell("bed", 1.0, at("10:00"))
+    home.tell("bed", 0.0, at("09:30"), received_ns=at("10:05"))
+    state = home.world.home.states["bed"]
+    assert (state.value, state.since_ns) == (1.0, at("10:00"))
+
+
 def test_a_device_whose_clock_is_ahead_promises_no_life() -> None:
     home = lived()
     home.tell("cancel", 1.0, at("09:00", 9), received_ns=at("11:00"))

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_gateway.homes import evidence, learn
-from edge_gateway.homes.home import Day, Past, pack, unpack_past
+from edge_gateway.homes.home import Day, Past, Pause, pack, unpack_past
 from edge_gateway.homes.setting import HomeSetting
 from tests.edge_gateway.lived_home import HOUR, MINUTE, LivedHome, at, usual_day
 
@@ -58,6 +58,34 @@ def test_one_odd_day_in_a_month_is_forgotten_and_two_are_a_habit() -> None:
     assert learn.limits(known, SETTING)[13] == 4 * H
     known[20].longest_s[13] = 6 * H
     assert learn.limits(known, SETTING)[13] == pytest.approx(beyond(6, 30))
+
+
+def test_of_few_days_the_odd_one_counts() -> None:
+    known = days(27)
+    known[10].longest_s[13] = 6 * H
+    assert learn.limits(known, SETTING)[13] == pytest.approx(beyond(6, 27))
+
+
+def test_a_night_in_a_held_bed_teaches_the_bed_and_no_silence() -> None:
+    home = LivedHome(begin=at("20:00"))
+    home.tell("bed", 0.0, at("20:00"))
+    home.walk(at("21:00"), "kitchen", "hall")
+    home.tell("bed", 1.0, at("21:30"))
+    home.tell("bed", 0.0, at("06:30", 2))
+    today = home.world.home.today
+    assert today is not None
+    assert max(today.longest_s) < 3600
+    assert today.held_s == [9 * H, 0.0]
+
+
+def test_a_pause_teaches_nothing() -> None:
+    home = LivedHome(begin=at("08:00"))
+    home.walk(at("08:00"), "kitchen", "hall")
+    home.world.home.pause = Pause(at("08:30"), at("20:00"), "zhang")
+    home.walk(at("16:00"), "kitchen", "hall")
+    today = home.world.home.today
+    assert today is not None
+    assert max(today.longest_s) < 3600
 
 
 def test_no_limit_is_longer_than_half_as_long_again_as_the_fixed_one() -> None:

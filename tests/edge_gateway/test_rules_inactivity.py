@@ -153,6 +153,25 @@ def test_a_home_that_is_not_heard_is_not_quiet() -> None:
     assert home.asked == []
 
 
+def test_a_home_of_which_no_sensor_can_be_believed_is_not_quiet() -> None:
+    home = Lived(past=known())
+    for name in ("contact.front", "motion.kitchen", "motion.hall"):
+        home.tell(name, None, at("08:30"))
+    home.live(at("20:00"))
+    assert home.asked == []
+
+
+def test_an_answer_of_a_device_whose_clock_is_behind_is_an_answer() -> None:
+    home = Lived(past=known())
+    home.live(at("12:05"))
+    (asked,) = home.homes.homes.values()
+    assert asked.asked is not None
+    home.tell("cancel", 1.0, asked.asked.asked_ns - 30 * SECOND, received_ns=at("12:06"))
+    home.live(at("12:30"))
+    assert home.alerts("inactivity") == []
+    assert home.homes.homes[KEY].asked is None
+
+
 def test_values_outside_their_range_raise_and_clear_nothing() -> None:
     home = Lived(past=known())
     home.live(at("12:15"))
