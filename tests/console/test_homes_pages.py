@@ -320,9 +320,9 @@ def test_a_name_is_shown_when_somebody_asks_and_the_asking_is_written_down(
     page.get_by_role("link", name="显示姓名和电话").click()
     expect(page.locator(".person")).to_contain_text("王秀英")
     assert page.locator(".person .call").get_attribute("href") == "tel:13800001111"
-    drawn = page.locator(".asof").last.inner_text()
+    drawn = page.locator("#as-of").inner_text()
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    expect(page.locator(".asof").last).not_to_have_text(drawn)  # the page has drawn itself anew
+    expect(page.locator("#as-of")).not_to_have_text(drawn)  # the page has drawn itself anew
     expect(page.locator(".person")).to_contain_text("王秀英")
     store = Store(morning.data_dir / "console.db")
     asked = [e for e in Audit(store).entries(limit=100_000) if e.what == "looked" and "e-1" in e.detail]
@@ -352,6 +352,12 @@ def test_a_look_of_the_pages_own_timer_is_no_click(console: ConsoleProcess, morn
 
     answer = ask(f"{console.url}/round", headers={"Cookie": f"kanhu={cookie}", "x-look": "1"})
     assert (answer.status, seen_ns()) == (200, long_ago)
+    shown = re.search(r'data-shown="(\w+)"', answer.text)
+    assert shown is not None
+    again = ask(f"{console.url}/round", headers={"Cookie": f"kanhu={cookie}", "x-look": shown[1]})
+    assert (again.status, again.content, seen_ns()) == (204, b"", long_ago), "nothing new: nothing is sent"
+    morning.say("yunhe/d-w7-306", "sos", True, event=True)
+    assert ask(f"{console.url}/round", headers={"Cookie": f"kanhu={cookie}", "x-look": shown[1]}).status == 200
     assert console.get("/round", cookie).status == 200
     assert seen_ns() > long_ago
     store.close()

@@ -88,8 +88,8 @@ def test_a_home_that_asks_falls_silent_when_a_person_has_spoken_for_the_elder(ga
     gateway.do(lambda: homes._prewarn(Prewarn("wutong", "3-201", key, 600), homes.change(("wutong", "3-201"), NOON), NOON))
     gateway.tick()
     gateway.now_ns += 60 * SECOND
-    more: dict[str, Any] = {"homes.seen": {}, "homes.pause": {"until_ns": NOON + HOUR}, "homes.away": {"kind": "out"}}[said]
-    gateway.call(said, **AT, by="zhang", **more)
+    arguments: dict[str, dict[str, Any]] = {"homes.pause": {"until_ns": NOON + HOUR}, "homes.away": {"kind": "out"}}
+    gateway.call(said, **AT, by="zhang", **arguments.get(said, {}))
     gateway.tick()
     assert [(order.device, order.name, order.details["seconds"]) for order in orders] == [
         ("h1", "prewarn", 600),

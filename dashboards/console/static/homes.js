@@ -39,12 +39,21 @@
     return words(old) === words(fresh);
   }
 
+  function unchanged(clock) {
+    failed = 0;
+    lost(false);
+    const told = document.getElementById("as-of");
+    if (told && clock) told.textContent = told.textContent.replace(/\d\d:\d\d:\d\d/, clock);
+  }
+
   async function look() {
     if (document.hidden) return;
     let page;
     try {
-      const answer = await fetch(location.href, { headers: { "x-look": "1" }, redirect: "manual", cache: "no-store" });
+      const shown = document.getElementById("live")?.dataset.shown || "1";
+      const answer = await fetch(location.href, { headers: { "x-look": shown }, redirect: "manual", cache: "no-store" });
       if (answer.type === "opaqueredirect") { location.reload(); return; }
+      if (answer.status === 204) { unchanged(answer.headers.get("x-as-of")); return; }
       if (!answer.ok) throw new Error(String(answer.status));
       page = new DOMParser().parseFromString(await answer.text(), "text/html");
     } catch {
