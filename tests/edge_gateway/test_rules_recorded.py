@@ -1,4 +1,4 @@
-"""Real homes, replayed: on ordinary nights the rules of doors, beds and feet say nothing, and what is put into them is found."""
+"""Real homes, replayed: on ordinary nights the rules of doors, beds and feet say nothing; what is put into them is found."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
