@@ -28,6 +28,8 @@ MANIFEST: Final = "manifest.json"
 DATABASES: Final = (copies.STORE, copies.VISITS, copies.READINGS, "console.db", "rollups.db")
 SEALED: Final = ("duty.toml",)  # numbers and addresses of staff are in it
 _SEALED: Final = ".sealed"
+# Nothing else is taken out of a backup: whoever had the stick in hand could have put anything into it, under any name.
+_OURS: Final = frozenset({*DATABASES, copies.REGISTRY, erasures.NAME, *(name + _SEALED for name in SEALED)})
 _PREFIX: Final = "kanhu-"
 _DAY_S: Final = 86_400.0
 
@@ -140,6 +142,8 @@ def restore(settings: Settings, folder: Path) -> list[str]:
         raise Misconfigured(
             f"{data} holds {', '.join(there)}", "stop the gateway and move that folder's *.db* files away first"
         )
+    if strange := [name for name in manifest["files"] if name not in _OURS or (folder / name).is_symlink()]:
+        raise Misconfigured(f"{folder} holds what no backup does: {', '.join(strange)[:200]}", "take another backup")
     if bad := [name for name, told in manifest["files"].items() if _sum(folder / name) != told["sha256"]]:
         raise Misconfigured(f"{folder} is not as it was made: {', '.join(bad)}", "take another backup")
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -185,7 +189,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 
 def _write_manifest(folder: Path, made_s: int) -> None:
-    files = sorted(file for file in folder.iterdir() if file.name != MANIFEST and file.is_file())
+    files = sorted(file for file in folder.iterdir() if file.name in _OURS and file.is_file())
     told = {file.name: {"sha256": _sum(file), "bytes": file.stat().st_size} for file in files}
     write_private(folder / MANIFEST, json.dumps({"made_s": made_s, "files": told}, indent=1) + "\n")
 

@@ -6,6 +6,7 @@ scrypt and AES-256-GCM, as for the master of the cards.
 import io
 import json
 import os
+import re
 import tarfile
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,7 @@ _KIND: Final = "kanhu keys"
 _COST: Final = {"n": 1 << 16, "r": 8, "p": 1}
 _MOST_MEMORY: Final = 1 << 28
 _LARGEST: Final = 16 << 20
+_NAME: Final = re.compile(r"kanhu\.toml|secrets/[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
 def save(settings: Settings, file: Path, passphrase: str, settings_file: Path | None) -> list[str]:
@@ -63,7 +65,7 @@ def restore(settings: Settings, file: Path, passphrase: str) -> list[str]:
         for member in tar.getmembers():
             source = tar.extractfile(member)
             target = settings.visits_key_file if member.name == "secrets/visits.key" else settings.data_dir / member.name
-            if source is None or ".." in Path(member.name).parts or target.exists():
+            if source is None or _NAME.fullmatch(member.name) is None or target.exists():
                 continue
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
