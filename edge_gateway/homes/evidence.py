@@ -97,6 +97,8 @@ def advance(watched: Watched, now_ns: int) -> bool:
     home = watched.home
     if home.pause is not None:
         home.timers["evidence.from"] = max(home.timers.get("evidence.from", 0), min(now_ns, home.pause.until_ns))
+    if "away.shut" in home.timers and signs.occupied(home, now_ns):
+        del home.timers["away.shut"]  # a visitor left, and the elder is in the chair
     return away.advance(home, now_ns)
 
 

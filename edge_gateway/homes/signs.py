@@ -121,6 +121,14 @@ def resting(home: Home, now_ns: int) -> tuple[str, int]:
     return found, since_ns if found else 0
 
 
+def occupied(home: Home, now_ns: int) -> bool:
+    """Whether a bed, a chair or a radar says that somebody is there now."""
+    return any(
+        state.value == 1.0 and now_ns - state.since_ns < _STUCK_NS and (kind_of(name) is Kind.HELD or name[0] == "p")
+        for name, state in home.states.items()
+    )
+
+
 def came_by_door(home: Home, time_ns: int) -> None:
     """The door was closed, then nothing, then it was opened: that was an absence, however it looked meanwhile."""
     home.timers["evidence.from"] = max(time_ns, home.timers.get("evidence.from", 0))

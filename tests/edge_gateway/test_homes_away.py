@@ -67,6 +67,26 @@ def test_who_moves_behind_the_closed_door_is_at_home() -> None:
     assert home.away == ""
 
 
+@pytest.mark.parametrize("name", ["chair.living", "bed", "presence.living"])
+def test_who_sits_or_lies_while_a_visitor_leaves_is_at_home(name: str) -> None:
+    home = at_home()
+    home.tell(name, 0.0, at("08:05"))
+    home.tell(name, 1.0, at("08:50"))
+    home.pass_door(at("09:00"))
+    home.until(at("11:00"))
+    assert home.away == ""
+
+
+def test_a_chair_that_says_taken_for_days_keeps_nobody_at_home() -> None:
+    home = at_home()
+    home.tell("chair", 0.0, at("08:05"))
+    home.tell("chair", 1.0, at("08:10"))
+    home.walk(at("09:00", 2), "kitchen", "hall")
+    home.pass_door(at("09:05", 2))
+    home.until(at("10:00", 2))
+    assert home.away == away.OUT
+
+
 def test_a_door_that_stays_open_lets_nobody_out() -> None:
     home = at_home()
     home.tell("contact.front", 1.0, at("09:00"))
