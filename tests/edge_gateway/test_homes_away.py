@@ -2,6 +2,8 @@
 
 import pytest
 
+from edge_gateway import registry
+from edge_gateway.errors import Misconfigured
 from edge_gateway.homes import away
 from edge_gateway.homes.setting import HomeSetting
 from tests.edge_gateway.lived_home import DAY, HOUR, MINUTE, LivedHome, at
@@ -309,3 +311,11 @@ def test_doors_inside_let_nobody_out() -> None:
     home.until(at("09:00") + 2 * HOUR)
     assert home.away == ""
     assert home.life_ns < at("09:00") + DAY
+
+
+def test_the_doors_that_are_written_down_are_checked() -> None:
+    text = '[sites.s]\n[[homes]]\nsite = "s"\nplace = "p"\nexits = {}\n'
+    assert registry.parse(text.format('["contact.garden", "contact"]')).homes["s", "p"].exits == ("contact.garden", "contact")
+    for wrong in ('"contact.garden"', '["garden"]', '["motion.hall"]', "[1]"):
+        with pytest.raises(Misconfigured, match="a list of contacts such as"):
+            registry.parse(text.format(wrong))
