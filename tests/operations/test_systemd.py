@@ -16,6 +16,7 @@ from edge_gateway import systemd
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "deploy/kanhu-gateway.service"
 CONSOLE = ROOT / "deploy/kanhu-console.service"
+BACKUP = ROOT / "deploy/kanhu-backup.service"
 TEXT = UNIT.read_text()
 
 
@@ -25,7 +26,7 @@ def option(name: str) -> str:
     return str(found[-1])
 
 
-@pytest.fixture(params=[UNIT, CONSOLE], ids=["gateway", "console"])
+@pytest.fixture(params=[UNIT, CONSOLE, BACKUP], ids=["gateway", "console", "backup"])
 def runnable(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A unit with a program that is there; systemd looks for it."""
     unit: Path = request.param
