@@ -81,15 +81,16 @@ KINDS: Final = frozenset(kind for rule in RULES for kind in rule.kinds)
 
 def wanted(entry: Entry) -> bool:
     """Whether any rule judges this entry; a fraction of a microsecond for a plain reading."""
-    return type(entry) is Event and split_name(entry.kind)[0] in KINDS
+    return type(entry) is Event and any(split_name(reading.name)[0] in KINDS for reading in entry.values)
 
 
 def judge(event: Event, view: View) -> list[Verdict]:
     """What the rules say to one event. A rule that fails is itself a finding and stops no other."""
-    kind = split_name(event.kind)[0]
+    # Not only the reading that names the event: smoke is smoke, also behind the battery or the lid of its detector.
+    kinds = {split_name(reading.name)[0] for reading in event.values}
     found: list[Verdict] = []
     for rule in RULES:
-        if rule.judge is not None and kind in rule.kinds:
+        if rule.judge is not None and kinds & rule.kinds:
             found += _guarded(rule, rule.judge, event, view)
     return emergency.ranked(found, view)
 

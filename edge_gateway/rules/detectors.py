@@ -16,6 +16,7 @@ from edge_gateway.rules import words
 from edge_gateway.rules.rule import Finding, Rule, Severity, Verdict, View
 
 _LATE_NS: Final = 60 * 10**9
+_ON: Final = "detectors.on."
 _WORDS: Final = {
     "smoke": (
         "烟雾探测器报警",
@@ -61,7 +62,10 @@ def judge(event: Event, view: View) -> Iterator[Finding]:
 
 
 def observe(seen: Seen, setting: HomeSetting, home: Home) -> None:
-    """When each kind was active last, and since when it is where it is told as a state (`detectors.on.<name>`)."""
+    """When each kind was active last, and since when it is where it is told as a state.
+
+    Kept as `detectors.on.<name>.<device>`: two detectors may have one name, and the one at rest does not speak for the other.
+    """
     if seen.flag == Flag.FAIL or seen.value not in (0.0, 1.0):
         return
     kind, timers = split_name(seen.name)[0], home.timers
@@ -69,7 +73,7 @@ def observe(seen: Seen, setting: HomeSetting, home: Home) -> None:
         timers[f"detectors.{kind}"] = max(timers.get(f"detectors.{kind}", 0), seen.at_ns)
     if seen.event:
         return
-    on = f"detectors.on.{seen.name}"
+    on = f"{_ON}{seen.name}.{seen.device}"
     if seen.value == 1.0:
         timers.setdefault(on, seen.at_ns)
     elif seen.at_ns >= timers.get(on, seen.at_ns):
@@ -83,12 +87,12 @@ def look_home(watched: Watched, view: View) -> Iterator[Verdict]:
         return  # none was ever active
     zone = words.zone(view.registry, home.site)
     for timer, since_ns in home.timers.items():
-        if timer.startswith("detectors.on."):
-            name = timer.removeprefix("detectors.on.")
+        if timer.startswith(_ON):
+            name, _, device = timer.removeprefix(_ON).rpartition(".")
             kind = split_name(name)[0]
             if kind in _WORDS:
                 key = f"{kind}/{home.site}/{home.place}"
-                evidence = f"{words.exact(since_ns, zone)} {name} active"
+                evidence = f"{words.exact(since_ns, zone)} {name} active {device}"
                 yield _finding(view, kind, key, home.site, "", home.place, since_ns, since_ns, evidence, None)
 
 

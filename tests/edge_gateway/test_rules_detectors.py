@@ -2,6 +2,8 @@
 
 import pytest
 
+from edge_gateway import rules
+from edge_gateway.events import Event, Reading, Readings
 from edge_gateway.homes.home import Away, Pause
 from edge_gateway.rules import Severity
 from tests.edge_gateway.watched_home import MINUTE, WatchedHome, at
@@ -148,3 +150,24 @@ def _told_as_a_reading(home: WatchedHome, name: str, value: float, at_ns: int) -
             "wutong", "h1", "3-201", 1, 900, at_ns, at_ns, "ntp", 0, None, [Reading("humidity", 50.0), Reading(name, value)]
         )
     )
+
+
+@pytest.mark.parametrize("kind", ["smoke", "gas", "leak", "sos"])
+def test_what_stands_behind_another_reading_of_the_same_event_rings_all_the_same(kind: str) -> None:
+    home = WatchedHome()
+    readings = [Reading("contact.lid", 1.0, 1), Reading(kind, 1.0, 1)]
+    event = Event("wutong", "h1", "3-201", 1, 1, at("14:05"), at("14:05"), "ntp", 0, None, "contact.lid", readings)
+    assert rules.wanted(event)
+    home.homes.observe(event)
+    home.say(rules.judge(event, home.view(at("14:05"))))
+    assert home.alert(kind).device == "h1"
+
+
+@pytest.mark.parametrize("kind", ["smoke", "gas"])
+def test_a_detector_at_rest_does_not_speak_for_another_one_of_the_same_name(kind: str) -> None:
+    home = WatchedHome()
+    for seq, (device, value) in enumerate((("h1", 0.0), ("h2", 0.0), ("h1", 1.0), ("h2", 0.0))):
+        who = ("wutong", device, "3-201", 1, seq + 1, at("14:05") + seq, at("14:05") + seq, "ntp", 0, None)
+        home.homes.observe(Readings.of(*who, [Reading(kind, value, 1)]))
+    home.look(at("14:06"))
+    assert len(home.alerts(kind)) == 1

@@ -107,7 +107,7 @@ def test_no_word_of_a_site_that_is_not_registered_stops_it() -> None:
         Readings.of("s", "d", "p", 1, 1, 1, 1, "ntp", 0, None, [Reading("sos", 1.0)]),
         Loss("s", "d", "p", 1, 1, 1, 1, 1, 1, 1),
         StatusChange("s", "d", "p", 1, True, 1),
-        press(kind="tap"),
+        press(kind="tap", values=[Reading("tap", "04")]),
     ],
 )
 def test_no_rule_is_asked_about_other_entries(entry: Entry) -> None:
