@@ -11,7 +11,8 @@ import msgspec
 
 from edge_gateway import rules
 from edge_gateway.events import Event, Readings
-from edge_gateway.homes import evidence, learn
+from edge_gateway.homes import away, evidence, learn
+from edge_gateway.homes.backlog import LATE_NS, Backlog
 from edge_gateway.homes.home import Asked, Home, Past, Watched, pack, unpack_home, unpack_past
 from edge_gateway.homes.seen import Seen
 from edge_gateway.homes.selftests import SelfTests
@@ -25,9 +26,6 @@ from edge_gateway.rules.rule import Finding, HomesSeen, Prewarn, Verdict, View
 _SECOND: Final = 1_000_000_000
 _LOOK_NS: Final = 10 * _SECOND  # a home of which nothing came is looked at so often
 _LEAST_SILENCE_S: Final = 900.0  # a shorter gap in what a home tells says nothing of the person
-_LATE_NS: Final = 120 * _SECOND  # measured so long before it came: it waited somewhere, and more may follow
-_CAUGHT_UP_NS: Final = 30 * _SECOND  # nothing old came for so long
-_MOST_LATE_NS: Final = 900 * _SECOND  # a device whose clock is slow is late for ever, and its home is watched all the same
 _SAVE_NS: Final = 30 * _SECOND  # what may be forgotten by a power cut: when somebody moved last, by so much
 NOW, PAST = "now", "past"
 
@@ -90,7 +88,7 @@ class HomeWatch:
         self._looked: dict[Key, int] = {}
         self.tests = SelfTests(self, registry)
         self.told = Told(lambda key: self.homes.get(key), self.change, lambda key: key in self._registry.homes)
-        self._late: dict[Key, tuple[int, int]] = {}  # since when old readings come in, and when the last one did
+        self._backlog = Backlog()
         self._beats = _beats(registry)
         self._doubted: set[Key] = set()  # their times may lie ahead of the clock
 
@@ -164,8 +162,8 @@ class HomeWatch:
             return
         home = self.homes.get(key) or self.home(key, entry.received_ns)
         self._heard[key] = max(entry.received_ns, self._heard.get(key, 0))
-        if entry.received_ns - entry.time_ns > _LATE_NS:
-            self._came_late(key, entry.received_ns)
+        if entry.received_ns - entry.time_ns > LATE_NS:
+            self._backlog.came(key, entry.received_ns)
         event, zone = type(entry) is Event, self._zone(key)
         beat = self._beats.get(key)
         if beat is not None and not event and entry.device in beat.devices:
@@ -227,10 +225,14 @@ class HomeWatch:
 
     def seen(self, now_ns: int, missed: Mapping[Key, int]) -> HomesSeen:
         """What rules that look at more than one home have to know; `missed`: see there."""
-        paused = {key: home.pause.reason for key, home in self.homes.items() if home.pause and now_ns < home.pause.until_ns}
-        return HomesSeen(
-            paused, {site: self.homes[site, ""] for site in self._registry.sites if (site, "") in self.homes}, missed
-        )
+        paused, absent = {}, []
+        for key, home in self.homes.items():
+            if home.pause is not None and now_ns < home.pause.until_ns:
+                paused[key] = home.pause.reason
+            if home.away is not None and home.away.kind in (away.LONG, away.DAUGHTER) and now_ns < home.away.until_ns:
+                absent.append(key)
+        sites = {site: self.homes[site, ""] for site in self._registry.sites if (site, "") in self.homes}
+        return HomesSeen(paused, sites, missed, frozenset(absent))
 
     def witnessed(self, verdicts: list[Verdict]) -> list[Verdict]:
         """What an event raised at a home, with the last that was noticed there before it."""
@@ -257,18 +259,9 @@ class HomeWatch:
             home.shift(by_ns)
             self._waiting.setdefault(key, 0)
         self._heard = {key: at_ns + by_ns for key, at_ns in self._heard.items()}
-        self._late = {key: (first + by_ns, last + by_ns) for key, (first, last) in self._late.items()}
+        self._backlog.shift(by_ns)
         self._looked.clear()
         self._doubted = set(self.homes)
-
-    def _came_late(self, key: Key, received_ns: int) -> None:
-        first_ns, last_ns = self._late.get(key, (received_ns, 0))
-        self._late[key] = (first_ns if received_ns - last_ns < _MOST_LATE_NS else received_ns), received_ns
-
-    def _catching_up(self, key: Key, now_ns: int) -> bool:
-        """Whether old readings are coming in: what is known is the middle of a story whose end is on its way."""
-        late = self._late.get(key)
-        return late is not None and now_ns - late[1] < _CAUGHT_UP_NS and now_ns - late[0] < _MOST_LATE_NS
 
     def _look_at(self, setting: HomeSetting, home: Home, view: View) -> list[Verdict]:
         if home.key in self._doubted:
@@ -283,7 +276,7 @@ class HomeWatch:
         if evidence.advance(watched, view.now_ns):
             self._urgent.add(home.key)
         self.tests.advance(home, watched.zone, view)
-        if self._catching_up(home.key, view.now_ns) or not self.consented(home.key):
+        if self._backlog.is_coming(home.key, view.now_ns) or not self.consented(home.key):
             watched = msgspec.structs.replace(watched, catching_up=True)
         verdicts = self.told.sift(rules.look_home(watched, view), view.now_ns)
         for verdict in verdicts:

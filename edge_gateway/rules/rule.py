@@ -138,11 +138,13 @@ class HomesSeen:
         paused: (site, place) -> reason of the pause that runs there now.
         sites: what is remembered of whole sites.
         missed: (site, place) -> when a visit was due there that nobody made, while its alert is open.
+        absent: homes that a person said are empty until a day that has not come.
     """
 
     paused: Mapping[tuple[str, str], str] = field(default_factory=lambda: MappingProxyType({}))
     sites: Mapping[str, Home] = field(default_factory=lambda: MappingProxyType({}))
     missed: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
+    absent: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Silence: a device that should have spoken did not. Many at one site, or behind one receiver, are one alert with one cause.
 
 Only time in which the gateway was listening counts: a gateway that was down, or a broker that was away, accuses nobody. Nor is
-anybody told of what is off on purpose: a home that has paused (but not its SOS button), one in which a technician works.
+anybody told of what is off on purpose: a home that has paused (but not its SOS button), one in which a technician works, one
+that a person said is empty until a day that has not come.
 """
 
 from bisect import bisect_right
@@ -81,8 +82,11 @@ def _expected(view: View, listening_since_ns: int) -> dict[str, list[_Expected]]
 
 
 def _is_off(device: Device, view: View) -> bool:
-    """Off on purpose, until the pause of its home ends. An SOS button has to work in a pause too, but not in repairs."""
-    reason = view.homes.paused.get((device.site, device.place)) if device.place else None
+    """Off on purpose, until the pause or the absence ends. An SOS button has to work in a pause too, but not in repairs."""
+    where, homes = (device.site, device.place), view.homes
+    if where in homes.absent:
+        return True
+    reason = homes.paused.get(where) if device.place else None
     return reason is not None and (reason == MAINTENANCE or not _carries_sos(device))
 
 

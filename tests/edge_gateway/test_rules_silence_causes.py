@@ -2,6 +2,7 @@
 
 import pytest
 
+from edge_gateway.homes.home import Away
 from edge_gateway.registry import Device, Registry, Site, parse
 from edge_gateway.rules import Finding, Returned, Severity, Verdict, View, look
 from edge_gateway.rules.rule import HomesSeen
@@ -101,6 +102,20 @@ def test_in_a_pause_only_the_sos_button_is_missed_and_during_repairs_nothing() -
     assert keys("visitors") == {"silence/wutong/button"}
     assert keys("maintenance") == set()
     assert {v.key for v in said(known, 2000, quiet)} == {"silence/wutong/button", "silence/wutong/pad"}
+
+
+def test_devices_of_a_home_that_is_empty_until_a_day_are_missed_from_that_day_on() -> None:
+    home = WatchedHome()
+    home.tell("humidity", 50.0, at("10:00"))
+    home.memory.away = Away("daughter", at("11:00"), at("12:00", 22), "zhang")
+    assert home.view(at("11:59", 22)).homes.absent == {("wutong", "3-201")}
+    assert home.view(at("12:00", 22)).homes.absent == frozenset()
+    home.memory.away = Away("out", at("11:00"))
+    assert home.view(at("11:30")).homes.absent == frozenset()
+    button = device("button", model="elder_home")
+    away = HomesSeen(absent=frozenset({("wutong", "home-button")}))
+    assert said(registry(button), 2000, {"button": 1000.0}, homes=away) == []
+    assert len(said(registry(button), 2000, {"button": 1000.0})) == 1
 
 
 class Bench:
