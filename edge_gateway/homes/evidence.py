@@ -22,6 +22,8 @@ from edge_gateway.homes.setting import HomeSetting
 from edge_gateway.homes.signs import BEYOND_DOUBT, DOUBTFUL, LIGHT, MINUTE, SECOND, Kind, sign
 from edge_gateway.homes.signs import start_ns as start_ns
 
+# States that one device may bring into a home; it can invent any number of channels, and all of them are saved with the home.
+MOST_OF_A_DEVICE: Final = 64
 _ACT_NS: Final = 2 * SECOND  # a door that is opened and closed is no vibration
 _FLICKER_NS: Final = 3 * SECOND
 _MOVING_NS: Final = 10 * MINUTE  # a detector that goes on saying "motion" for longer is stuck
@@ -57,6 +59,8 @@ def observe(seen: Seen, setting: HomeSetting, home: Home, zone: str) -> bool:
         return value == 1.0
     # A device whose clock is ahead must not promise signs of life: `at_ns` is never later than when it came.
     at_ns = seen.at_ns
+    if seen.name not in home.states and sum(state.device == seen.device for state in home.states.values()) >= MOST_OF_A_DEVICE:
+        return False
     if kind is Kind.COUNT:
         home.states[seen.name] = Held(value, at_ns, at_ns, seen.device)
         return value is not None and value >= 1.0 and sign(seen, BEYOND_DOUBT if value >= 2.0 else LIGHT, home, zone)
@@ -97,8 +101,9 @@ def advance(watched: Watched, now_ns: int) -> bool:
     home = watched.home
     if home.pause is not None:
         home.timers["evidence.from"] = max(home.timers.get("evidence.from", 0), min(now_ns, home.pause.until_ns))
-    if "away.shut" in home.timers and signs.occupied(home, now_ns):
-        del home.timers["away.shut"]  # a visitor left, and the elder is in the chair
+    if "away.shut" in home.timers and (signs.occupied(home, now_ns) or not _believed(watched)):
+        # A visitor left, and the elder is in the chair; or nobody could see whether anything moves inside.
+        del home.timers["away.shut"]
     return away.advance(home, now_ns)
 
 
@@ -128,7 +133,7 @@ def quiet(watched: Watched, now_ns: int, from_ns: int = 0) -> Quiet:
     home = watched.home
     since_ns = max(start_ns(home), from_ns)
     unheard_s = float(home.notes.get("evidence.deaf_s", 0.0))
-    told_ns, deaf = home.timers.get("evidence.told"), not _believed(home)
+    told_ns, deaf = home.timers.get("evidence.told"), not _believed(watched)
     if watched.silence_s and told_ns is not None and now_ns - told_ns > watched.silence_s * SECOND:
         unheard_s, deaf = unheard_s + (now_ns - max(told_ns, since_ns)) / 1e9, True
     resting, resting_ns = signs.resting(home, now_ns)
@@ -188,9 +193,12 @@ def _rested(name: str, from_ns: int, to_ns: int, home: Home) -> None:
     routine.held(home.today, ("bed", "chair")[at], from_ns, to_ns)
 
 
-def _believed(home: Home) -> bool:
-    """Whether any sensor that could see the person can be believed; a home with nothing but buttons has none."""
-    return any(state.value is not None and signs.kind_of(name) in signs.SENSORS for name, state in home.states.items())
+def _believed(watched: Watched) -> bool:
+    """Whether any sensor that could see somebody inside can be believed. A home with buttons and a front door only has none."""
+    for name, state in watched.home.states.items():
+        if state.value is not None and signs.kind_of(name) in signs.SENSORS and not away.is_exit(name, watched.setting):
+            return True
+    return False
 
 
 def _deaf(home: Home, by_ns: int) -> None:

@@ -17,6 +17,7 @@ from edge_gateway.rules.rule import Finding, Rule, Severity, Verdict, View
 
 _LATE_NS: Final = 60 * 10**9
 _ON: Final = "detectors.on."
+_MOST: Final = 32  # active at once, of one device, which may invent any number of channels
 _WORDS: Final = {
     "smoke": (
         "烟雾探测器报警",
@@ -75,7 +76,8 @@ def observe(seen: Seen, setting: HomeSetting, home: Home) -> None:
         return
     on = f"{_ON}{seen.name}.{seen.device}"
     if seen.value == 1.0:
-        timers.setdefault(on, seen.at_ns)
+        if sum(timer.startswith(_ON) and timer.endswith(f".{seen.device}") for timer in timers) < _MOST:
+            timers.setdefault(on, seen.at_ns)
     elif seen.at_ns >= timers.get(on, seen.at_ns):
         timers.pop(on, None)
 

@@ -12,6 +12,7 @@ from edge_gateway.rules import words
 from edge_gateway.rules.rule import Finding, Returned, Rule, Severity, Verdict, View
 
 _ON: Final = "leak.on."
+_MOST: Final = 32  # wet at once, of one device, which may invent any number of channels
 
 
 def judge(event: Event, view: View) -> Iterator[Verdict]:
@@ -35,7 +36,8 @@ def observe(seen: Seen, setting: HomeSetting, home: Home) -> None:
         return
     on, timers = f"{_ON}{seen.name}.{seen.device}", home.timers
     if seen.value == 1.0:
-        timers.setdefault(on, seen.at_ns)
+        if sum(timer.startswith(_ON) and timer.endswith(f".{seen.device}") for timer in timers) < _MOST:
+            timers.setdefault(on, seen.at_ns)
         timers["detectors.leak"] = max(timers.get("detectors.leak", 0), seen.at_ns)
     elif seen.at_ns >= timers.get(on, seen.at_ns):
         timers.pop(on, None)

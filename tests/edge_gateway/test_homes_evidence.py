@@ -2,10 +2,11 @@
 
 import pytest
 
-from edge_gateway.events import Flag
+from edge_gateway.events import Flag, Reading, Readings
 from edge_gateway.homes import evidence, signs
 from edge_gateway.homes.home import Home, Pause, Watched, pack, unpack_home
 from tests.edge_gateway.lived_home import DAY, HOUR, MINUTE, SECOND, LivedHome, at
+from tests.edge_gateway.watched_home import WatchedHome
 
 
 def lived(begin: str = "08:00") -> LivedHome:
@@ -253,3 +254,20 @@ def test_the_memory_of_a_home_stays_small() -> None:
     assert len(pack(home.world.home)) < 8000
     assert signs.start_ns(home.world.home) == home.life_ns
     assert home.life_ns > at("09:00") + DAY - HOUR
+
+
+@pytest.mark.parametrize("quantity", ["motion", "contact", "bed", "light", "movements", "leak", "smoke", "temperature"])
+def test_a_device_that_invents_channels_fills_no_memory_and_another_one_is_heard_all_the_same(quantity: str) -> None:
+    home = WatchedHome()
+    home.tell("motion.known", 0.0, at("08:00"))
+    for number in range(600):
+        for value in (1.0, 0.0, 1.0):
+            who = ("wutong", "h1", "3-201", 1, 1, at("08:01") + number, at("08:01") + number, "ntp", 0, None)
+            home.homes.observe(Readings.of(*who, [Reading(f"{quantity}.c{number}", value, 1)]))
+    assert len(home.memory.states) <= evidence.MOST_OF_A_DEVICE and len(home.memory.timers) < 400
+    who = ("wutong", "h2", "3-201", 1, 1, at("09:00"), at("09:00"), "ntp", 0, None)
+    home.homes.observe(Readings.of(*who, [Reading("motion.hall", 1.0, 1), Reading("leak", 1.0, 1), Reading("smoke", 1.0, 1)]))
+    home.tell("motion.known", 1.0, at("09:00"))
+    assert home.memory.states["motion.hall"].value == 1.0 and home.memory.states["motion.known"].value == 1.0
+    home.look(at("09:01"))
+    assert home.alerts("leak") and home.alerts("smoke")
