@@ -304,6 +304,14 @@ def test_which_doors_lead_outside(name: str, exits: tuple[str, ...], leads_out: 
     assert away.is_exit(name, HomeSetting("s", "p", exits=exits)) is leads_out
 
 
+def test_a_home_with_nothing_but_a_front_door_is_neither_out_nor_quiet() -> None:
+    home = LivedHome(begin=at("08:00"))
+    home.tell("contact", 0.0, at("08:00"))
+    home.pass_door(at("09:00"), "contact")
+    home.until(at("12:00", 3))
+    assert (home.away, home.asked, home.findings) == ("", [], [])
+
+
 def test_doors_inside_let_nobody_out() -> None:
     home = at_home()
     home.tell("contact.fridge", 0.0, at("08:05"))
