@@ -24,6 +24,7 @@ _BACK_C: Final = 1.0
 _GAP_NS: Final = 130 * night.MINUTE
 _ROOMS: Final = 8  # names a bad device may invent any number of
 _STALE_NS: Final = 360 * night.MINUTE  # of a room not measured for longer nothing new is said, and nothing taken back
+_GONE_NS: Final = 72 * 60 * night.MINUTE
 _EVIDENCE_NS: Final = 30 * night.MINUTE  # measurements kept as evidence lie so far apart, or are worse by
 _WORSE_C: Final = 0.5
 _OUTSIDE: Final = ("out", "balcony", "yard", "fridge", "freez", "boiler", "radiator", "heater", "window", "water", "oven")
@@ -83,15 +84,15 @@ _DO: Final = {
 
 def _observe(ladder: Ladder, seen: Seen, setting: HomeSetting, home: Home) -> None:
     """Follow one room on each step; a few microseconds where the room is well."""
-    value, name = seen.value, seen.name
+    value = seen.value
     if seen.flag in _UNKNOWN or not isinstance(value, float) or not _ROOM_C[0] <= value <= _ROOM_C[1]:
         return
-    room = _room(ladder.name, name)
+    room = _room(ladder.name, seen.name, seen.device)
     if room is None:
         return
     timers, at_ns = home.timers, seen.at_ns
     told_ns = timers.get(room.told)
-    if told_ns is None and sum(1 for timer in timers if timer.startswith(f"{ladder.name}.told.")) >= _ROOMS:
+    if told_ns is None and not _has_place(ladder, timers, at_ns):
         return
     if told_ns is not None and at_ns <= told_ns:
         return
@@ -107,9 +108,19 @@ def _observe(ladder: Ladder, seen: Seen, setting: HomeSetting, home: Home) -> No
     if room.bed is not None:
         news |= _step(room.bed, value - setting.warm_bed, at_ns, _WARM_BED_NS, gap, timers)
     if ladder.sign * (value - limits[0]) > 0 or news:
-        _keep(ladder, value, name, at_ns, news, home)
+        _keep(ladder, value, seen.name, at_ns, news, home)
     elif ladder.seen in home.notes and not any(timer.startswith(f"{ladder.name}.at.") for timer in timers):
         del home.notes[ladder.seen]
+
+
+def _has_place(ladder: Ladder, timers: dict[str, int], at_ns: int) -> bool:
+    """Whether a new room may be followed; sensors that are gone for long, and what they said, are forgotten."""
+    begins = f"{ladder.name}.told."
+    rooms = [timer.removeprefix(begins) for timer in timers if timer.startswith(begins)]
+    gone = {room for room in rooms if at_ns - timers[begins + room] > _GONE_NS}
+    for timer in [t for t in timers if t.startswith(f"{ladder.name}.") and any(t.endswith(f".{room}") for room in gone)]:
+        del timers[timer]
+    return len(rooms) - len(gone) < _ROOMS
 
 
 def _step(step: tuple[str, str], beyond: float, at_ns: int, hold_ns: int, gap: bool, timers: dict[str, int]) -> bool:
@@ -161,6 +172,7 @@ def _look(ladder: Ladder, rule: str, watched: Watched, view: View) -> Iterator[V
     step, since_ns, name, limit = worst
     if home.away is not None and step == 0:
         return
+    name, _, device = name.partition("@")
     room = split_name(name)[1]
     where = f"{home.place} ({room})" if room else home.place
     do_zh, do_en = _DO[ladder.name][step]
@@ -170,7 +182,7 @@ def _look(ladder: Ladder, rule: str, watched: Watched, view: View) -> Iterator[V
         rule=rule,
         severity=_STEPS[step],
         site=home.site,
-        device="",
+        device=device,
         place=home.place,
         occurred_ns=since_ns,
         text_zh=f"{where}: {ladder.zh}, {words.zh(since_ns, zone)} 起{beyond_zh} {limit:g} °C。{do_zh}",
@@ -219,18 +231,19 @@ class _Room(NamedTuple):
 
 
 @lru_cache(maxsize=2048)
-def _room(ladder: str, name: str) -> _Room | None:
-    """None: nobody lives where this is measured."""
+def _room(ladder: str, name: str, device: str) -> _Room | None:
+    """None: nobody lives where this is measured. Two devices of one home may use one name; they are two rooms."""
     if _is_one_of(name, _OUTSIDE):
         return None
-    steps = [(f"{ladder}.{step}.{name}", f"{ladder}.at.{step}.{name}") for step in (0, 1, 2, "bed")]
+    which = f"{name}@{device}"
+    steps = [(f"{ladder}.{step}.{which}", f"{ladder}.at.{step}.{which}") for step in (0, 1, 2, "bed")]
     is_bedroom = ladder == "heat" and _is_one_of(name, ("bed",))
-    return _Room(f"{ladder}.told.{name}", tuple(steps[:3]), steps[3] if is_bedroom else None)
+    return _Room(f"{ladder}.told.{which}", tuple(steps[:3]), steps[3] if is_bedroom else None)
 
 
 def _is_one_of(name: str, kinds: tuple[str, ...]) -> bool:
-    """Whether a word of the channel begins with one of these: `temperature.water_heater`."""
-    return any(word.startswith(kinds) for word in split_name(name)[1].split("_") if word)
+    """Whether a word of the channel begins with one of these: `temperature.water_heater`, with or without `@device`."""
+    return any(word.startswith(kinds) for word in split_name(name.partition("@")[0])[1].split("_") if word)
 
 
 def _rule(ladder: Ladder) -> Rule:

@@ -209,3 +209,26 @@ def test_a_room_of_which_nothing_is_heard_any_more_is_not_told_of_anew() -> None
     home.close("cold")
     home.until(at("11:10", 21), 10 * MINUTE)
     assert home.alerts("cold") == []
+
+
+def test_two_devices_with_one_name_are_two_rooms() -> None:
+    home = WatchedHome()
+    for minute in range(0, 130, 10):
+        home.tell("temperature", 31.0, at("10:00") + minute * MINUTE)
+        home.tell("temperature", 22.0, at("10:00") + minute * MINUTE, device="h2")
+        home.look(at("10:00") + minute * MINUTE + 1)
+    alert = home.alert("heat")
+    assert (alert.severity, alert.device) == (Severity.WARNING, "h1")
+
+
+def test_a_sensor_that_was_replaced_keeps_no_alert_of_its_successor_open() -> None:
+    home = room([("10:00", 27.0), ("14:10", 27.0)])
+    home.close("heat")
+    home.look(at("14:11"))
+    for minute in range(0, 300, 10):
+        home.tell("temperature.living", 27.0, at("10:00", 24) + minute * MINUTE, device="h2")
+        home.look(at("10:00", 24) + minute * MINUTE)
+    assert home.alert("heat").device == "h2"
+    home.tell("temperature.living", 24.0, at("15:00", 24), device="h2")
+    home.look(at("15:01", 24))
+    assert home.alerts("heat") == []

@@ -56,8 +56,10 @@ class WatchedHome:
         """What is remembered of the home; made when it is new."""
         return self.homes.change(KEY, self.now_ns)
 
-    def tell(self, name: str, value: float | None, at_ns: int, received_ns: int = 0, flag: int | None = None) -> None:
-        """The home's device tells something; of what is an event, in the lane of events."""
+    def tell(
+        self, name: str, value: float | None, at_ns: int, received_ns: int = 0, flag: int | None = None, device: str = "h1"
+    ) -> None:
+        """A device of the home tells something; of what is an event, in the lane of events."""
         word = name.partition(".")[0]
         low, high = QUANTITIES[word].low, QUANTITIES[word].high
         if flag is None and value is None:
@@ -67,7 +69,7 @@ class WatchedHome:
             flag = flag_in_range(QUANTITIES[word]) if fits else int(Flag.FAIL)
         assert flag is not None
         self._seq += 1
-        who = ("wutong", "h1", "3-201", 1, self._seq, at_ns, received_ns or at_ns, "ntp", 0, None)
+        who = ("wutong", device, "3-201", 1, self._seq, at_ns, received_ns or at_ns, "ntp", 0, None)
         reading = Reading(name, value, flag)
         if word in EVENTS:
             event = Event(*who, name, [reading])
