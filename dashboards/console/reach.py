@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 TIMEOUT_S: Final = 10.0
+_SHOWN: Final = 10_000
 # What a logged-in person may ask for, and the right it takes. A command that is not here is refused.
 COMMANDS: Final[Mapping[str, Right]] = {
     "visits.decide": Right.DECIDE,
@@ -69,6 +70,7 @@ class Reach:
         self._settings, self._audit = settings, audit
         self._open = open_ledger
         self._known: tuple[tuple[int, int, int], Registry] | None = None
+        self._shown: dict[tuple[bytes, str, str, str], None] = {}  # pages that were written down: session, home, what
 
     @contextmanager
     def ledger(self) -> "Iterator[Ledger]":
@@ -108,18 +110,27 @@ class Reach:
 
         return await asyncio.to_thread(ask)
 
-    async def looked(self, session: "Session", site: str, place: str, what: str) -> None:
+    async def looked(self, session: "Session", site: str, place: str, what: str, again: bool = False) -> None:
         """Somebody is about to see a home: written down here, and in the home's own log while the gateway is there.
 
+        Args:
+            again: the page says that it only draws itself anew. That is believed of a page which was written down in this
+                session, for anybody can say so.
         Raises:
             Forbidden: it is not his to see.
             Unavailable: it cannot be written down; then nothing may be shown.
         """
         if not may(session.user, Right.HOMES) or not may_see(session.user, site, place):
             raise Forbidden(f"{site}/{place}")
+        page = session.key, site, place, what
+        if again and page in self._shown:
+            return
         await asyncio.to_thread(
             self._audit.write, session.user.id, "looked", f"{site}/{place}", session.address, {"what": what}
         )
+        self._shown[page] = None
+        if len(self._shown) > _SHOWN:
+            del self._shown[next(iter(self._shown))]
         with suppress(Unavailable, Rejected):
             await self._ask("homes.looked", site=site, place=place, what=what, by=session.user.id)
 

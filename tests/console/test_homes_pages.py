@@ -307,6 +307,23 @@ def test_who_looked_at_a_home_is_written_down_once_and_the_page_itself_looks_wit
     page.context.close()
 
 
+@pytest.mark.parametrize("path", ["/home?site=yunhe&place={place}", "/alert?id={alert}"])
+def test_who_says_that_a_page_only_draws_itself_anew_is_written_down_all_the_same(
+    console: ConsoleProcess, morning: Morning, path: str
+) -> None:
+    cookie, place = console.cookie("anna"), "w5-102"
+    before = len(log(morning, place))
+    address = console.url + path.format(place=place, alert=morning.open(place, "silence"))
+    for _ in range(3):
+        assert place in ask(address, headers={"Cookie": f"kanhu={cookie}", "x-look": "1"}).text
+    store = Store(morning.data_dir / "console.db")
+    what = path[1:].partition("?")[0]
+    looks = [e for e in Audit(store).entries(limit=100_000) if e.subject == f"yunhe/{place}" and f'"{what}"' in str(e.detail)]
+    store.close()
+    assert [(entry.who, entry.what) for entry in looks] == [("anna", "looked")]
+    eventually(lambda: len(log(morning, place)) == before + 1, 30, "the look is in the home's log")
+
+
 def test_a_name_is_shown_when_somebody_asks_and_the_asking_is_written_down(
     browser: Browser, console: ConsoleProcess, morning: Morning
 ) -> None:

@@ -55,8 +55,8 @@ async def show(request: Request, id: str = "", names: str = "") -> Response:
     alert = await _find(of, id)
     if alert is None:
         return await frame.page(of, of.say("alert"), tag("p", of.say("no_alert"), class_="empty"))
-    if not of.look and alert.place:
-        await of.console.reach.looked(of.session, alert.site, alert.place, "alert")
+    if alert.place:
+        await of.console.reach.looked(of.session, alert.site, alert.place, "alert", again=of.look)
     where = of.zone(alert.site)
     text = pick((alert.text_zh, alert.text_en), of.lang)
     title = alert.place or alert.device or frame.site_name(of, alert.site)

@@ -40,8 +40,7 @@ async def show(request: Request, site: str = "", place: str = "", names: str = "
     setting = of.registry.homes.get((site, place))
     if setting is None or not of.sees(site, place):
         return await frame.page(of, of.say("no_home"), tag("p", of.say("no_home"), class_="empty"))
-    if not of.look:
-        await of.console.reach.looked(of.session, site, place, "home")
+    await of.console.reach.looked(of.session, site, place, "home", again=of.look)
     facts = await facts_of(of, site)
     if facts is None:
         return await frame.page(of, place, tag("h1", place), tag("p", of.say("no_store"), class_="empty"), where=of.zone(site))
