@@ -575,6 +575,16 @@ def test_a_flood_with_the_right_address_is_slowed_and_not_written_down_endlessly
     assert len(behind.written) <= 32
 
 
+def test_strangers_who_make_up_names_and_addresses_are_not_written_down_endlessly(behind: Behind, door: str) -> None:
+    for n in range(100):
+        behind.address = f"2001:db8::{n}"
+        assert reply_of_tencent(door, name=f"made-up-{n}").status == 404
+    assert 0 < len(behind.written) <= 32
+    behind.fails = Rejected("unknown_sender", "x")
+    reply_of_tencent(door)
+    assert behind.written[-1][2] == "tencent", "what a provider handed in is written down all the same"
+
+
 def test_what_is_remembered_has_an_end() -> None:
     memory = Memory()
     for n in range(2100):

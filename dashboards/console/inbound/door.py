@@ -40,6 +40,7 @@ LATE_S: Final = 600.0
 SHORTEST: Final = 20  # characters of a secret
 _REMEMBERED: Final = 2000
 _COMMAND_S: Final = 5.0
+_STRANGERS: Final = "/"  # no name of a provider
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ def _take(ports: Ports, memory: Memory, name: str, key: str, call: Call) -> Resp
         # Only strangers wait: a provider may come from the same address, where a proxy hides them all.
         if not memory.strangers.take(ports.address):
             return PlainTextResponse("later", 429, {"Retry-After": "60"})
-        _write(ports, memory, name, "wrong address")
+        # Of all strangers together: who makes up names and comes from many addresses fills no disk either.
+        _write(ports, memory, name, "wrong address", known=False)
         return PlainTextResponse("not found", 404)
     if not memory.friends.take(name):
         return PlainTextResponse("later", 429, {"Retry-After": "60"})
@@ -180,7 +182,7 @@ def _reply(ports: Ports, memory: Memory, setting: Inbound, reply: Reply) -> str:
     return f"{done.get('say_zh', '')}\n{done.get('say_en', '')}".strip()
 
 
-def _write(ports: Ports, memory: Memory, name: str, why: str) -> None:
+def _write(ports: Ports, memory: Memory, name: str, why: str, known: bool = True) -> None:
     """What was not given on, for people to look at; a flood of it fills no disk."""
-    if memory.written.take(name[:32]):
+    if memory.written.take(name if known else _STRANGERS):
         ports.write("", "inbound_refused", name[:32], ports.address, {"why": why[:200]})
