@@ -15,7 +15,8 @@ from edge_gateway.homes import model
 from operations.commands.common import AsJson, SettingsFile, bar, err, out
 from operations.commands.visits_common import Site, registry, settings_of, site_of
 from operations.homes import own, recordings, table
-from operations.homes.score import MODEL, PERSONAL, Prepared, Run, exchanged, prepare, score, shorter, taught
+from operations.homes.prepared import MODEL, PERSONAL, Prepared, exchanged, prepare, taught
+from operations.homes.score import Run, score, shorter
 
 Place = Annotated[
     str | None, typer.Argument(metavar="[PLACE]", help="A home of yours, scored on its own past; without it: recorded homes.")

@@ -10,8 +10,8 @@ from edge_gateway.homes.home import Day
 from edge_gateway.homes.replay import Replayer
 from edge_gateway.homes.routine import DayRoutine, of_days
 from edge_gateway.homes.setting import HomeSetting
+from operations.homes.prepared import ZONE
 from operations.homes.recordings import Recording, Span
-from operations.homes.score import ZONE
 from operations.homes.simulate import DAY_NS
 
 _MINUTE_NS: Final = 60 * 1_000_000_000

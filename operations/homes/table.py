@@ -7,7 +7,8 @@ from statistics import median
 from typing import Final
 
 from operations.homes.habits import Habit
-from operations.homes.score import WAYS, Fall, Run, Scenario
+from operations.homes.prepared import WAYS
+from operations.homes.score import Fall, Run, Scenario
 
 MONTH_DAYS: Final = 30.0
 _LANGUAGES: Final = ("en", "zh")

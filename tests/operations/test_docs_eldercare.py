@@ -9,7 +9,8 @@ import pytest
 
 from edge_gateway.homes.setting import KEYS
 from operations.homes import habits, recordings, table
-from operations.homes.score import PERSONAL, Run, Scenario, exchanged, prepare, score, shorter
+from operations.homes.prepared import PERSONAL, exchanged, prepare
+from operations.homes.score import Run, Scenario, score, shorter
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {"en": ROOT / "docs" / "eldercare.md", "zh": ROOT / "docs" / "eldercare.zh-CN.md"}

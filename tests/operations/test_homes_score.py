@@ -11,8 +11,9 @@ from edge_gateway.homes.replay import Replayer
 from edge_gateway.homes.seen import Seen
 from edge_gateway.homes.setting import HomeSetting
 from operations.homes import recordings, simulate, table
+from operations.homes.prepared import FIXED, MODEL, PERSONAL, Prepared, exchanged, prepare, taught
 from operations.homes.recordings import FRONT, SECOND, Recording
-from operations.homes.score import FIXED, MODEL, PERSONAL, Fall, Prepared, Run, Scenario, exchanged, prepare, score, taught
+from operations.homes.score import Fall, Run, Scenario, score
 from operations.homes.simulate import DAY_NS, reading
 
 FIRST_NS = 20_000 * DAY_NS
@@ -207,7 +208,8 @@ def test_the_table_counts_all_homes_together_and_says_how_sure_it_is() -> None:
     assert (line.day.count, line.day.missed, line.day.median_h, line.day.late_h) == (3, 1, 5.0, float("inf"))
     shown = table.markdown([line], "zh")
     assert (
-        "| 如记录; 跌倒 | 个人时限 | 60 | 3 | 1.50 (0.31 - 4.38) | 2.0 | 0.5 | 5.0 h, > 48 h, 1 (1) / 3 | 9.0 h, 9.0 h, 0 / 1 |" in shown
+        "| 如记录; 跌倒 | 个人时限 | 60 | 3 | 1.50 (0.31 - 4.38) | 2.0 | 0.5 | 5.0 h, > 48 h, 1 (1) / 3 | 9.0 h, 9.0 h, 0 / 1 |"
+        in shown
     )
     assert table.between(0, 30.0) == pytest.approx((0.0, 3.6889), abs=1e-3)
 
