@@ -119,7 +119,8 @@ class Fault:
     Attributes:
         name: with channel.
         cause: `missing` (silent while the device is heard), `never` (nothing was ever heard of it), `broken` (it says itself
-            that it cannot be believed), `out_of_range`, or `stuck` (unchanged for longer than is plausible).
+            that it cannot be believed), `out_of_range` (as `missing`: what it says cannot be), or `stuck` (unchanged for longer
+            than is plausible).
         since_ns: wall clock; of `never`, since when it is waited for.
         value: what it said last, where that tells something; None: nothing.
     """

@@ -13,7 +13,7 @@ _CAUSES: Final = {
     "missing": ("没有数据", "silent while the device is heard"),
     "never": ("从来没有数据", "never heard of"),
     "broken": ("设备说传感器坏了", "broken, the device says so itself"),
-    "out_of_range": ("数值不可能", "out of range"),
+    "out_of_range": ("没有可信的数值", "without a believable value"),
     "stuck": ("数值卡住", "stuck"),
 }
 _NAMED: Final = 5

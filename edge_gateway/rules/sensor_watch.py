@@ -49,14 +49,14 @@ Key = tuple[str, str]
 
 @dataclass(slots=True)
 class _Sensor:
-    """One name of one device. Monotonic ns, but for `time_ns` and `bad_wall_ns`.
+    """One name of one device. Monotonic ns, but for `time_ns`.
 
     Attributes:
-        time_ns: of its newest value, wall clock.
+        time_ns: of its newest believable value, wall clock.
         heard: in this run, how often; at_ns: last.  gap_ns: longest between two of them.
         changed_ns: since when it has this value, as far as this run knows; changes: how often it changed in this run.
         same: tellings since.
-        bad_ns: since when it is missing or out of range, 0: it is not.  bad: how often.
+        bad_ns: since when it says itself that it cannot be believed, 0: it does not.  bad: how often.
     """
 
     time_ns: int
@@ -128,22 +128,24 @@ def _follow(sensors: dict[str, _Sensor], name: str, latest: Latest, monotonic_ns
         return
     if latest.time_ns == sensor.time_ns:
         return
+    sensor.value, sensor.flag, before = latest.value, latest.flag, sensor.value
+    if latest.flag == Flag.FAIL:
+        sensor.bad_ns = sensor.bad = 0
+        return  # a value outside its range is none: it raises nothing, and does not hide that there is none
     if sensor.heard:
         sensor.gap_ns = max(sensor.gap_ns, monotonic_ns - sensor.at_ns)
     sensor.heard += 1
     sensor.time_ns, sensor.at_ns = latest.time_ns, monotonic_ns
-    is_bad = latest.value is None or latest.flag == Flag.FAIL
-    if is_bad:
+    if latest.value is None:
         sensor.bad_ns = sensor.bad_ns or monotonic_ns
         sensor.bad += 1
     else:
         sensor.bad_ns = sensor.bad = 0
-    if latest.value != sensor.value:
+    if latest.value != before:
         sensor.changed_ns, sensor.same = monotonic_ns, 0
         sensor.changes += 1
     else:
         sensor.same += 1
-    sensor.value, sensor.flag = latest.value, latest.flag
 
 
 def _fault(
@@ -157,10 +159,9 @@ def _fault(
     if is_retold or (_is_regular(name) and not is_old):
         limit_ns = _limit_ns(name, device, sensor.gap_ns)
         if quiet_ns > limit_ns and monotonic_ns - since_ns > limit_ns:
-            return Fault(name, "missing", sensor.time_ns)
+            return Fault(name, "out_of_range" if sensor.flag == Flag.FAIL else "missing", sensor.time_ns, sensor.value)
     if sensor.bad >= _BAD and monotonic_ns - sensor.bad_ns >= _BAD_NS:
-        cause = "broken" if sensor.value is None else "out_of_range"
-        return Fault(name, cause, sensor.bad_ns + shift_ns, sensor.value)
+        return Fault(name, "broken", sensor.bad_ns + shift_ns)
     if sensor.value is None or sensor.flag == Flag.FAIL:
         return None
     same_ns = monotonic_ns - sensor.changed_ns

@@ -174,13 +174,23 @@ def test_a_sensor_that_was_promised_and_never_came_is_told_apart() -> None:
     assert "temperature never heard of" in text(bench.run(1.2, humidity=50.0))
 
 
-@pytest.mark.parametrize(("value", "words"), [(None, "broken, the device says so itself"), (-100.0, "out of range")])
-def test_what_cannot_be_believed_for_a_while_is_told_and_a_single_one_is_not(value: float | None, words: str) -> None:
+def test_what_says_itself_that_it_is_broken_is_told_and_a_single_time_is_not() -> None:
     bench = Bench()
     bench.run(1, temperature=20.0, humidity=50.0)
-    assert bench.run(0.1, temperature=value, humidity=50.0) == []
+    assert bench.run(0.1, temperature=None, humidity=50.0) == []
     assert bench.run(0.1, temperature=20.0, humidity=50.0) == []
-    assert words in text(bench.run(0.5, temperature=value, humidity=50.0))
+    assert "broken, the device says so itself" in text(bench.run(0.5, temperature=None, humidity=50.0))
+
+
+def test_a_value_outside_its_range_raises_nothing_but_does_not_hide_that_there_is_none() -> None:
+    bench = Bench()
+    bench.run(1, temperature=20.0, humidity=50.0)
+    assert bench.run(0.9, temperature=-100.0, humidity=50.0) == []
+    assert "temperature without a believable value (since 20 Nov 13:00)" in text(
+        bench.run(0.3, temperature=-100.0, humidity=50.0)
+    )
+    bench.run(0.2, temperature=20.5, humidity=50.0)
+    assert not bench.open
 
 
 def test_two_sensors_of_one_chip_are_one_notice() -> None:
