@@ -335,7 +335,7 @@ def test_a_message_to_a_robot_of_wecom_is_opened(keys: Path) -> None:
         "text": {"content": "@看护 1 3f2a"},
     }
     body, query = wecom_post(json.dumps(robot))
-    assert read("wecom", keys, body, query).messages == (Reply("zhang", "1 3f2a", "m-1"),)
+    assert read("wecom", keys, body, query).messages == (Reply("zhang", "1 3f2a", "m-1", NOW),)
 
 
 def test_wecom_is_told_that_we_are_there(keys: Path) -> None:
@@ -506,6 +506,14 @@ def test_an_answer_of_long_ago_accepts_no_alert_of_now(behind: Behind, door: str
     assert reply_of_tencent(door, at_s=NOW - LATE_S - 1).status == 200, "or the provider would bring it again"
     assert behind.of("alerts.heard") == []
     assert behind.written == [("", "inbound_refused", "tencent", {"why": "an answer of 10 min ago"})]
+
+
+def test_a_message_to_a_robot_of_wecom_that_somebody_kept_accepts_no_alert_of_now(behind: Behind, door: str) -> None:
+    robot = {"msgid": "m-1", "from": {"userid": "zhang"}, "msgtype": "text", "text": {"content": "1"}}
+    body, query = wecom_post(json.dumps(robot))
+    behind.now = NOW + LATE_S + 1
+    assert send(f"{door}/wecom/{SECRET}?{urlencode(query)}", body).status == 200
+    assert behind.asked == []
 
 
 def test_what_came_while_the_gateway_was_away_is_taken_when_it_comes_again(behind: Behind, door: str) -> None:

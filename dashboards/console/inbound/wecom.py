@@ -34,7 +34,9 @@ class WeCom:
         if not envelope:
             raise Rejected("unreadable", "there is no Encrypt in it")
         text = _open(setting, call, envelope)[0].decode("utf-8", "replace")
-        found = _of_robot(_json(text)) if text.lstrip().startswith("{") else _of_app(text)
+        # A robot's message says no time of its own; that of the request is signed, and holds as well.
+        sent_s = seconds(call.query.get("timestamp", ""))
+        found = _of_robot(_json(text), sent_s) if text.lstrip().startswith("{") else _of_app(text)
         return Told((found,) if found is not None else ())
 
     def say(self, setting: Inbound, call: Call, words: str, now_s: float) -> Answer:
@@ -105,9 +107,9 @@ def _of_app(text: str) -> Reply | None:
     return Reply(sender[:100], words.strip()[:500], _element(text, "MsgId")[:200], at_s) if sender and words.strip() else None
 
 
-def _of_robot(data: Any) -> Reply | None:
+def _of_robot(data: Any, sent_s: float | None) -> Reply | None:
     sender, words = plain(at(data, "from.userid")), _MENTION.sub("", plain(at(data, "text.content")).strip())
-    return Reply(sender[:100], words[:500], plain(at(data, "msgid"))[:200]) if sender and words else None
+    return Reply(sender[:100], words[:500], plain(at(data, "msgid"))[:200], sent_s) if sender and words else None
 
 
 def _element(text: str, name: str) -> str:
