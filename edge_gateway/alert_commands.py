@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from edge_gateway.alerts import acts
+from edge_gateway.alerts import State, acts
 from edge_gateway.alerts.links import Look
 from edge_gateway.alerts.summary import history, summary
 from edge_gateway.commands import Handler
@@ -41,9 +41,10 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
 
     async def close_link(arguments: Mapping[str, Any]) -> dict[str, Any]:
         word = _text(arguments, "token")
+        was_open = acts.look_at(desk.book, word, gateway.clock_ns()).alert.state is not State.CLOSED
         acts.close(desk.book, word, _text(arguments, "reason"), gateway.clock_ns())
         await gateway.committer.settle()
-        return _seen(acts.look_at(desk.book, word, gateway.clock_ns()))
+        return {**_seen(acts.look_at(desk.book, word, gateway.clock_ns())), "first": was_open}
 
     async def duty(arguments: Mapping[str, Any]) -> list[str]:
         severity = arguments.get("severity", Severity.URGENT.value)

@@ -50,13 +50,13 @@ def accept(book: AlertBook, word: str, now_ns: int) -> Accepted:
 
 
 def close(book: AlertBook, word: str, reason: str, now_ns: int) -> Alert:
-    """The person closes the alert it had accepted.
+    """The person closes the alert it had accepted. Of one that somebody has closed nothing changes.
 
     Raises:
         Rejected: `unknown_link`, `link_used`, `link_expired`; `no_reason`.
     """
     alert, link = find([*book.open_alerts(), *reversed(book.ended)], word)
-    if alert.state is State.CLOSED and link.used_ns:
+    if alert.state is State.CLOSED:
         return alert
     if not reason.strip():
         return book.close(alert.id, link.person, reason, now_ns)  # says what is missing, and uses nothing up

@@ -258,6 +258,19 @@ def test_the_same_link_pressed_twice_accepts_once(there: There) -> None:
     assert len([line for line in there.audit() if line[2] == there.alerts()[0].id]) == 1
 
 
+def test_who_closes_what_is_closed_sees_by_whom_and_is_written_down_as_nobody_who_closed_it(there: There) -> None:
+    alert = there.press()
+    link = there.link()
+    close = there.console.url + ask(link, {"act": "accept"}).headers["location"]
+    there.gateway.call("alerts.close", id=alert.id, by="li", reason="ambulance")
+    for address in (close, link, close):
+        answer = ask(address, {"act": "close", "reason": "false_press"})
+        assert answer.status == 303, answer.text
+        shown = ask(there.console.url + answer.headers["location"]).text
+        assert "已处理完毕" in shown and "li" in shown
+    assert [line for line in there.audit() if line[2] == alert.id] == [("zhang", "accepted_by_link", alert.id)]
+
+
 def test_another_page_cannot_press_the_button(there: There) -> None:
     there.press()
     assert ask(there.link(), {"act": "accept"}, {"Origin": "https://evil.example"}).status == 403
