@@ -7,7 +7,7 @@ import os
 import sqlite3
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +23,7 @@ from edge_gateway.settings import Settings
 from edge_gateway.store_file import read_only
 from edge_gateway.visits import codec
 from edge_gateway.visits.look import open_ledger
-from ingest.cells import written
+from ingest.cells import guard, written
 from ingest.export import WINDOW_NS
 from ingest.query import open_reader
 from ingest.rows import DAILY, GROUPS, HOURLY, Reader, Row
@@ -144,13 +144,18 @@ def _from_store(settings: Settings, subject: Subject, to: _Archive) -> None:
             memory[part] = msgspec.to_builtins((unpack_past if part == "past" else unpack_home)(body))
         to.tree("home.json", memory)
         log = db.execute("SELECT at_ns, who, what, detail FROM home_log WHERE site = ? AND place = ? ORDER BY id", where)
-        to.table("home_log.csv", ("time", "who", "what", "detail"), ((iso(at_ns), *rest) for at_ns, *rest in log))
+        to.table("home_log.csv", ("time", "who", "what", "detail"), (_harmless([iso(at_ns), *rest]) for at_ns, *rest in log))
         titles = ("id", "rule", "severity", "raised", "text_zh", "text_en", "evidence", "history")
         to.table("alerts_in_words.csv", titles, _alerts(db, subject))
         to.table("waiting.csv", ("kind", "time", "device", "why", "message"), _waiting(settings, db, subject))
 
 
-def _alerts(db: sqlite3.Connection, subject: Subject) -> Iterator[tuple[str, ...]]:
+def _harmless(cells: Iterable[Any]) -> list[Any]:
+    """Cells that no spreadsheet takes for a formula, whoever typed or sent them."""
+    return [guard(cell) if isinstance(cell, str) else cell for cell in cells]
+
+
+def _alerts(db: sqlite3.Connection, subject: Subject) -> Iterator[list[Any]]:
     for (body,) in db.execute("SELECT body FROM alert ORDER BY raised_ns"):
         try:
             one = alerts.unpack(body)
@@ -159,17 +164,17 @@ def _alerts(db: sqlite3.Connection, subject: Subject) -> Iterator[tuple[str, ...
         if subject.owns(one.site, one.place, one.device):
             history = "; ".join(f"{iso(step.at_ns)} {step.state.value} {step.by} {step.reason}" for step in one.history)
             words = (one.text_zh, one.text_en, "; ".join(one.evidence), history)
-            yield one.id, one.rule, one.severity.value, iso(one.raised_ns), *words
+            yield _harmless([one.id, one.rule, one.severity.value, iso(one.raised_ns), *words])
 
 
-def _waiting(settings: Settings, db: sqlite3.Connection, subject: Subject) -> Iterator[tuple[str, ...]]:
+def _waiting(settings: Settings, db: sqlite3.Connection, subject: Subject) -> Iterator[list[Any]]:
     letters = "SELECT 'refused', first_ns, device, reason, payload FROM dead_letter WHERE site = ?"
     held = "SELECT 'held', received_ns, device, '', payload FROM held WHERE site = ?"
     for query in (letters, held):
         for kind, at_ns, device, why, payload in db.execute(query, (subject.site,)):
             if device in subject.devices:
                 message = opened(settings.store_file, payload).decode("utf-8", "backslashreplace")
-                yield kind, iso(at_ns), device, why, message
+                yield _harmless([kind, iso(at_ns), device, why, message])
 
 
 def _from_ledger(settings: Settings, subject: Subject, to: _Archive) -> None:
@@ -180,7 +185,7 @@ def _from_ledger(settings: Settings, subject: Subject, to: _Archive) -> None:
         rows = [codec.plain(v) for v in found if v.place == subject.place or (v.person and v.person == subject.person)]
     titles = list(rows[0]) if rows else ["id"]
     flat = ([json.dumps(v, ensure_ascii=False) if isinstance(v, list | dict) else v for v in row.values()] for row in rows)
-    to.table("visits.csv", titles, flat)
+    to.table("visits.csv", titles, map(_harmless, flat))
 
 
 def _looked(settings: Settings, subject: Subject, by: str) -> None:
@@ -188,9 +193,13 @@ def _looked(settings: Settings, subject: Subject, by: str) -> None:
 
     Raises:
         Unavailable: the gateway does not run; nobody takes anything out unseen.
+        Rejected: `by` is nobody.
     """
-    with suppress(Rejected):
+    try:
         commands.call(settings.command_socket, "homes.looked", site=subject.site, place=subject.place, by=by, what="export")
+    except Rejected as error:
+        if error.reason != "unknown_home":
+            raise
 
 
 def _names(settings: Settings, subject: Subject, by: str) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """A person's data are taken out whole, and erased everywhere: database, gateway, backups, put-aside files, logs."""
 
+import csv
+import io
 import json
 import os
 import sqlite3
@@ -12,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from edge_gateway.errors import Misconfigured, Rejected, Unavailable
+from edge_gateway.errors import KanhuError, Misconfigured, Rejected, Unavailable
 from edge_gateway.settings import load
 from ingest.setup import setup
 from operations.doctor import Outcome, privacy
@@ -222,6 +224,25 @@ def test_a_person_gets_all_that_is_kept_and_nothing_of_the_neighbours(site: Site
     assert not [name for name, text in inside.items() if OTHER in text or "box-71" in text]
     assert "e-0317" in site.ok("people", "looked", "--site", "s")
     eventually(lambda: "anna" in site.ok("homes", "log", HOME) and "export" in site.ok("homes", "log", HOME), PATIENCE_S)
+
+
+def test_what_a_device_or_a_person_wrote_is_no_formula_in_a_spreadsheet_and_nobody_exports_unnamed(
+    site: Site, tmp_path: Path
+) -> None:
+    evil = '=HYPERLINK("http://evil.example","Click")'
+    site.send(("box-7/data", evil.encode()))
+    until_ns = time.time_ns() + 3600 * 10**9
+    site.gateway.call("homes.consent", site="s", place=HOME, version="1", date="2026-11-01", given=True, by="anna")
+    site.gateway.call("homes.seen", site="s", place=HOME, by="anna", note=evil)
+    site.gateway.call("homes.pause", site="s", place=HOME, by="anna", until_ns=until_ns, reason="visitors")
+    site.ok("privacy", "export", "s", HOME, str(tmp_path / "his.zip"), "--by", "anna")
+    with zipfile.ZipFile(tmp_path / "his.zip") as archive:
+        tables = {name: archive.read(name).decode("utf-8-sig") for name in archive.namelist() if name.endswith(".csv")}
+    assert [name for name, text in tables.items() if "HYPERLINK" in text] == ["home_log.csv", "waiting.csv"]
+    cells = [cell for text in tables.values() for row in csv.reader(io.StringIO(text)) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "@"))]
+    assert isinstance(site.error("privacy", "export", "s", HOME, str(tmp_path / "x.zip"), "--by", "gateway"), KanhuError)
+    assert not (tmp_path / "x.zip").exists()
 
 
 def test_a_backup_is_whole_and_old_ones_go(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
