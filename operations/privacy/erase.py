@@ -77,7 +77,7 @@ def erase(settings: Settings, subject: Subject, by: str, reason: str) -> Report:
     gone = registry_file.remove_home(settings.registry, subject.site, subject.place)
     _take_from_broker(settings, subject, gone, report)
     seal = raw.load(raw.key_file(settings.store_file))
-    line = Erasures(settings.data_dir, seal).add(subject, by, reason)
+    line = Erasures(settings.data_dir, seal).add(subject, by)
     told: dict[str, Any] = commands.call(
         settings.command_socket, "privacy.erase", _PATIENCE_S, site=subject.site, place=subject.place, person=subject.person,
         devices=sorted(subject.devices), by=by, reason=reason,

@@ -31,10 +31,13 @@ class Erasures:
         for line in lines(self.file):
             self._known.update(line["who"])
 
-    def add(self, subject: Subject, by: str, reason: str) -> str:
-        """Write it down; the line, for the backups' own files."""
+    def add(self, subject: Subject, by: str) -> str:
+        """Write it down; the line, for the backups' own files.
+
+        Not why: what a person types may name who is to be named nowhere. The reason is in the log of the site, struck.
+        """
         who = [self._hash(subject.site, word) for word in subject.words]
-        line = json.dumps({"at": int(time.time()), "by": by, "reason": reason, "who": who}, ensure_ascii=False)
+        line = json.dumps({"at": int(time.time()), "by": by, "who": who}, ensure_ascii=False)
         append(self.file, line)
         self._known.update(who)
         return line

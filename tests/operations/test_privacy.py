@@ -120,12 +120,15 @@ def test_erased_is_erased_everywhere_and_stays_so_when_an_old_backup_comes_back(
     assert {"gateway.db", "readings.db"} <= naming(var)
     assert {"gateway.db", "readings.db", "registry.toml", "visits.db"} <= naming(tmp_path / "stick")
 
-    told = site.ok("privacy", "erase", "s", HOME, "--by", "anna", "--reason", "consent withdrawn", "--yes")
+    reason = f"{HOME}: {PEOPLE['e-0317'][1]} took the consent back"
+    told = site.ok("privacy", "erase", "s", HOME, "--by", "anna", "--reason", reason, "--yes")
     assert "names 2" in told and "cannot be reached" in told, told
 
     # The chain of the ledger says that two names were written down and forgotten; nothing else does.
     assert naming(var) == {"visits.db"} and "the ledger of visits" in told, naming(var)
     assert naming(tmp_path / "stick") == {"visits.db"}
+    name = PEOPLE["e-0317"][1].encode()
+    assert not [file for folder in (var, tmp_path / "stick") for file in folder.rglob("*.jsonl") if name in file.read_bytes()]
     assert HOME not in site.gateway.registry.read_text().replace(OTHER, "")
     assert OTHER in (var / "log" / "gateway.log").read_text()
     assert not (var / "gateway.db.damaged-1").exists() and (var / "gateway.db.damaged-2").exists()
@@ -146,7 +149,7 @@ def test_erased_is_erased_everywhere_and_stays_so_when_an_old_backup_comes_back(
         assert db.execute("SELECT DISTINCT place FROM home WHERE place <> ''").fetchall() == [(OTHER,)]
         assert db.execute("SELECT DISTINCT device FROM dead_letter").fetchall() == [("box-71",)]
         assert db.execute("SELECT who, what, detail FROM home_log WHERE place = ''").fetchall() == [
-            ("anna", "erased", "consent withdrawn")
+            ("anna", "erased", "(erased): (erased) took the consent back")
         ]
     site.send(
         (
