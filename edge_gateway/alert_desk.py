@@ -23,7 +23,7 @@ from edge_gateway.notify.notifier import Outcome
 from edge_gateway.notify.sender import HEARTBEAT, Sender
 from edge_gateway.notify.siren import Ring, SirenNotifier, device_of
 from edge_gateway.registry import Registry
-from edge_gateway.rules import Verdict, judge, missed_visit, wanted
+from edge_gateway.rules import Verdict, broken, judge, missed_visit, wanted
 from edge_gateway.rules.rule import VisitsSeen
 from edge_gateway.rules.watch import Watch
 from edge_gateway.settings import Alerts, Person
@@ -76,6 +76,7 @@ class AlertDesk:
         self.heartbeat: Callable[[Outcome], None] = lambda outcome: None
         self._order = order
         self._orders: list[Order] = []  # wait, as notices do, for the commit that holds what they follow from
+        self._broken = ""  # what went wrong last while the rules looked
         self._clocks: tuple[int, int] | None = None  # wall and monotonic, at the last look
         self._heard_wall: dict[Key, int] = {}
         # Notices wait until the commit that holds them is on disk.
@@ -139,6 +140,22 @@ class AlertDesk:
             if self._heard_wall.get(key) != known.heard_ns:
                 self._heard_wall[key] = known.heard_ns
                 self._watch.heard[key] = monotonic_ns
+        try:
+            self._look(states, now_ns, monotonic_ns)
+        except Exception as error:
+            # Whatever it is, it must not keep an SOS from its next round.
+            if self._broken != (broke := f"{type(error).__name__}: {error}"):
+                log.exception("the rules cannot look")
+                self._broken = broke
+            self.book.apply([broken("gateway", error, now_ns)], now_ns)
+        notices = self.book.due(now_ns)
+        self._unsaved += notices
+        self._end_tests()
+        if notices or self.book.unsaved or self.homes.unsaved:
+            self._changed()
+
+    def _look(self, states: Mapping[Key, DeviceState], now_ns: int, monotonic_ns: int) -> None:
+        """What the rules say to the state of things, into the book."""
         self._follow_clock(now_ns, monotonic_ns)
         self.homes.told.follow(self.book.open_keys, now_ns)
         self._watch.homes = self.homes.seen(now_ns, self._missed())
@@ -146,11 +163,6 @@ class AlertDesk:
         found = self._watch.look(now_ns, monotonic_ns, self.book.open_keys)
         self.book.apply(self.homes.told.sift(found, now_ns), now_ns)
         self.book.apply(self.homes.look(self._watch.view(now_ns, monotonic_ns, self.book.open_keys)), now_ns)
-        notices = self.book.due(now_ns)
-        self._unsaved += notices
-        self._end_tests()
-        if notices or self.book.unsaved or self.homes.unsaved:
-            self._changed()
 
     def _missed(self) -> dict[Key, int]:
         """Where a visit was missed, as far as nobody closed its alert, and when it was due."""

@@ -92,6 +92,7 @@ class HomeWatch:
         self.tests = SelfTests(self, registry)
         self.told = Told(lambda key: self.homes.get(key), self.change, lambda key: key in self._registry.homes)
         self._backlog = Backlog()
+        self._failed: dict[Key, Exception] = {}  # homes with which something of ours went wrong since the last look
         self._beats = _beats(registry)
         self._doubted: set[Key] = set()  # their times may lie ahead of the clock
 
@@ -167,6 +168,16 @@ class HomeWatch:
         self._heard[key] = max(entry.received_ns, self._heard.get(key, 0))
         if entry.received_ns - entry.time_ns > LATE_NS:
             self._backlog.came(key, entry.received_ns)
+        try:
+            self._take_in(entry, setting, home)
+        except Exception as error:
+            # The entry is stored all the same, and an SOS goes on to its rule: what failed is told at the next look.
+            self._failed.setdefault(key, error)
+        self._fresh.add(key)
+        self._waiting.setdefault(key, self._saved.get(key, 0))
+
+    def _take_in(self, entry: Readings | Event, setting: HomeSetting, home: Home) -> None:
+        key = home.key
         event, zone = type(entry) is Event, self._zone(key)
         beat = self._beats.get(key)
         if beat is not None and not event and entry.device in beat.devices:
@@ -179,8 +190,6 @@ class HomeWatch:
             rules.observe(seen, setting, home)
         if isinstance(entry, Event):
             self.tests.hear(entry, home)
-        self._fresh.add(key)
-        self._waiting.setdefault(key, self._saved.get(key, 0))
 
     def look(self, view: View) -> list[Verdict]:
         """What the rules say to the homes whose turn it is; once a second."""
@@ -192,9 +201,13 @@ class HomeWatch:
             if key not in fresh and abs(now_ns - self._looked.get(key, 0)) < _LOOK_NS:
                 continue
             self._looked[key] = now_ns
-            found += self._look_at(setting, self.home(key, now_ns), view)
+            try:
+                found += self._look_at(setting, self.home(key, now_ns), view)
+            except Exception as error:  # of one home; all others are watched
+                self._failed.setdefault(key, error)
         found += self.tests.look(view)
-        return found
+        failed, self._failed = self._failed, {}
+        return found + self.told.sift([rules.broken("homes", error, now_ns, *key) for key, error in failed.items()], now_ns)
 
     def watched(self, key: Key, now_ns: int) -> Watched | None:
         """A home as the rules see it; None: the registry has none there."""

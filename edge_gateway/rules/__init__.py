@@ -40,6 +40,7 @@ __all__ = [
     "Severity",
     "Verdict",
     "View",
+    "broken",
     "judge",
     "look",
     "look_home",
@@ -133,6 +134,23 @@ def look_home(watched: Watched, view: View) -> list[Verdict]:
         if "failed" in watched.home.notes and f"failed.{rule.name}" in watched.home.notes:
             found += _failed_before(rule, watched.home, view.now_ns)
     return emergency.ranked(found, view)
+
+
+def broken(part: str, error: Exception, now_ns: int, site: str = "", place: str = "") -> Finding:
+    """Something of ours that watches failed, in one home or in all: a person has to know that nobody watches there."""
+    where = place or site or "gateway"
+    return Finding(
+        key=f"rule-failed/{part}/{site}/{where}",
+        rule="rule-failed",
+        severity=Severity.WARNING,
+        site=site,
+        device="",
+        place=place,
+        occurred_ns=now_ns,
+        text_zh=f"{where}: 看护程序 ({part}) 出错, 现在没有看护。请打电话问候, 并告诉技术人员。",
+        text_en=f"{where}: watching ({part}) failed, nobody watches there now. Call the home, and tell a technician.",
+        evidence=(f"{type(error).__name__}: {error}"[:200],),
+    )
 
 
 def _guarded(rule: Rule, ask: Callable[..., Iterable[Verdict]], event: Event | None, view: View) -> list[Verdict]:

@@ -158,3 +158,41 @@ def test_a_rule_that_fails_with_a_reading_loses_no_reading_and_says_so(night: Ni
     night.call("alerts.close", id=alert.id, by="zhang", reason="known")
     night.until(at("21:01"))
     assert night.open("rule-failed") == []
+
+
+def test_whatever_breaks_in_one_home_leaves_its_readings_its_sos_and_all_others(
+    night: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge_gateway.homes import evidence
+
+    def breaks(*_: object) -> None:
+        raise KeyError("seen a thing that is not there")
+
+    night.until(at("22:30"))
+    night.say("wutong/h1", "contact.front", True)
+    with monkeypatch.context() as broken:
+        broken.setattr(evidence, "observe", breaks)
+        broken.setattr(evidence, "advance", breaks)
+        night.say("wutong/h1", "humidity", 50.0)
+        night.say("wutong/h1", "sos", True, event=True)
+        night.until(at("22:40"))
+        assert len(night.open("sos")) == 1
+        (alert,) = night.open("rule-failed")
+        assert "KeyError" in alert.evidence[0]
+        assert night.gateway.pipeline.states["wutong", "h1"].counters.dead == 0
+    night.until(at("22:50"))
+    assert len(night.open("door-night")) == 1, "and it goes on as soon as it can"
+
+
+def test_whatever_breaks_in_the_looking_an_sos_has_its_next_round(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: object) -> None:
+        raise KeyError("seen a thing that is not there")
+
+    night.say("wutong/h1", "sos", True, event=True)
+    monkeypatch.setattr(night.gateway.desk.homes, "look", breaks)
+    rounds: list[int] = []
+    due = night.gateway.desk.book.due
+    monkeypatch.setattr(night.gateway.desk.book, "due", lambda now_ns: rounds.append(now_ns) or due(now_ns))
+    night.until(at("22:40"))
+    assert rounds
+    assert len(night.open("rule-failed")) == 1
