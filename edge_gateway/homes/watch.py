@@ -4,6 +4,7 @@ Knows no clock and no file. Belongs to the desk of alerts, which drives it and s
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -257,7 +258,8 @@ class HomeWatch:
         for verdict in verdicts:
             home = self.homes.get((verdict.site, verdict.place)) if isinstance(verdict, Finding) and verdict.place else None
             if home is not None and isinstance(verdict, Finding) and self.consented(home.key):
-                verdict = proof.beside(verdict, home, words.zone(self._registry, verdict.site))
+                with suppress(Exception):  # it goes out without, as it came
+                    verdict = proof.beside(verdict, home, words.zone(self._registry, verdict.site))
             found.append(verdict)
         return found
 

@@ -164,6 +164,7 @@ def test_whatever_breaks_in_one_home_leaves_its_readings_its_sos_and_all_others(
     night: Night, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from edge_gateway.homes import evidence
+    from edge_gateway.rules import proof
 
     def breaks(*_: object) -> None:
         raise KeyError("seen a thing that is not there")
@@ -173,6 +174,7 @@ def test_whatever_breaks_in_one_home_leaves_its_readings_its_sos_and_all_others(
     with monkeypatch.context() as broken:
         broken.setattr(evidence, "observe", breaks)
         broken.setattr(evidence, "advance", breaks)
+        broken.setattr(proof, "beside", breaks)
         night.say("wutong/h1", "humidity", 50.0)
         night.say("wutong/h1", "sos", True, event=True)
         night.until(at("22:40"))
