@@ -162,8 +162,8 @@ class HomeDesk:
     async def test(self, a: Arguments) -> dict[str, Any]:
         """Try the way of an alarm now; how it ended stands in the home's memory minutes later."""
         key, by = self._home(a), a.person()
-        homes = self._gateway.desk.homes
-        name = selftest.begin(homes, self._gateway.pipeline.registry, key, self._now(), by)
+        desk = self._gateway.desk
+        name = selftest.begin(desk.homes, self._gateway.pipeline.registry, key, self._now(), by, desk.book.open_keys)
         return {**await self._saved(key, by, "test", name), "test": name}
 
     async def emergency(self, a: Arguments) -> dict[str, Any]:

@@ -77,11 +77,11 @@ class Standing:
     press_due: bool
 
 
-def begin(homes: "HomeWatch", registry: Registry, key: Key, now_ns: int, by: str) -> str:
+def begin(homes: "HomeWatch", registry: Registry, key: Key, now_ns: int, by: str, open_keys: Collection[str] = ()) -> str:
     """A person wants a test now; its name. The person who is told gets the message at once.
 
     Raises:
-        Rejected: `no_button`, no device of this home can be tested; `test_running`.
+        Rejected: `no_button`, no device of this home can be tested; `test_running`; `sos_open`.
     """
     if not testers(registry).get(key):
         raise Rejected(
@@ -89,6 +89,8 @@ def begin(homes: "HomeWatch", registry: Registry, key: Key, now_ns: int, by: str
         )
     if homes.home(key, now_ns).test.asked_ns:
         raise Rejected("test_running", f"the test of {key[0]}/{key[1]} is under way")
+    if is_sos_open(key, open_keys):
+        raise Rejected("sos_open", f"somebody calls for help at {key[0]}/{key[1]}; close that alert first")
     return homes.begin_test(key, now_ns, by)
 
 
@@ -165,6 +167,12 @@ def heard(home: Home, device: str, name: object, received_ns: int, gather_s: flo
         gather_ns = round(gather_s * _SECOND) if test.by == GATEWAY else 0
         test.due_ns = -(-received_ns // gather_ns) * gather_ns if gather_ns else received_ns
     return True
+
+
+def put_off(home: Home) -> None:
+    """Somebody calls for help there: no message may say now that nobody does. The test begins anew when that is over."""
+    _end(home.test)
+    home.test.began_ns = 0
 
 
 def passed(home: Home, told_s: float, now_ns: int) -> None:

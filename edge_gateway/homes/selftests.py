@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 TOGETHER: Final = 5  # so many homes of a site that failed have one cause, most likely
 _NAMED: Final = 12  # homes a message lists
 _SHOWN: Final = 10
+_TOLD: Final = "selftest"  # the rule whose alert is the message of a test
 
 
 class SelfTests:
@@ -75,6 +76,9 @@ class SelfTests:
             if test.asked_ns:
                 selftest.failed(home, "", now_ns)
                 test.failed_ns = 0
+        elif test.asked_ns and self._is_called(home, view):
+            self._homes.change(home.key, now_ns)
+            selftest.put_off(home)
         elif test.asked_ns:
             self._go_on(home, plan, view)
         elif self._may_begin(home, view) and selftest.is_due(home, plan, zone, now_ns):
@@ -118,6 +122,10 @@ class SelfTests:
         """While somebody calls for help nothing is tested: the real thing has the way for itself."""
         heard = self.plan is not None and view.listening_since_ns is not None
         return heard and not selftest.is_sos_open(home.key, view.open)
+
+    def _is_called(self, home: Home, view: View) -> bool:
+        """Somebody calls for help in the middle of a test that nobody was told of yet."""
+        return selftest.is_sos_open(home.key, view.open) and f"{_TOLD}/{home.site}/{home.place}" not in view.open
 
     def _go_on(self, home: Home, plan: Plan, view: View) -> None:
         if selftest.was_forgotten(home, view.now_ns):

@@ -182,6 +182,12 @@ def test_a_test_of_the_alarm_path_begins_at_once_and_one_is_enough(gateway: Home
     assert log(gateway)[0] == ("zhang", "test", begun["test"])
 
 
+def test_while_somebody_calls_for_help_nobody_tries_the_alarm_path(gateway: HomeGateway) -> None:
+    gateway.say("wutong/h1", "sos", True, event=True)
+    with pytest.raises(Rejected, match="sos_open"):
+        gateway.call("homes.test", **AT, by="zhang")
+
+
 def test_an_emergency_is_of_the_whole_site_and_ends_by_word_or_by_date(gateway: HomeGateway) -> None:
     def now(at_ns: int) -> str:
         with open_homes(gateway.settings.store_file) as look:

@@ -295,6 +295,23 @@ def test_while_somebody_calls_for_help_nothing_is_tested() -> None:
     assert site.orders and site.home().test.heard_ns
 
 
+def test_no_message_says_that_nobody_called_while_somebody_does() -> None:
+    site = Site()
+    while not site.home().test.heard_ns:
+        site.until(site.now_ns + 10 * SECOND)
+    site.open["sos/wutong/p0"] = Finding("sos/wutong/p0", "sos", unprotected.RULE.severity, "wutong", "h0", "p0", 1, "", "")
+    site.until(at("11:30", 20))
+    assert not site.messages() and list(alarms(site)) == ["sos/wutong/p0"]
+    with pytest.raises(Rejected) as error:
+        selftest.begin(site.homes, site.known, KEY, site.now_ns, "zhang", site.open)
+    assert error.value.reason == "sos_open"
+    del site.open["sos/wutong/p0"]
+    site.until(at("12:01", 20))
+    assert len(site.messages()) == 1
+    site.told()
+    assert site.standing() == "passed"
+
+
 def test_while_the_broker_is_away_no_home_is_blamed_for_its_silence() -> None:
     site = Site()
     site.answering = False
