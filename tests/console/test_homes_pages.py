@@ -357,6 +357,16 @@ def set_(morning: Morning, who: dict[str, str]) -> bool:
     return True
 
 
+@pytest.mark.parametrize("hours", ["\u00b2", "9" * 5000, "-1", "0", "", "1e9", "8760"])
+def test_hours_that_no_form_offers_are_refused_with_a_word(console: ConsoleProcess, morning: Morning, hours: str) -> None:
+    cookie = console.cookie("anna")
+    token = csrf_of(console, cookie)
+    about = {"site": "yunhe", "hours": hours, "csrf": token}
+    for path, fields in (("/home/pause", {"place": "w5-103"}), ("/round/emergency", {"kind": "heat"})):
+        assert console.post(path, {**about, **fields}, cookie).status == 400, path
+    assert morning.home("w5-103").pause is None
+
+
 def test_a_look_of_the_pages_own_timer_is_no_click(console: ConsoleProcess, morning: Morning) -> None:
     cookie = console.cookie("anna")
     store = Store(morning.data_dir / "console.db")

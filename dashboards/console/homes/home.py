@@ -69,7 +69,7 @@ async def show(request: Request, site: str = "", place: str = "", names: str = "
 async def pause(request: Request, site: Text, place: Text, hours: Text = "", reason: Text = "") -> Response:
     """The elder does not want to be watched for so long."""
     of = frame.visit(request, Right.CARE)
-    if not hours.isdigit() or int(hours) not in _HOURS:
+    if hours not in map(str, _HOURS):
         raise Rejected("bad_argument", of.say("pause_for"))
     until_ns = of.now_ns + int(hours) * 3600 * 10**9
     return await _ask(of, "homes.pause", "pause", site, place, until_ns=until_ns, reason=reason[:200])

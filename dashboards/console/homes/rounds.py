@@ -13,7 +13,7 @@ from dashboards.console.homes.words import emergency, moment, pick, rank, sensor
 from dashboards.console.html import Html, form, tag
 from dashboards.console.roles import Forbidden, Right
 from edge_gateway.alerts.alert import Alert
-from edge_gateway.errors import Misconfigured, Unavailable
+from edge_gateway.errors import Misconfigured, Rejected, Unavailable
 from edge_gateway.homes.round import EMERGENCY, Facts, Rank, Row, everywhere, morning_round
 
 if TYPE_CHECKING:
@@ -60,9 +60,15 @@ async def show(request: Request, site: str = "") -> Response:
 
 @router.post("/round/emergency")
 async def set_emergency(request: Request, site: Text, kind: Text = "", hours: Text = "", next_: Then = "") -> Response:
-    """A whole site: heat wave, cold, flood, outage; or its end."""
+    """A whole site: heat wave, cold, flood, outage; or its end.
+
+    Raises:
+        Rejected: no such time.
+    """
     of = frame.visit(request, Right.CARE)
-    until_ns = of.now_ns + int(hours) * 3600 * 10**9 if hours.isdigit() and kind else 0
+    if kind and hours not in map(str, _HOURS):
+        raise Rejected("bad_argument", of.say("how_long"))
+    until_ns = of.now_ns + int(hours) * 3600 * 10**9 if kind else 0
 
     async def work() -> str:
         await of.console.reach.call(of.session, "homes.emergency", site=site, kind=kind, until_ns=until_ns)
