@@ -46,7 +46,11 @@ def tcp(what: str, target: int) -> Iterator[Line]:
         with suppress(OSError):
             while True:
                 near, _ = listener.accept()
-                far = socket.create_connection(("127.0.0.1", target))
+                try:
+                    far = socket.create_connection(("127.0.0.1", target))
+                except OSError:  # the target is away for a moment
+                    near.close()
+                    continue
                 ends.extend((near, far))
                 threading.Thread(target=forward, args=(near, far, True), daemon=True).start()
                 threading.Thread(target=forward, args=(far, near, False), daemon=True).start()

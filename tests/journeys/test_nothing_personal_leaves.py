@@ -10,14 +10,15 @@ import os
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, WebSocket
+from playwright.sync_api import Browser, Page, WebSocket
+from playwright.sync_api import TimeoutError as TooLong
 
 from edge_gateway.errors import Unavailable
 from edge_gateway.nfc import keys
@@ -42,7 +43,7 @@ __all__ = ["browser"]
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
 
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 SITE = "yunhe"
 MASTER = bytes(range(16))
 META = keys.meta_key(MASTER, SITE)
@@ -188,10 +189,20 @@ def looked_at(browser: Browser, console: ConsoleProcess) -> bytes:
             assert answer is not None
             assert answer.status == 200 or name != "anna" or path not in OPEN_TO_STAFF, f"{path}: {answer.status}"
             if name == "anna" and path in ("/ledger", "/review", "/plan"):
-                live(page)
+                connected(page)
             heard.append(str(answer.headers).encode() + answer.body() + page.content().encode())
         context.close()
     return b"\n".join(heard)
+
+
+def connected(page: Page) -> None:
+    """The page's own line to the server is there; on a busy machine a page may need to be asked for again."""
+    for _ in range(3):
+        with suppress(TooLong):
+            live(page)
+            return
+        page.reload()
+    live(page)
 
 
 def said(site: Site, folder: Path) -> bytes:
@@ -235,8 +246,8 @@ def test_no_name_number_or_address_is_in_any_byte_that_leaves_or_any_file_that_s
         seeded(site, gateway, tmp_path)
         mqtt = stack.enter_context(paho_client(broker))
         everything_happens(Devices(mqtt))
-        eventually(lambda: settled(gateway), PATIENCE_S, f"taps and outbox\n{gateway.log[-3000:]}")
-        eventually(lambda: b"home-1" in phone.bytes and b"POST /head" in phone.bytes, PATIENCE_S, "messages to people")
+        wait(gateway, lambda: settled(gateway), "every tap judged, everything in the database")
+        wait(gateway, lambda: b"home-1" in phone.bytes and b"POST /head" in phone.bytes, "messages to people")
         yesterday = (datetime.now(ZONE) - timedelta(days=1)).date().isoformat()
         claim = {"site": SITE, "visit": "", "courier": "k-0007", "date": yesterday, "place": "home-1", "text": TYPED}
         gateway.call("visits.object", **claim)
@@ -307,6 +318,14 @@ def a_gateway(folder: Path, broker: Mosquitto, wire: Line, phone: Line, database
         token = folder / "gateway" / "var" / "secrets" / "influx-gateway.token"
         gateway.environment["KANHU_INFLUX__TOKEN_FILE"] = str(token)
     return gateway
+
+
+def wait(gateway: GatewayProcess, goal: Callable[[], object], what: str) -> None:
+    """With what the gateway said, when it does not come."""
+    try:
+        eventually(goal, PATIENCE_S)
+    except AssertionError as error:
+        raise AssertionError(f"{what}\n{gateway.state()}\n{gateway.log[-6000:]}") from error
 
 
 def settled(gateway: GatewayProcess) -> bool:
