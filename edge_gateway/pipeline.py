@@ -18,7 +18,7 @@ from edge_gateway.decoders.status import decode_status
 from edge_gateway.errors import Rejected
 from edge_gateway.events import Entry, Event, Loss, Reading, Readings, StatusChange, TimeQuality, Values, columns, split_name
 from edge_gateway.message import Instant, Message
-from edge_gateway.privacy.consent import watches
+from edge_gateway.privacy.consent import unwatched, watches
 from edge_gateway.registry import Registry
 from edge_gateway.sequence import Boot, Verdict
 from edge_gateway.speaker import Speaker, Speakers
@@ -202,7 +202,13 @@ class Pipeline:
             for instant in message.instants:
                 clock.learn(boot, instant.time_ns, instant.uptime_ns, trusted, received_ns, self.limits)
         is_event, recent, data = speaker.is_event, speaker.recent, self.work.data
-        for instant in message.instants:
+        for told in message.instants:
+            instant: Instant | None = told
+            if speaker.home and not self.consented((known.site, speaker.place)) and watches(told.shape):
+                self.work.count("entries_no_consent")
+                instant = unwatched(told)
+            if instant is None:
+                continue
             time_ns, quality = clock.measured_at(instant, trusted, boot, current, received_ns, self.limits)
             shape, values = instant.shape, instant.values
             happened = is_event or _is_event(shape)
@@ -237,9 +243,6 @@ class Pipeline:
                     values,
                     instant.more,
                 )
-                if speaker.home and not self.consented((known.site, speaker.place)) and watches(shape):
-                    self.work.count("entries_no_consent")
-                    continue
                 data.append(entry)
                 if speaker.home:
                     self._observe(entry)

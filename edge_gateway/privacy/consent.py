@@ -10,8 +10,10 @@ from typing import Final
 from edge_gateway.catalog import QUANTITIES
 from edge_gateway.events import columns, split_name
 from edge_gateway.homes.home import Home
+from edge_gateway.message import Instant
 
-_OF_DEVICES: Final = frozenset({"health", "gateway"})  # batteries, signal: they tell nothing of a person
+# Batteries and signal tell nothing of a person; events are what somebody pressed, or what warns of smoke, gas and water.
+_ALL_THE_SAME: Final = frozenset({"health", "gateway", "event"})
 
 
 def given(home: Home | None, required: bool) -> bool:
@@ -23,6 +25,16 @@ def given(home: Home | None, required: bool) -> bool:
 
 @lru_cache(maxsize=4096)
 def watches(shape: str) -> bool:
-    """Whether readings of this shape tell anything of a home, rather than of a device."""
-    known = (QUANTITIES.get(split_name(name)[0]) for name, _ in columns(shape))
-    return any(quantity is None or quantity.group not in _OF_DEVICES for quantity in known)
+    """Whether readings of this shape tell anything of a home that needs its person's word."""
+    return any(_tells(name) for name, _ in columns(shape))
+
+
+def unwatched(instant: Instant) -> Instant | None:
+    """What of an instant works without that word, however the device put it beside the rest; None: nothing."""
+    stay = [reading for reading in instant.readings if not _tells(reading.name)]
+    return Instant.of(instant.time_ns, instant.uptime_ns, stay) if stay else None
+
+
+def _tells(name: str) -> bool:
+    quantity = QUANTITIES.get(split_name(name)[0])
+    return quantity is None or quantity.group not in _ALL_THE_SAME

@@ -1,5 +1,6 @@
 """What is kept is kept for its time, and of a home whose person does not agree nothing is kept at all."""
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -157,9 +158,36 @@ def test_where_consent_is_required_a_home_without_one_is_not_watched_either(tmp_
         assert (stored(gateway, "home-1"), stored(gateway, "home-2")) == (1, 0)
 
 
+@pytest.mark.parametrize("event", [False, True], ids=["readings", "events"])
+@pytest.mark.parametrize("kind", ["smoke.kitchen", "gas.kitchen", "leak.bath", "sos"])
+def test_without_consent_an_alarm_is_heard_wherever_it_stands_and_what_stands_beside_it_is_not_kept(
+    tmp_path: Path, kind: str, event: bool
+) -> None:
+    with HomeGateway(tmp_path, REGISTRY, NOW_NS) as gateway:
+        gateway.gateway.desk.homes.consent_required = True
+        names = (kind, "motion.hall", "temperature") if event else ("temperature", "motion.hall", kind)
+        values = {"temperature": 21.0, "motion.hall": True}
+        record = {"boot": 1, "seq": 1, "clk": "ntp", "bt": NOW_NS / 1e9}
+        items = [{"n": n, "v": values[n], "u": "Cel"} if n == "temperature" else {"n": n, "vb": True} for n in names]
+        topic = f"kanhu/1/s/box-1/up/{'event' if event else 'data'}"
+        gateway.do(lambda: gateway._take(topic, json.dumps([record | items[0], *items[1:]]).encode()))
+        gateway.tick()
+        assert [alert.rule for alert in gateway.gateway.desk.book.open_alerts()] == [kind.partition(".")[0]]
+        bodies = rows(gateway, "SELECT body FROM outbox") + rows(gateway, "SELECT body FROM device WHERE device = 'box-1'")
+        assert not any(b"motion" in body or b"temperature" in body for (body,) in bodies)  # type: ignore[operator]
+        assert total(gateway, "entries_no_consent") == 1
+
+
 @pytest.mark.parametrize(
     ("shape", "tells"),
-    [("battery_level=1,rssi=1", False), ("motion=1,rssi=1", True), ("temperature.bedroom=1", True), ("no_such=1", True)],
+    [
+        ("battery_level=1,rssi=1", False),
+        ("smoke=1,cancel=1", False),
+        ("smoke=1,motion=1", True),
+        ("motion=1,rssi=1", True),
+        ("temperature.bedroom=1", True),
+        ("no_such=1", True),
+    ],
 )
 def test_what_tells_of_a_person(shape: str, tells: bool) -> None:
     assert consent.watches(shape) is tells
