@@ -27,7 +27,7 @@ class HomeSetting:
         door_min: the door may stand open so long at night, minutes; 0: not watched.
         wander_min: so long on the feet at night is a worry, minutes; 0: not watched.
         prewarn_s: how long the home asks before people are called, seconds; 0: it does not ask.
-        cold, heat: limits of notice, warning, urgent, Celsius.  warm_bed: bedroom at night, urgent above.
+        cold, heat: limits of notice, warning, urgent, Celsius.  warm_bed: bedroom at night, warning above.
         medication: times of day between which the medication button is expected, (from, to) each.
         model: the learned model decides beside the fixed rules.
         press_days: a real press of the button is asked for after so many days; 0: never.

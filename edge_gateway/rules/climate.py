@@ -207,7 +207,9 @@ def _worst(ladder: Ladder, watched: Watched, now_ns: int, zone: tzinfo) -> tuple
             began_ns = night.began(setting, now_ns, zone)
             # Above the limit while it was night for as long as the step takes.
             if began_ns is not None and home.timers.get(f"heat.told.{name}", 0) - max(since_ns, began_ns) >= _WARM_BED_NS:
-                found.append((2, -max(since_ns, began_ns), name, setting.warm_bed))
+                # No more than a warning: in a hot week this is every bedroom of a street, and a wall of urgent alerts hides
+                # the one that matters. A declared heat wave makes it urgent (`emergency`).
+                found.append((1, -max(since_ns, began_ns), name, setting.warm_bed))
         elif not (which == "2" and _is_one_of(name, _COOKING)):
             found.append((int(which), -since_ns, name, ladder.limits(setting)[int(which)]))
     if not found:

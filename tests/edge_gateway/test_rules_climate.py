@@ -152,12 +152,12 @@ def test_a_clock_that_jumps_ages_no_room() -> None:
     assert home.alerts("heat") == []
 
 
-def test_a_warm_bedroom_is_urgent_at_night_only() -> None:
+def test_a_warm_bedroom_is_a_warning_at_night_only() -> None:
     home = room([("19:00", 28.5), ("22:20", 28.5)], name="temperature.bedroom")
     assert not [alert for alert in home.alerts("heat") if alert.severity is Severity.URGENT]
     warm(home, [("22:30", 28.5), ("22:40", 28.5)], name="temperature.bedroom")
     alert = home.alert("heat")
-    assert (alert.severity, "28 °C" in alert.text_en) == (Severity.URGENT, True)
+    assert (alert.severity, "28 °C" in alert.text_en) == (Severity.WARNING, True)
 
 
 @pytest.mark.parametrize(
