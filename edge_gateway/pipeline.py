@@ -202,13 +202,13 @@ class Pipeline:
             for instant in message.instants:
                 clock.learn(boot, instant.time_ns, instant.uptime_ns, trusted, received_ns, self.limits)
         is_event, recent, data = speaker.is_event, speaker.recent, self.work.data
-        for told in message.instants:
-            instant: Instant | None = told
-            if speaker.home and not self.consented((known.site, speaker.place)) and watches(told.shape):
+        for instant in message.instants:
+            if speaker.home and not self.consented((known.site, speaker.place)) and watches(instant.shape):
                 self.work.count("entries_no_consent")
-                instant = unwatched(told)
-            if instant is None:
-                continue
+                kept = unwatched(instant)
+                if kept is None:
+                    continue
+                instant = kept
             time_ns, quality = clock.measured_at(instant, trusted, boot, current, received_ns, self.limits)
             shape, values = instant.shape, instant.values
             happened = is_event or _is_event(shape)
