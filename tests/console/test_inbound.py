@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import http.client
 import json
 import math
 import struct
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import hypothesis
 import pytest
@@ -573,6 +574,18 @@ def test_a_chat_may_ask_by_get_whether_we_are_there(behind: Behind, door: str) -
     envelope, query = wecom_seal("1616140317555161061")
     answer = send(f"{door}/wecom/{SECRET}?{urlencode({**query, 'echostr': envelope})}")
     assert (answer.status, answer.text) == (200, "1616140317555161061")
+
+
+def test_the_body_of_a_get_which_nothing_bounds_is_not_read(behind: Behind, door: str) -> None:
+    parts = urlsplit(door)
+    for key, status in ((SECRET, 200), ("wrong", 404)):
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+        connection.putrequest("GET", f"/in/tencent/{key}")
+        connection.putheader("Content-Length", str(10**12))
+        connection.endheaders(as_json({"mobile": "13800001111", "text": "1", "time": NOW}))
+        assert connection.getresponse().status == status, "answered, although most of it never came"
+        connection.close()
+    assert behind.asked == []
 
 
 def test_a_flood_with_the_right_address_is_slowed_and_not_written_down_endlessly(behind: Behind, door: str) -> None:
