@@ -142,7 +142,7 @@ def restore(settings: Settings, folder: Path) -> list[str]:
         raise Misconfigured(
             f"{data} holds {', '.join(there)}", "stop the gateway and move that folder's *.db* files away first"
         )
-    if strange := [name for name in manifest["files"] if name not in _OURS or (folder / name).is_symlink()]:
+    if strange := [name for name in manifest["files"] if name not in _OURS]:
         raise Misconfigured(f"{folder} holds what no backup does: {', '.join(strange)[:200]}", "take another backup")
     if bad := [name for name, told in manifest["files"].items() if _sum(folder / name) != told["sha256"]]:
         raise Misconfigured(f"{folder} is not as it was made: {', '.join(bad)}", "take another backup")
@@ -181,6 +181,8 @@ def _erase_again(part: Path, done: Erasures, seal: RawSeal) -> list[str]:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
+        if links := [file.name for file in folder.iterdir() if file.is_symlink()]:
+            raise ValueError(f"{', '.join(links)[:200]} leads somewhere else")
         found: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         assert isinstance(found["files"], dict) and isinstance(found["made_s"], int)
     except (OSError, ValueError, LookupError, AssertionError, TypeError) as error:

@@ -11,8 +11,9 @@ import pytest
 
 from edge_gateway.errors import Misconfigured
 from edge_gateway.privacy import raw
+from edge_gateway.privacy.subject import Subject
 from edge_gateway.settings import Settings
-from operations.privacy import backup, keys
+from operations.privacy import backup, erasures, keys
 
 
 @pytest.fixture
@@ -57,9 +58,19 @@ def test_a_link_in_a_backup_is_not_followed(settings: Settings, tmp_path: Path) 
     folder = stick(tmp_path, "readings.db", b"somebody else's")
     (folder / "readings.db").unlink()
     os.symlink(tmp_path / "private", folder / "readings.db")
-    with pytest.raises(Misconfigured, match="holds what no backup does"):
+    with pytest.raises(Misconfigured, match="leads somewhere else"):
         backup.restore(settings, folder)
     assert not (settings.data_dir / "readings.db").exists()
+
+
+def test_erasing_in_a_backup_follows_no_link_either(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "private").write_text("somebody else's\n")
+    folder = stick(tmp_path, "readings.db", b"")
+    os.symlink(tmp_path / "private", folder / erasures.NAME)
+    seal = raw.load(raw.key_file(settings.store_file))
+    with pytest.raises(Misconfigured, match="leads somewhere else"):
+        backup.erase(backup.Backup(folder, 1), Subject("s", "home-1"), seal, "{}")
+    assert (tmp_path / "private").read_text() == "somebody else's\n"
 
 
 def test_a_keys_file_puts_back_keys_and_settings_alone(
