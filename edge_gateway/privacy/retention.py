@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 DAY_NS: Final = 86_400 * 10**9
 EVERY_S: Final = 3600.0
+JUMP_NS: Final = DAY_NS
 # Raw motion: who was in which room when. Its group in the catalogue, and its measurement.
 PRESENCE: Final = "presence"
 
@@ -33,13 +34,31 @@ class Retention:
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
         self._next_s = 0.0
+        self._clocks: tuple[int, float] | None = None  # wall ns and monotonic s, at the last look
+        self._doubt_s = 0.0
 
     async def tick(self) -> None:
         """Does something once an hour; a database that is away is asked again in the next."""
-        if time.monotonic() < self._next_s:
+        self._follow_clock()
+        if time.monotonic() < max(self._next_s, self._doubt_s):
             return
+        if self._doubt_s:
+            self._doubt_s = 0.0
+            self._gateway.troubles.set("retention", "")
         self._next_s = time.monotonic() + EVERY_S
         await self.run()
+
+    def _follow_clock(self) -> None:
+        """A clock that somebody set, be it from the network, is no reason to delete years: people have a day to notice."""
+        wall_ns, now_s = self._gateway.clock_ns(), time.monotonic()
+        if self._clocks is not None:
+            ahead_ns = (wall_ns - self._clocks[0]) - round((now_s - self._clocks[1]) * 1e9)
+            if ahead_ns > JUMP_NS:
+                self._doubt_s = now_s + JUMP_NS / 1e9
+                told = f"the clock jumped ahead by {ahead_ns / DAY_NS:.1f} days: nothing is deleted for its age for a day"
+                log.warning("%s", told)
+                self._gateway.troubles.set("retention", told)
+        self._clocks = wall_ns, now_s
 
     async def run(self) -> None:
         """Now."""

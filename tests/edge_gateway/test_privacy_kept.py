@@ -3,9 +3,11 @@
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -112,6 +114,27 @@ def test_the_ledger_of_visits_is_cut_part_by_part_where_its_time_is_set(
     assert world.kinds() == ["visit", "cut", "cut", "cut"], "the link that holds the rest, and what each part took"
     assert after(102, 100) == 0 and len(world.kinds()) == 4
     world.close()
+
+
+def test_a_clock_that_jumps_ahead_deletes_nothing_for_a_day(gateway: HomeGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway.say("s/box-1", "sos", True, event=True)
+    (alert,) = gateway.gateway.desk.book.open_alerts()
+    gateway.call("alerts.close", id=alert.id, by="li", reason="test")
+    keeper, monotonic = gateway.gateway.housekeeping.retention, [time.monotonic()]
+    monkeypatch.setattr("edge_gateway.privacy.retention.time", SimpleNamespace(monotonic=lambda: monotonic[0]))
+
+    def after(wall_ns: int, hours: float) -> int:
+        gateway.now_ns += wall_ns
+        monotonic[0] += hours * 3600
+        gateway.do(keeper.tick)
+        return len(rows(gateway, "SELECT 1 FROM alert WHERE open = 0"))
+
+    assert after(0, 0) == 1
+    assert after(2000 * DAY_NS, 1) == 1, "somebody set the clock"
+    assert "jumped ahead" in gateway.gateway.troubles.now["retention"]
+    assert after(22 * HOUR, 22) == 1
+    assert after(3 * HOUR, 3) == 0, "nobody set it back"
+    assert "retention" not in gateway.gateway.troubles.now
 
 
 def stored(gateway: HomeGateway, place: str) -> int:
