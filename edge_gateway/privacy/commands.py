@@ -68,7 +68,11 @@ async def _erase(gateway: "Gateway", subject: Subject, by: str, reason: str) -> 
         gateway.events.publish(down(subject.site, device, Down.CONFIG), b"", retain=True)
     answer: dict[str, Any] = {"rows": {}, "left": []}
     await asyncio.to_thread(_in_files, gateway, subject, answer)
-    names = {name: await _forget(gateway, name, by) for name in subject.words} if gateway.settings.visits.enabled else {}
+    names = (
+        {name: await _forget(gateway, name, by, subject.site) for name in subject.words}
+        if gateway.settings.visits.enabled
+        else {}
+    )
     answer["rows"]["names"] = sum(names.values())
     if not await gateway.in_store(gateway.store.compact):
         answer["left"].append("gateway.db is large or in use: deleted rows leave their bytes in it until they are overwritten")
@@ -132,7 +136,7 @@ def _outbox(gateway: "Gateway", subject: Subject) -> int:
         above = last
 
 
-async def _forget(gateway: "Gateway", person: str, by: str) -> bool:
+async def _forget(gateway: "Gateway", person: str, by: str, site: str = "") -> bool:
     """Whether there was a name; the links of a courier go with it."""
-    done: bool = await gateway.visits.do(lambda p: p.ledger.saved(lambda ledger: ledger.people.forget(person, by)))
+    done: bool = await gateway.visits.do(lambda p: p.ledger.saved(lambda ledger: ledger.people.forget(person, by, site)))
     return done

@@ -129,7 +129,8 @@ def _dead(db: sqlite3.Connection, subject: Subject, seal: RawSeal | None) -> int
             plain = b""
         his = site == subject.site and device in subject.devices
         packed = stage in _PACKED and without(plain, subject) is not None
-        if his or packed or subject.mentioned_in(f"{topic} {detail}".encode() + plain):
+        named = site in (subject.site, "") and subject.mentioned_in(f"{topic} {detail}".encode() + plain)
+        if his or packed or named:
             bad.append(number)
     return _delete(db, "dead_letter", bad)
 
@@ -147,6 +148,8 @@ def _alerts(db: sqlite3.Connection, subject: Subject) -> int:
             continue
         if subject.owns(alert.site, alert.place, alert.device):
             count += db.execute("DELETE FROM alert WHERE id = ?", (id_,)).rowcount
+        elif alert.site not in (subject.site, ""):
+            continue  # a home of another site, which may have the same number
         elif (struck := _struck(alert, subject)) != alert:
             new = alerts.pack(struck)
             db.execute("UPDATE alert SET body = ?, crc = ? WHERE id = ?", (new, crc32(new), id_))

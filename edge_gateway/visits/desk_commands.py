@@ -184,7 +184,8 @@ def _people(gateway: "Gateway") -> dict[str, Answer]:
 
     async def reveal(a: Arguments) -> dict[str, dict[str, Any]]:
         ids, by, why = a.texts("ids", _MOST_IDS), a.person(), a.text("why", 200)
-        return await do(lambda p: p.ledger.saved(lambda ledger: ledger.people.reveal(ids, by, why)))
+        site = a.name("site", empty=True)
+        return await do(lambda p: p.ledger.saved(lambda ledger: ledger.people.reveal(ids, by, why, site)))
 
     return {"people.set": set_, "people.forget": forget, "people.reveal": reveal}
 

@@ -40,18 +40,26 @@ class PeopleBook:
         )
         self._book.write("person", person, by, {"role": role, "site": site})
 
-    def forget(self, person: str, by: str) -> bool:
-        """Take a person out of the map; the ledger keeps the pseudonym. Whether there was one."""
-        gone = self._book.db.execute("DELETE FROM person WHERE id = ?", (person,)).rowcount > 0
+    def forget(self, person: str, by: str, site: str = "") -> bool:
+        """Take a person out of the map; the ledger keeps the pseudonym. Whether there was one.
+
+        Args:
+            site: only one of this site; "" of any.
+        """
+        gone = self._book.db.execute("DELETE FROM person WHERE id = ? AND ? IN (site, '')", (person, site)).rowcount > 0
         if gone:
             self._book.write("person_forgotten", person, by, {})
         return gone
 
-    def reveal(self, ids: Sequence[str], by: str, why: str) -> dict[str, dict[str, Any]]:
-        """Names of those who are known; that somebody looked is written down with it, also for those who are not."""
+    def reveal(self, ids: Sequence[str], by: str, why: str, site: str = "") -> dict[str, dict[str, Any]]:
+        """Names of those who are known; that somebody looked is written down with it, also for those who are not.
+
+        Args:
+            site: only those of this site; "" of any. Homes of two sites may have one number.
+        """
         found = {}
         for person in dict.fromkeys(ids):
-            details = self._details(person)
+            details = self._details(person, site)
             self._book.write("revealed", person, by, {"why": why, "known": details is not None})
             if details is not None:
                 found[person] = details
@@ -76,8 +84,8 @@ class PeopleBook:
             text = text.replace(value, person)
         return text
 
-    def _details(self, person: str) -> dict[str, Any] | None:
-        row = self._book.db.execute("SELECT sealed FROM person WHERE id = ?", (person,)).fetchone()
+    def _details(self, person: str, site: str = "") -> dict[str, Any] | None:
+        row = self._book.db.execute("SELECT sealed FROM person WHERE id = ? AND ? IN (site, '')", (person, site)).fetchone()
         if row is None:
             return None
         found: dict[str, Any] = json.loads(self._book.seal.open(row[0], f"person/{person}"))

@@ -209,8 +209,9 @@ def _names(settings: Settings, subject: Subject, by: str) -> dict[str, Any]:
     try:
         ids = list(subject.words)
         found: dict[str, Any] = commands.call(
-            settings.command_socket, "people.reveal", 60.0, ids=ids, by=by, why="export of all data about a person"
-        )
+            settings.command_socket, "people.reveal", 60.0, ids=ids, site=subject.site, by=by,
+            why="export of all data about a person",
+        )  # fmt: skip
     except KanhuError as error:
         raise Unavailable(f"the name cannot be added: {error}") from error
     return found

@@ -141,6 +141,18 @@ def test_every_other_table(store: Store) -> None:
     assert (sizes["dead"], sizes["held"], sizes["tap"]) == (1, 1, 1)
 
 
+def test_a_home_of_another_site_with_the_same_number_loses_nothing(store: Store) -> None:
+    elsewhere = DeadLetter("decode", "malformed", "of home-1", "t", "other", "box-1", None, None, 1, b'{"place":"home-1"}')
+    nowhere = DeadLetter("decode", "malformed", "of home-1", "t", "", "", None, None, 2, b"x")
+    theirs = alerts.unpack(alert("home-1", "home-1: quiet")[3])
+    theirs.site = "other"
+    body = alerts.pack(theirs)
+    store.commit(Commit(dead=[elsewhere, nowhere], alerts=[(theirs.id, True, 2, body)]))
+    assert store.change(lambda db: erase(db, HIM, SEAL))["dead letters"] == 1
+    assert left(store, "SELECT site FROM dead_letter") == [("other",)]
+    assert left(store, "SELECT body FROM alert") == [(body,)]
+
+
 def test_an_id_that_only_begins_alike_is_another() -> None:
     assert not HIM.mentioned_in(b"home-12 home-1-a xhome-1 e-11 home-1_b")
     assert HIM.mentioned_in(b'"home-1":') and HIM.mentioned_in("住家home-1。".encode()) and HIM.mentioned_in(b"s/e-1/")

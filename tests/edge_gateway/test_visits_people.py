@@ -48,3 +48,18 @@ def test_an_id_of_another_site_is_refused_until_its_entry_is_forgotten(tmp_path:
             assert people.reveal(["p-301"], "zhang", "claim") == {"p-301": {"address": "C 3-301"}}
     finally:
         world.close()
+
+
+def test_who_asks_for_one_site_gets_and_forgets_nobody_of_another(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    try:
+        with world.ledger.book.transaction():
+            people = world.ledger.people
+            people.set("3-201", "place", "futian", {"address": "A 3-201"}, "zhang")
+            assert people.reveal(["3-201"], "zhang", "export", "nanshan") == {}
+            assert not people.forget("3-201", "zhang", "nanshan")
+            assert people.reveal(["3-201"], "zhang", "export", "futian") == {"3-201": {"address": "A 3-201"}}
+            assert people.forget("3-201", "zhang", "futian")
+            assert people.reveal(["3-201"], "zhang", "claim") == {}
+    finally:
+        world.close()
