@@ -129,7 +129,7 @@ def _dead(db: sqlite3.Connection, subject: Subject, seal: RawSeal | None) -> int
             plain = b""
         his = site == subject.site and device in subject.devices
         packed = stage in _PACKED and without(plain, subject) is not None
-        named = site in (subject.site, "") and subject.mentioned_in(f"{topic} {detail}".encode() + plain)
+        named = site in (subject.site, "") and subject.mentioned_in(f"{topic} {detail} ".encode() + plain)
         if his or packed or named:
             bad.append(number)
     return _delete(db, "dead_letter", bad)
