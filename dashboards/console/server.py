@@ -54,6 +54,12 @@ class Console:
         """Name of the session's cookie. `__Host-` binds it to this very host, and browsers take it over https alone."""
         return "__Host-kanhu" if self.settings.console.secure else "kanhu"
 
+    def wants_first(self) -> bool:
+        """Whether the code can still make the first administrator; `kanhu console user add` may have made one since."""
+        if self.first_code and not self.users.none_yet:
+            self.code_used()
+        return bool(self.first_code)
+
     def code_used(self) -> None:
         """The first administrator is made."""
         self.first_code = ""

@@ -49,10 +49,19 @@ def hint(settings: Settings, title: str) -> list[str]:
 def say_where(settings: Settings, screen: Console) -> None:
     """Where it is, once, where there is no screen to stand on; the code of the first administrator stays in its file."""
     if settings.console.enabled and not screen.is_terminal:
-        code = (
-            f" (first start: the code is in {first_code_file(settings.data_dir)})" if not settings.console_file.exists() else ""
-        )
+        code = f" (first start: the code is in {first_code_file(settings.data_dir)})" if _no_administrator(settings) else ""
         screen.print(f"console: {url(settings.console)}{code}", markup=False, soft_wrap=True)
+
+
+def _no_administrator(settings: Settings) -> bool:
+    """Also after a first start at which nobody typed the code."""
+    if not settings.console_file.exists():
+        return True
+    store, users = _open(settings)
+    try:
+        return users.none_yet
+    finally:
+        store.close()
 
 
 @user.command()

@@ -8,7 +8,9 @@ import pytest
 
 from dashboards.console.address import first_code_file
 from dashboards.console.audit import Audit
+from dashboards.console.roles import Role
 from dashboards.console.store import Store
+from dashboards.console.users import User, Users, hashed
 from tests.console.staff import PASSWORD, ConsoleProcess, Village
 
 
@@ -153,6 +155,20 @@ def test_guessing_is_stopped_for_the_account_and_everybody_hears_the_same(tmp_pa
         locked = console.post("/login", {"name": "anna", "password": PASSWORD})
         assert locked.status == 429, "also with the right one, or the wait would tell"
         assert "set-cookie" not in locked.headers
+
+
+def test_whom_the_command_line_made_logs_in_at_once_and_the_code_of_the_first_start_is_over(tmp_path: Path) -> None:
+    with Village(tmp_path / "var") as village, ConsoleProcess(tmp_path, village, accounts=False) as console:
+        store = Store(village.data_dir / "console.db")
+        users = Users(store, Audit(store))
+        users.add(User("anna", Role.STAFF, ("yunhe",)), hashed(PASSWORD), "terminal")
+        assert console.get("/login").status == 200, "anna is no administrator, and has a password all the same"
+        assert console.get("/first").status == 200, "an administrator is still to be made"
+        users.add(User("chen", Role.ADMIN, ("*",)), hashed(PASSWORD), "terminal")
+        store.close()
+        assert console.get("/first").headers["location"] == "/login"
+        assert console.post("/login", {"name": "chen", "password": PASSWORD}).status == 303
+        assert not first_code_file(village.data_dir).exists()
 
 
 def test_the_first_start_makes_one_administrator_by_the_code_on_the_terminal(tmp_path: Path) -> None:

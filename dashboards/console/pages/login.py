@@ -66,8 +66,9 @@ def log_out_form(request: Request, lang: str) -> Html:
 
 @router.get("/login")
 async def login_page(request: Request) -> Response:
-    """The form; at the first start the way to the administrator."""
-    if _console(request).first_code:
+    """The form; while nobody at all may log in, the way to the first administrator."""
+    console = _console(request)
+    if console.wants_first() and not console.users.all():
         return RedirectResponse("/first", 303)
     if request.state.session is not None:
         return RedirectResponse("/", 303)
@@ -107,14 +108,14 @@ async def set_language(request: Request, language: Text, next_: Then = "/") -> R
 @router.get("/first")
 async def first_page(request: Request) -> Response:
     """Only while there is no administrator."""
-    return _first(request) if _console(request).first_code else RedirectResponse("/login", 303)
+    return _first(request) if _console(request).wants_first() else RedirectResponse("/login", 303)
 
 
 @router.post("/first")
 async def first(request: Request, code: Text = "", name: Text = "", password: Text = "", again: Text = "") -> Response:
     """The first administrator, by the code that only somebody at this machine has seen."""
     console, address, lang = _console(request), _address(request), spoken(request)
-    if not console.first_code:
+    if not console.wants_first():
         return RedirectResponse("/login", 303)
     name, names = name.strip().lower(), (f"address {address}", "account first code")
     if wait := console.access.throttle.wait_s(*names):
