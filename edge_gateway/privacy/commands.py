@@ -8,6 +8,8 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from edge_gateway.alerts import Alert, State
 from edge_gateway.commands import Handler
 from edge_gateway.errors import KanhuError, Rejected
@@ -59,6 +61,7 @@ async def _erase(gateway: "Gateway", subject: Subject, by: str, reason: str) -> 
     """
     await _unregistered(gateway, subject)
     _close_alerts(gateway, subject, by)
+    _strike(gateway, subject)
     gateway.desk.homes.note(Note(subject.site, "", gateway.clock_ns(), by, ERASED, reason))
     await gateway.committer.settle()
     gateway.desk.homes.homes.pop((subject.site, subject.place), None)
@@ -93,6 +96,17 @@ async def _unregistered(gateway: "Gateway", subject: Subject) -> None:
 def _close_alerts(gateway: "Gateway", subject: Subject, by: str) -> None:
     for alert in _no_urgent(gateway, subject):
         gateway.desk.close(alert.id, by, ERASED)
+
+
+def _strike(gateway: "Gateway", subject: Subject) -> None:
+    """Open alerts about many homes lose the name in memory too: the next change of one would write it to the disk again."""
+    for alert in gateway.desk.book.open_alerts():
+        if alert.site not in (subject.site, "") or subject.owns(alert.site, alert.place, alert.device):
+            continue
+        alert.text_zh, alert.text_en = subject.struck(alert.text_zh), subject.struck(alert.text_en)
+        alert.evidence = [subject.struck(line) for line in alert.evidence]
+        alert.history = [msgspec.structs.replace(line, reason=subject.struck(line.reason)) for line in alert.history]
+        gateway.desk.book.changed(alert)
 
 
 def _no_urgent(gateway: "Gateway", subject: Subject) -> list[Alert]:

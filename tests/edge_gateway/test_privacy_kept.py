@@ -13,6 +13,7 @@ import pytest
 
 from edge_gateway.privacy import consent
 from edge_gateway.privacy.retention import DAY_NS
+from edge_gateway.rules import Finding, Severity
 from edge_gateway.settings import Privacy, Visits
 from edge_gateway.visits import cut
 from tests.edge_gateway.visits_world import World, at
@@ -135,6 +136,23 @@ def test_a_clock_that_jumps_ahead_deletes_nothing_for_a_day(gateway: HomeGateway
     assert after(22 * HOUR, 22) == 1
     assert after(3 * HOUR, 3) == 0, "nobody set it back"
     assert "retention" not in gateway.gateway.troubles.now
+
+
+def test_an_open_alert_about_many_homes_does_not_bring_the_name_of_an_erased_one_back(gateway: HomeGateway) -> None:
+    desk = gateway.gateway.desk
+    told = "2 homes are quiet: home-1, home-2"
+    many = Finding("silence/s", "silence", Severity.WARNING, "s", "", "", NOW_NS, told, told, ("12:00 home-1", "12:00 home-2"))
+    gateway.say("s/box-1", "motion", True)
+    gateway.do(lambda: desk.book.apply([many], gateway.now_ns))
+    gateway.tick()
+    gateway.settings.registry.write_text(REGISTRY.replace("home-1", "home-3").replace("box-1", "box-3"))
+    erased = {"site": "s", "place": "home-1", "devices": ["box-1"], "by": "li", "reason": "home-1 moved"}
+    gateway.call("privacy.erase", **erased)
+    (alert,) = desk.book.open_alerts()
+    gateway.call("alerts.accept", id=alert.id, by="li")
+    assert alert.text_zh == "2 homes are quiet: (erased), home-2" and alert.evidence == ["12:00 (erased)", "12:00 home-2"]
+    for table in ("alert", "home", "outbox"):
+        assert not any(b"home-1" in body for (body,) in rows(gateway, f"SELECT body FROM {table}")), table  # type: ignore[operator]
 
 
 def stored(gateway: HomeGateway, place: str) -> int:
