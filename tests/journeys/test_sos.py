@@ -21,7 +21,7 @@ from tests.spine import GatewayProcess
 SOS, LAMP = 32, 4
 REGISTRY = '[sites.s1]\n[[devices]]\nsite = "s1"\nid = "d1"\nplace = "p1"\nmodel = "elder_home"\ncadence_s = 3600.0\n'
 PRESSES, KILLS = 12, 9
-AGAIN_S = 3.2  # a press sooner than 3 s after the last belongs to it
+AGAIN_S = 6.0  # a press sooner than 3 s after the last belongs to it, and a busy machine may see that one late
 # The targets of facts that a telecare unit is measured by, 95 of 100.
 AT_GATEWAY_S, TOLD_S = 5.0, 15.0
 _ID = re.compile(r"\d{8}-\d{4}-sos-[a-z0-9]{4}")
