@@ -146,7 +146,7 @@ def test_yunpian_wraps_its_records_in_a_form(keys: Path, twice: bool) -> None:
             {"CallSid": "CA1", "CallStatus": "in-progress", "Digits": "1", "To": "+8613800001111", "Direction": "outbound-api"},
             (Report(("CA1",), True), Reply("+8613800001111", "1", about=("CA1",))),
         ),
-        ({"MessageSid": "SM2", "From": "+8613800001111", "To": "+1", "Body": "OK"}, (Reply("+8613800001111", "OK"),)),
+        ({"MessageSid": "SM2", "From": "+8613800001111", "To": "+1", "Body": "OK"}, (Reply("+8613800001111", "OK", "SM2"),)),
     ],
 )  # fmt: skip
 def test_twilio_tells_only_the_end_of_a_message(keys: Path, form: dict[str, str], expected: tuple[object, ...]) -> None:
@@ -501,6 +501,28 @@ def test_an_answer_that_comes_again_is_given_on_once(behind: Behind, door: str) 
     assert len(behind.of("alerts.heard")) == 1
     assert reply_of_tencent(door, at_s=NOW + 30).status == 200
     assert len(behind.of("alerts.heard")) == 2, "the same word half a minute later is another answer"
+
+
+def test_the_same_word_on_another_day_is_another_answer(behind: Behind, door: str) -> None:
+    def answer(sid: str, hours: float) -> int:
+        behind.now = NOW + hours * 3600
+        form = {"MessageSid": sid, "From": "+8613800001111", "Body": "1"}
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        assert send(f"{door}/twilio/{SECRET}", urlencode(form).encode(), headers).status == 200
+        return len(behind.of("alerts.heard"))
+
+    assert [answer("SM1", 0), answer("SM1", 0), answer("SM2", 0.01), answer("SM1", 24), answer("SM3", 24)] == [1, 1, 2, 2, 3]
+
+
+def test_a_provider_without_names_and_times_is_heard_again_a_minute_later(behind: Behind, door: str, keys: Path) -> None:
+    table = {"id": [], "state": "", "sender": "from", "text": "body"}
+    behind.providers = (setting("fields", keys, fields=table),)
+    heard = []
+    for seconds in (0, 5, 120):
+        behind.now = NOW + seconds
+        assert send(f"{door}/fields/{SECRET}", as_json({"from": "13800001111", "body": "1"})).status == 200
+        heard.append(len(behind.of("alerts.heard")))
+    assert heard == [1, 1, 2]
 
 
 def test_an_answer_of_long_ago_accepts_no_alert_of_now(behind: Behind, door: str) -> None:

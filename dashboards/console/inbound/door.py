@@ -7,6 +7,7 @@ not given on is in the audit log, without number and text.
 import hashlib
 import hmac
 import logging
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -37,6 +38,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
     "wecom": WeCom(),
 }
 LATE_S: Final = 600.0
+AGAIN_S: Final = 60.0  # within it a provider that was not answered comes again
 SHORTEST: Final = 20  # characters of a secret
 _REMEMBERED: Final = 2000
 _COMMAND_S: Final = 5.0
@@ -68,18 +70,18 @@ class Memory:
     strangers: Limit = field(default_factory=lambda: Limit(burst=20, per_minute=20))
     friends: Limit = field(default_factory=lambda: Limit(burst=300, per_minute=300))
     written: Limit = field(default_factory=lambda: Limit(burst=30, per_minute=10))
-    _given: "OrderedDict[bytes, None]" = field(default_factory=OrderedDict)
+    _given: "OrderedDict[bytes, float]" = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
-    def knows(self, answer: bytes) -> bool:
-        """Whether this answer was given on."""
+    def knows(self, answer: bytes, since_s: float = -math.inf) -> bool:
+        """Whether this answer was given on since then."""
         with self._lock:
-            return answer in self._given
+            return self._given.get(answer, -math.inf) > since_s
 
-    def remember(self, answer: bytes) -> None:
+    def remember(self, answer: bytes, now_s: float = 0.0) -> None:
         """It is given on."""
         with self._lock:
-            self._given[answer] = None
+            self._given[answer] = now_s
             while len(self._given) > _REMEMBERED:
                 self._given.popitem(last=False)
 
@@ -162,22 +164,26 @@ def _give_on(ports: Ports, memory: Memory, setting: Inbound, told: Told) -> str:
 
 def _reply(ports: Ports, memory: Memory, setting: Inbound, reply: Reply) -> str:
     """Given on once, if it is fresh; what the gateway wants to say."""
-    digest = hashlib.sha256(repr((setting.name, reply.id or reply)).encode("utf-8", "replace")).digest()
-    if memory.knows(digest):
+    now_s = ports.now_s()
+    what = (reply.id, reply.sender, reply.text) if reply.id else reply
+    digest = hashlib.sha256(repr((setting.name, what)).encode("utf-8", "replace")).digest()
+    # Of a provider that gives neither a name nor a time the same words later are another answer.
+    named = bool(reply.id or reply.about or reply.at_s is not None)
+    if memory.knows(digest, -math.inf if named else now_s - AGAIN_S):
         return ""
-    if reply.at_s is not None and ports.now_s() - reply.at_s > LATE_S:
-        memory.remember(digest)
-        _write(ports, memory, setting.name, f"an answer of {(ports.now_s() - reply.at_s) / 60:.0f} min ago")
+    if reply.at_s is not None and now_s - reply.at_s > LATE_S:
+        memory.remember(digest, now_s)
+        _write(ports, memory, setting.name, f"an answer of {(now_s - reply.at_s) / 60:.0f} min ago")
         return ""
     # From here two of the same at once would both be given on; the gateway does nothing for the second.
     try:
         about = {"references": list(reply.about)[:8]} if reply.about else {}
         done = ports.call("alerts.heard", _COMMAND_S, **{"from": reply.sender, "text": reply.text, **about})
     except Rejected as error:
-        memory.remember(digest)
+        memory.remember(digest, now_s)
         _write(ports, memory, setting.name, f"{error.reason}: {error.detail}")
         return ""
-    memory.remember(digest)
+    memory.remember(digest, now_s)
     alert = done.get("alert") or {}
     detail = {"by": setting.name, "did": str(done.get("did", ""))[:40]}
     ports.write(str(done.get("person", "")), "replied", str(alert.get("id", ""))[:80], ports.address, detail)

@@ -94,7 +94,8 @@ def _messages(record: Mapping[str, Any], fields: Fields, kind: str) -> list[Repl
     sender = _twilio_person(record) if kind == "twilio" else plain(at(record, fields.sender)) if fields.sender else ""
     at_s = _time(at(record, fields.at)) if fields.at else None
     if text and sender:
-        found.append(Reply(sender[:100], text[:_LONGEST], at_s=at_s))
+        # With the name that the provider has for it: "1" again on another day is no repeat.
+        found.append(Reply(sender[:100], text[:_LONGEST], references[0] if references else "", at_s))
     if digits and sender:
         found.append(Reply(sender[:100], digits[:_LONGEST], at_s=at_s, about=references))
     return found
