@@ -81,6 +81,8 @@ class Mute:
         with self._lock:
             self.open += 1
             self.total += 1
+        time.sleep(0.3)  # the thread that read the one before may not have seen yet that it was closed
+        with self._lock:
             self.most = max(self.most, self.open)
         with suppress(OSError), connection:
             while connection.recv(65536):
