@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from edge_gateway.errors import Misconfigured
 from edge_gateway.notify import address, web
 from edge_gateway.notify.address import Address
 from edge_gateway.notify.fitting import fitted, short
-from edge_gateway.notify.gateway_file import NAME, GatewayFile, Sign, load
+from edge_gateway.notify.gateway_file import NAME, GatewayFile, Sign, load, texts
 from edge_gateway.notify.letter import Letter
 from edge_gateway.notify.notifier import Outcome
 
@@ -188,4 +188,8 @@ def _wanted(value: Any) -> list[str]:
 
 
 def _hidden(how: GatewayFile) -> tuple[str, ...]:
-    return how.secret, *(value for value in how.headers.values() if "{" not in value and len(value) > 15)
+    """What no reason may hold: the secret, also where somebody wrote it straight into a header, the body or the address."""
+    written = [value for value in texts(how.body) if len(value) > 7]
+    written += [value for _, value in parse_qsl(urlsplit(how.url).query) if len(value) > 7]
+    written += [value for value in how.headers.values() if len(value) > 15]
+    return how.secret, *(value for value in written if "{" not in value)

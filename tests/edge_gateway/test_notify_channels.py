@@ -435,6 +435,26 @@ def test_a_gateway_that_answers_in_plain_text_is_understood(channel: Channel, tm
     assert send(url).reason == "answered 200: answer=ERR 12"
 
 
+def test_a_key_that_stands_in_the_body_or_the_address_is_in_no_reason_either(channel: Channel, tmp_path: Path) -> None:
+    text = f'''
+url = "{channel.base}/x?user=zhang&token=4b825dc642cb6eb9"
+[headers]
+X-Key = "{channels.BARK_KEY}"
+[body]
+apikey = "{channels.SMS_KEY}"
+inner = {{ keys = ["{channels.WECOM_KEY}"] }}
+to = "{{to}}"
+[yes]
+code = 0
+[answer]
+reason = "msg"
+'''
+    keys = ("4b825dc642cb6eb9", channels.SMS_KEY, channels.WECOM_KEY, channels.BARK_KEY)
+    channel.refusal = (200, json.dumps({"code": 1, "msg": " ".join(keys)}))
+    outcome = send(f"sms://13800001111?gateway={gateway_file(tmp_path, channel, text)}")
+    assert outcome.reason == "answered 200: code=1 *** *** *** ***"
+
+
 def test_a_gateway_file_that_others_may_read_is_not_used(channel: Channel, sms_file: Path) -> None:
     sms_file.chmod(0o644)
     outcome = send(url_of("sms", channel, sms_file))
