@@ -271,6 +271,23 @@ def test_whoever_has_to_log_in_first_comes_to_the_alert_he_asked_for(console: Co
     assert f'name="next" value="{there}"' in login.text
 
 
+def test_who_has_several_sites_begins_where_somebody_calls_for_help_and_sees_it_from_the_others(
+    browser: Browser, console: ConsoleProcess, morning: Morning
+) -> None:
+    page = opened(browser)
+    console.enter(page, "admin", "/round")
+    expect(page.locator(".chip.here")).to_have_text("别处 ! 1")
+    expect(page.locator(".chip.urgent")).to_have_count(2)
+    morning.call("alerts.accept", id=morning.open("x-1", "sos", "other"), by="zhang")
+    for path in ("/round", "/wall"):
+        page.goto(console.url + path)
+        expect(page.locator(".chip.here")).to_have_text("运河社区 ! 1")
+        page.goto(f"{console.url}{path}?site=other")
+        expect(page.locator(".chip.here")).to_have_text("别处")
+        expect(page.locator(".chip.urgent")).to_have_text("运河社区 ! 1")
+    page.context.close()
+
+
 def test_who_has_one_home_sees_that_home_alone(browser: Browser, console: ConsoleProcess, morning: Morning) -> None:
     page = opened(browser)
     console.enter(page, "mei", "/round")

@@ -1,7 +1,8 @@
 """What the homes' pages share: navigation, the word when the gateway is away, who may see what, where a form leads."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 from hashlib import blake2b
@@ -18,8 +19,10 @@ from dashboards.console.homes.words import TEXTS, clock, pick, say
 from dashboards.console.html import Html, form, tag
 from dashboards.console.language import other
 from dashboards.console.roles import Right, Role, may, may_see, need, sees_some_of
-from edge_gateway.errors import Unavailable
+from edge_gateway.alerts.alert import State
+from edge_gateway.errors import Misconfigured, Unavailable
 from edge_gateway.registry import Registry
+from edge_gateway.rules.rule import Severity
 from edge_gateway.rules.words import zone as zone_of
 
 if TYPE_CHECKING:
@@ -211,13 +214,32 @@ def fields(**values: str) -> list[Html]:
     return [tag("input", type="hidden", name=name.rstrip("_"), value=value) for name, value in values.items()]
 
 
-def chips(of: Visit, found: Sequence[str], here: str, target: Callable[[str], str]) -> Html | None:
-    """To change the site, for who has several."""
+async def urgent(of: Visit) -> Mapping[str, int]:
+    """Site -> urgent alerts of his there that nobody has accepted; empty also where the gateway's file cannot be read."""
+    try:
+        found = await of.console.reach.look(lambda look: look.alerts())
+    except (Unavailable, Misconfigured):
+        return {}
+    waits = (State.RAISED, State.NOTIFIED)
+    return Counter(
+        one.site for one in found if one.severity is Severity.URGENT and one.state in waits and of.sees(one.site, one.place)
+    )
+
+
+def chips(of: Visit, here: str, target: Callable[[str], str], urgent: Mapping[str, int]) -> Html | None:
+    """To change the site, for who has several; a call for help in another one can be seen here."""
+    found = of.sites()
     if len(found) < 2:
         return None
     sites = of.registry.sites
     links = [
-        tag("a", sites[one].name or one, href=target(one), class_="chip here" if one == here else "chip")
+        tag(
+            "a",
+            sites[one].name or one,
+            tag("b", f" ! {urgent[one]}") if one in urgent else None,
+            href=target(one),
+            class_=" ".join(["chip", *["here"] * (one == here), *["urgent"] * (one in urgent)]),
+        )
         for one in found
         if one in sites
     ]
@@ -230,9 +252,9 @@ def site_name(of: Visit, site: str) -> str:
     return (known.name or site) if known else site
 
 
-def choose(of: Visit, wanted: str) -> str:
-    """The site of this page: the one that was asked for, if some of it is his; else his first; "" for none."""
+def choose(of: Visit, wanted: str, urgent: Collection[str] = ()) -> str:
+    """The site of this page: the one asked for, if some of it is his; else his first `urgent` one, his first, or ""."""
     if wanted and sees_some_of(of.session.user, wanted):
         return wanted
     found = of.sites()
-    return found[0] if found else ""
+    return next((one for one in found if one in urgent), found[0] if found else "")

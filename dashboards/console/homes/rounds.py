@@ -33,7 +33,8 @@ _HOURS: Final = (12, 24, 48, 72)
 async def show(request: Request, site: str = "") -> Response:
     """`/round?site=wutong`."""
     of = frame.visit(request)
-    site = frame.choose(of, site)
+    waiting = await frame.urgent(of)
+    site = frame.choose(of, site, waiting)
     if not site:
         return await frame.page(of, of.say("round"), tag("p", of.say("no_homes"), class_="empty"))
     title = of.say("round_of", site=frame.site_name(of, site))
@@ -46,7 +47,7 @@ async def show(request: Request, site: str = "") -> Response:
     return await frame.page(
         of,
         _counted(rows, title),
-        frame.chips(of, of.sites(), site, lambda one: link("/round", site=one)),
+        frame.chips(of, site, lambda one: link("/round", site=one), waiting),
         tag("h1", title),
         _summary(of, rows),
         _mode(of, facts),

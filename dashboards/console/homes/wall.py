@@ -25,7 +25,8 @@ _TILES = (Rank.NOW, Rank.ASKING, Rank.WORRY, Rank.WEATHER, Rank.TAKEN)
 async def show(request: Request, site: str = "") -> Response:
     """`/wall?site=wutong`."""
     of = frame.visit(request, Right.WALL)
-    site = frame.choose(of, site)
+    waiting = await frame.urgent(of)
+    site = frame.choose(of, site, waiting)
     if not site:
         return await frame.page(of, of.say("wall"), tag("p", of.say("no_homes"), class_="empty"))
     title = of.say("wall_of", site=frame.site_name(of, site))
@@ -43,7 +44,7 @@ async def show(request: Request, site: str = "") -> Response:
     return await frame.page(
         of,
         title,
-        frame.chips(of, of.sites(), site, lambda one: link("/wall", site=one)),
+        frame.chips(of, site, lambda one: link("/wall", site=one), waiting),
         tag("h1", title, tag("span", clock(of.now_ns, facts.zone)[:5], class_="clock asof")),
         mode,
         *troubles,
