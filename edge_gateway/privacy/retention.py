@@ -3,13 +3,13 @@
 An open alert stays whatever its age. Hourly and daily sums stay. Everything is counted.
 """
 
-import asyncio
 import logging
 import sqlite3
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from edge_gateway.aside import aside
 from edge_gateway.errors import KanhuError
 from edge_gateway.rescue import measure
 from edge_gateway.settings import Privacy
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 DAY_NS: Final = 86_400 * 10**9
 EVERY_S: Final = 3600.0
+FIRST_S: Final = 600.0  # after the start: the clock of a machine that was off comes from the network
 JUMP_NS: Final = DAY_NS
 # Raw motion: who was in which room when. Its group in the catalogue, and its measurement.
 PRESENCE: Final = "presence"
@@ -33,7 +34,7 @@ class Retention:
 
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
-        self._next_s = 0.0
+        self._next_s = time.monotonic() + FIRST_S
         self._clocks: tuple[int, float] | None = None  # wall ns and monotonic s, at the last look
         self._doubt_s = 0.0
 
@@ -71,9 +72,9 @@ class Retention:
         if rules.visit_days and g.settings.visits.enabled:
             await self._cut_visits(now_ns, rules.visit_days)
         if rules.presence_days and isinstance(g.sink, Eraser):
-            before_ns = now_ns - rules.presence_days * DAY_NS
+            before_ns, sink = now_ns - rules.presence_days * DAY_NS, g.sink
             try:
-                await asyncio.to_thread(g.sink.forget, PRESENCE, before_ns)
+                await aside(lambda: sink.forget(PRESENCE, before_ns), "retention")
                 g.troubles.set("retention", "")
             except KanhuError as error:
                 g.troubles.set("retention", f"readings older than {rules.presence_days} days are not deleted: {error}")
