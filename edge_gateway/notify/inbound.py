@@ -35,6 +35,9 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
         return {"matched": matched}
 
     async def heard(arguments: Mapping[str, Any]) -> dict[str, Any]:
+        if not gateway.settings.alerts.replies:
+            # Whoever wants reports alone has not agreed that a number, which can be forged, stops an SOS.
+            raise Rejected("replies_off", "alerts.replies is false, so answers change nothing")
         text, alerts = _text(arguments, "text"), gateway.desk.book.open_alerts()
         person = _who(people_at(gateway.desk.people(), _text(arguments, "from")), alerts)
         references = _references(arguments)

@@ -351,6 +351,17 @@ def test_a_person_accepts_by_answering_the_sms(there: There) -> None:
     assert ("zhang", "replied", alert.id) in there.audit()
 
 
+def test_where_no_answers_are_wanted_none_changes_anything(there: There, monkeypatch: pytest.MonkeyPatch) -> None:
+    alert = there.press()
+    live = there.gateway.gateway
+    off = live.settings.alerts.model_copy(update={"replies": False})
+    monkeypatch.setattr(live, "settings", live.settings.model_copy(update={"alerts": off}))
+    record = {"mobile": "+8613800001111", "text": f"1 {alert.code}", "id": "r-off"}
+    assert of_provider(there, record, "sms_reply").status == 200
+    assert there.alerts()[0].unanswered
+    assert ("", "inbound_refused", "yp") in there.audit()
+
+
 def test_who_is_called_accepts_with_a_key(there: There) -> None:
     there.press()
     for _ in range(2):
