@@ -18,15 +18,18 @@ _MOST: Final = 32  # wet at once, of one device, which may invent any number of 
 def judge(event: Event, view: View) -> Iterator[Verdict]:
     """A detector that became wet or dry, in a home or anywhere else."""
     zone = words.zone(view.registry, event.site)
-    key = f"{RULE.name}/{event.site}/{event.place or event.device}"
+    # In a home `look_home` knows every detector. Anywhere else nobody does: there each speaks for itself, and none for another.
+    is_home = (event.site, event.place) in view.registry.homes
     for reading in event.values:
-        if split_name(reading.name)[0] != "leak" or reading.flag == Flag.FAIL:
+        quantity, channel = split_name(reading.name)
+        if quantity != "leak" or reading.flag == Flag.FAIL:
             continue
+        where = event.place if is_home else f"{event.device}.{channel}".rstrip(".")
+        key = f"{RULE.name}/{event.site}/{where}"
         if reading.value == 1.0:
             said = f"{words.exact(event.time_ns, zone)} {reading.name} wet {event.device} ({event.boot}/{event.seq})"
             yield _finding(key, event.site, event.device, event.place, event.time_ns, said, zone, anew=True)
-        elif reading.value == 0.0 and key in view.open and (event.site, event.place) not in view.registry.homes:
-            # In a home `look_home` knows whether another detector there is wet.
+        elif reading.value == 0.0 and key in view.open and not is_home:
             yield Returned(key, event.time_ns, "dry", f"{words.exact(event.time_ns, zone)} {reading.name} dry")
 
 

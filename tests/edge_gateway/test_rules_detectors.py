@@ -171,3 +171,13 @@ def test_a_detector_at_rest_does_not_speak_for_another_one_of_the_same_name(kind
         home.homes.observe(Readings.of(*who, [Reading(kind, value, 1)]))
     home.look(at("14:06"))
     assert len(home.alerts(kind)) == 1
+
+
+def test_where_nobody_lives_a_dry_detector_does_not_end_what_another_one_tells() -> None:
+    home = WatchedHome()
+    told = (("d1", "leak", 1.0, 1), ("d2", "leak", 0.0, 1), ("d1", "leak.pump", 0.0, 1), ("d1", "leak", 0.0, 0))
+    for seq, (device, name, value, alerts) in enumerate(told):
+        when = at("14:05") + seq
+        event = Event("wutong", device, "cellar", 1, seq + 1, when, when, "ntp", 0, None, name, [Reading(name, value, 1)])
+        home.say(rules.judge(event, home.view(when)))
+        assert len(home.alerts("leak")) == alerts
