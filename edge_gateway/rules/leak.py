@@ -12,6 +12,7 @@ from edge_gateway.rules import words
 from edge_gateway.rules.rule import Finding, Returned, Rule, Severity, Verdict, View
 
 _ON: Final = "leak.on."
+_ALERTS: Final = 8  # of one device
 _MOST: Final = 32  # wet at once, of one device, which may invent any number of channels
 
 
@@ -20,14 +21,18 @@ def judge(event: Event, view: View) -> Iterator[Verdict]:
     zone = words.zone(view.registry, event.site)
     # In a home `look_home` knows every detector. Anywhere else nobody does: there each speaks for itself, and none for another.
     is_home = (event.site, event.place) in view.registry.homes
+    device = f"{RULE.name}/{event.site}/{event.device}"
+    its = {key for key in view.open if key.startswith(f"{device}.")}
     for reading in event.values:
         quantity, channel = split_name(reading.name)
         if quantity != "leak" or reading.flag == Flag.FAIL:
             continue
-        where = event.place if is_home else f"{event.device}.{channel}".rstrip(".")
-        key = f"{RULE.name}/{event.site}/{where}"
+        key = f"{RULE.name}/{event.site}/{event.place}" if is_home else f"{device}.{channel}".rstrip(".")
+        if not is_home and reading.value == 1.0 and key not in its and len(its) >= _ALERTS:
+            key = device  # no device is more alerts than that, whatever channels it invents
         if reading.value == 1.0:
             said = f"{words.exact(event.time_ns, zone)} {reading.name} wet {event.device} ({event.boot}/{event.seq})"
+            its.add(key)
             yield _finding(key, event.site, event.device, event.place, event.time_ns, said, zone, anew=True)
         elif reading.value == 0.0 and key in view.open and not is_home:
             yield Returned(key, event.time_ns, "dry", f"{words.exact(event.time_ns, zone)} {reading.name} dry")

@@ -181,3 +181,13 @@ def test_where_nobody_lives_a_dry_detector_does_not_end_what_another_one_tells()
         event = Event("wutong", device, "cellar", 1, seq + 1, when, when, "ntp", 0, None, name, [Reading(name, value, 1)])
         home.say(rules.judge(event, home.view(when)))
         assert len(home.alerts("leak")) == alerts
+
+
+def test_a_device_that_invents_detectors_raises_few_alerts() -> None:
+    home = WatchedHome()
+    for number in range(3):
+        wet = [Reading(f"leak.c{number}-{n}", 1.0, 1) for n in range(50)]
+        when = at("14:05") + number
+        event = Event("wutong", "d1", "cellar", 1, number + 1, when, when, "ntp", 0, None, wet[0].name, wet)
+        home.say(rules.judge(event, home.view(when)))
+    assert 1 <= len(home.alerts("leak")) <= 9
