@@ -114,9 +114,13 @@ def mend(home: Home, now_ns: int) -> None:
         home.signs = [Sign(min(s.time_ns, now_ns), s.name, s.device, s.weight) for s in home.signs]
     for state in home.states.values():
         state.since_ns, state.told_ns = min(state.since_ns, now_ns), min(state.told_ns, now_ns)
-    for name, at_ns in home.timers.items():
-        if at_ns > now_ns and name.startswith(("evidence.", "away.")) and name != "away.said":
+    for name in [name for name, at_ns in home.timers.items() if at_ns > now_ns and name != "away.said"]:
+        if name.startswith("told."):  # said once too often rather than never again
+            del home.timers[name]
+            home.notes.pop(name, None)
+        else:
             home.timers[name] = now_ns
+    home.test.mend(now_ns)
     if home.asked is not None and home.asked.asked_ns > now_ns:
         home.asked = None
     if home.away is not None and home.away.since_ns > now_ns:

@@ -198,6 +198,9 @@ class HomeWatch:
         fresh, self._fresh = self._fresh, set()
         self._closings = 0
         found: list[Verdict] = []
+        for key in [key for key in self._doubted if not key[1]]:  # what is kept of whole sites has no turn of its own
+            self._doubted.discard(key)
+            evidence.mend(self.homes[key], now_ns)
         for key, setting in self._registry.homes.items():
             if key not in fresh and abs(now_ns - self._looked.get(key, 0)) < _LOOK_NS:
                 continue

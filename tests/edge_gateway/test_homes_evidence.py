@@ -236,7 +236,7 @@ def test_what_lies_ahead_of_the_clock_happened_now() -> None:
     evidence.mend(home, at("08:00"))
     assert (home.life_ns, home.timers["evidence.from"]) == (at("08:00"), at("08:00"))
     assert home.timers["away.said"] == at("12:00", 9), "a date that a person wrote down stays"
-    assert home.timers["medication.medication"] == at("12:00", 9), "what belongs to a rule is for the rule"
+    assert home.timers["medication.medication"] == at("08:00"), "of a rule too, or it would see nothing until that time"
 
 
 def test_everything_evidence_remembers_is_saved() -> None:

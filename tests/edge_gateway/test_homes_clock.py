@@ -1,0 +1,74 @@
+"""What was written down by a clock that was wrong must not keep a home unwatched until that time comes."""
+
+import pytest
+
+from edge_gateway.homes.home import Home, pack, unpack_home
+from edge_gateway.homes.watch import HomeWatch
+from edge_gateway.rules import Severity
+from edge_gateway.rules.rule import Finding, View
+from tests.edge_gateway.watched_home import KEY, MINUTE, WatchedHome, at
+
+YEAR = 365 * 86_400 * 10**9
+
+
+def restarted(home: WatchedHome, ahead_ns: int) -> WatchedHome:
+    """The same home after a restart in which its clock, which was so far ahead, was set right."""
+    memory = unpack_home(pack(home.memory))
+    memory.shift(ahead_ns)
+    return WatchedHome("prewarn_s = 0", rows=[(*KEY, "now", pack(memory))])
+
+
+def test_a_room_is_watched_for_heat_after_a_restart_that_set_a_clock_right() -> None:
+    before = WatchedHome()
+    before.tell("temperature.lounge", 22.0, at("9:00"))
+    home = restarted(before, YEAR)
+    home.look(at("10:00"))
+    for minute in range(1, 12):
+        home.tell("temperature.lounge", 36.0, at("10:00") + minute * MINUTE)
+    home.look(at("10:12"))
+    assert home.alert("heat").urgent
+
+
+def test_a_room_measured_between_the_jump_of_the_clock_and_the_look_after_it_is_watched_for_heat() -> None:
+    home = WatchedHome()
+    home.look(at("9:00", 1))
+    home.tell("temperature.lounge", 22.0, at("9:00", 20))  # with the new time; the look that notices the jump comes after it
+    home.homes.jumped(at("9:00", 20) - at("9:00", 1))
+    home.look(at("9:01", 20))
+    for minute in range(2, 14):
+        home.tell("temperature.lounge", 36.0, at("9:00", 20) + minute * MINUTE)
+    home.look(at("9:14", 20))
+    assert home.alert("heat").urgent
+
+
+def test_who_is_quiet_is_found_although_an_alert_was_closed_by_a_clock_a_year_ahead() -> None:
+    before = WatchedHome()
+    before.memory.timers["told.inactivity/wutong/3-201"] = at("9:00")
+    before.memory.notes["told.inactivity/wutong/3-201"] = Severity.URGENT.value
+    home = restarted(before, YEAR)
+    home.tell("motion.kitchen", 0.0, at("7:55"))
+    home.tell("motion.kitchen", 1.0, at("7:56"))
+    for minute in range(0, 14 * 60, 5):
+        home.tell("motion.kitchen", 0.0, at("8:00") + minute * MINUTE)
+        home.look(at("8:00") + minute * MINUTE)
+    assert home.alerts("inactivity")
+
+
+def test_what_a_person_closed_at_a_site_by_a_clock_a_year_ahead_is_told_again() -> None:
+    home = WatchedHome()
+    key = "missed-visit/wutong/lunch"
+    site = Home("wutong", "", timers={f"told.{key}": at("9:00") + YEAR}, notes={f"told.{key}": "urgent"})
+    homes = HomeWatch(home.registry)
+    homes.restore([("wutong", "", "now", pack(site))])
+    homes.look(View(at("9:00"), home.registry))
+    finding = Finding(key, "missed-visit", Severity.WARNING, "wutong", "", "", at("8:00"), "", "")
+    assert homes.told.sift([finding], at("9:01")) == [finding]
+
+
+@pytest.mark.parametrize("name", ["began_ns", "passed_ns", "failed_ns", "asked_ns", "sent_ns"])
+def test_no_time_of_a_self_test_lies_ahead_of_the_clock_after_a_restart(name: str) -> None:
+    before = WatchedHome()
+    setattr(before.memory.test, name, at("9:00"))
+    home = restarted(before, YEAR)
+    home.look(at("10:00"))
+    assert getattr(home.memory.test, name) <= at("10:00")
