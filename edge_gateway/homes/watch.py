@@ -6,6 +6,7 @@ Knows no clock and no file. Belongs to the desk of alerts, which drives it and s
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -186,7 +187,8 @@ class HomeWatch:
         for reading in entry.readings:
             name, value, flag = reading.name, reading.value, reading.flag
             seen = Seen(name, value, flag, entry.time_ns, entry.received_ns, entry.device, event)
-            if evidence.observe(seen, setting, home, zone):
+            # Smoke told beside other readings becomes an alert with the next look: until then only this memory knows of it.
+            if evidence.observe(seen, setting, home, zone) or (value == 1.0 and _is_alarm(name)):
                 self._urgent.add(key)
             rules.observe(seen, setting, home)
         if isinstance(entry, Event):
@@ -337,6 +339,11 @@ class HomeWatch:
     def _zone(self, key: Key) -> str:
         site = self._registry.sites.get(key[0])
         return site.zone if site is not None else "UTC"
+
+
+@lru_cache(maxsize=4096)
+def _is_alarm(name: str) -> bool:
+    return name.partition(".")[0] in rules.ALARMS
 
 
 def _beats(registry: Registry) -> dict[Key, _Beat]:

@@ -31,6 +31,7 @@ from edge_gateway.rules import (
 from edge_gateway.rules.rule import Finding, Prewarn, Returned, Rule, Severity, Verdict, View
 
 __all__ = [
+    "ALARMS",
     "RULES",
     "Finding",
     "Prewarn",
@@ -76,6 +77,8 @@ _OBSERVERS: Final = {
     name: tuple(rule for rule in RULES if rule.observe is not None and name in rule.names)
     for name in frozenset(name for rule in RULES for name in rule.names)
 }
+# Quantities of rules that speak also in a pause: what one reading of them says must outlive a power cut before the next look.
+ALARMS: Final = frozenset(name for rule in RULES if rule.through_pause for name in rule.names)
 _FAILED_NS: Final = 3600 * 10**9  # so long a rule that failed with a reading is told of
 KINDS: Final = frozenset(kind for rule in RULES for kind in rule.kinds)
 

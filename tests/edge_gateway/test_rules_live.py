@@ -198,3 +198,18 @@ def test_whatever_breaks_in_the_looking_an_sos_has_its_next_round(night: Night, 
     night.until(at("22:40"))
     assert rounds
     assert len(night.open("rule-failed")) == 1
+
+
+@pytest.mark.parametrize("name", ["smoke", "gas", "leak"])
+def test_an_alarm_told_beside_other_readings_outlives_a_kill_before_the_next_look(night: Night, name: str) -> None:
+    def told(seq: int, now_ns: int, value: str) -> None:
+        head = f'"boot":2,"seq":{seq},"clk":"ntp","bt":{now_ns // SECOND}'
+        record = f'[{{{head},"n":"humidity","v":50}},{{"n":"{name}","vb":{value}}}]'
+        night.now_ns = now_ns
+        night.do(lambda: night._take("kanhu/1/wutong/h1/up/data", record.encode()))
+
+    told(1, at("21:10"), "false")
+    told(2, at("21:10") + 5 * SECOND, "true")  # a row of this home was saved a moment ago
+    night.again()
+    night.until(at("21:11"))
+    assert len(night.open(name)) == 1
