@@ -147,7 +147,10 @@ class HomeDesk:
     async def unseen(self, a: Arguments) -> dict[str, Any]:
         """It was another home: what `seen` said is taken back. Raises Rejected as `take_back`."""
         key, by, now_ns = self._home(a), a.person(), self._now()
-        take_back(self._change(key), self._before.get(key), by, now_ns)
+        was = self._before.get(key)
+        take_back(self._change(key), was, by, now_ns)
+        if was is not None:  # within the second the gateway has not yet seen that a person ended them
+            self._gateway.desk.homes.told.unsay(was.closed)
         self._before.pop(key, None)
         return await self._saved(key, by, "unseen")
 

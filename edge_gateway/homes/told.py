@@ -51,6 +51,11 @@ class Told:
         self._open = frozenset(open_keys)
         self._ended.clear()
 
+    def unsay(self, keys: Collection[str]) -> None:
+        """A person takes back that they are over."""
+        for key in keys:
+            self._said.pop(key, None)
+
     def sift(self, verdicts: Iterable[Verdict], now_ns: int) -> list[Verdict]:
         """The verdicts without what a person closed and what is still as it was then."""
         passed: list[Verdict] = []

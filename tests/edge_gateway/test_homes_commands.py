@@ -27,6 +27,7 @@ place = "3-202"
 """
 NOON = 1_795_233_600 * SECOND
 AT = {"site": "wutong", "place": "3-201"}
+AT_DEVICE = ("wutong", "", "3-201")
 
 
 @pytest.fixture
@@ -142,6 +143,17 @@ def test_a_tap_on_the_wrong_home_is_taken_back_as_if_it_had_not_been(gateway: Ho
     assert not [name for name in (*after.timers, *after.notes) if name.startswith(("seen.", "told."))]
     assert (after.today.longest_s, after.today.hours) == (before.today.longest_s, before.today.hours)  # type: ignore[union-attr]
     assert [what for _, what, _ in log(gateway)][:2] == ["unseen", "seen"], "it was said, and taken back"
+
+
+def test_a_tap_taken_back_before_the_gateway_looks_again_hides_nothing(gateway: HomeGateway) -> None:
+    home = gateway.do(lambda: gateway.gateway.desk.homes)
+    finding = Finding("inactivity/wutong/3-201", "inactivity", Severity.WARNING, *AT_DEVICE, NOON - HOUR, "", "", returns=True)
+    gateway.do(lambda: gateway.gateway.desk.book.apply(home.told.sift([finding], NOON), NOON))
+    gateway.call("homes.seen", **AT, by="zhang")
+    gateway.call("homes.unseen", **AT, by="zhang")
+    gateway.tick()
+    assert gateway.do(lambda: home.told.sift([finding], NOON)) == [finding]
+    assert not [name for name in on_disk(gateway).timers if name.startswith("told.")]
 
 
 @pytest.mark.parametrize(
