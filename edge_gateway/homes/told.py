@@ -45,7 +45,9 @@ class Told:
     def follow(self, open_keys: Collection[str], now_ns: int) -> None:
         """See which alerts are open now; those that were and that no rule ended, a person closed."""
         for key, whose in self._said.items():
-            if key not in open_keys and key not in self._ended:
+            # Of a home that is no longer registered nothing is kept: its memory may just have been erased.
+            gone = bool(whose[0][1]) and not self._has_home(whose[0])
+            if key not in open_keys and key not in self._ended and not gone:
                 self._remember(key, *whose, now_ns)
         self._said = {key: said for key, said in self._said.items() if key in open_keys}
         self._open = frozenset(open_keys)

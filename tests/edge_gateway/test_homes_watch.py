@@ -8,7 +8,7 @@ from edge_gateway.errors import Misconfigured
 from edge_gateway.homes.home import Away, Consent, Home, pack, unpack_home
 from edge_gateway.homes.watch import HomeWatch
 from edge_gateway.pipeline import Pipeline
-from edge_gateway.rules import View
+from edge_gateway.rules import Finding, Severity, View
 
 KNOWN = registry.parse(
     """
@@ -116,3 +116,12 @@ def test_what_is_written_down_of_a_home_is_checked_all_at_once() -> None:
         )
     for words in ("'a b'", "25:00", "rising temperatures", "limit_h is 0", "ends before", "unknown colour", "no [sites.t]"):
         assert words in str(error.value), words
+
+
+def test_closing_an_alert_of_a_home_that_left_the_registry_brings_no_memory_of_it_back() -> None:
+    homes = HomeWatch(KNOWN)
+    finding = Finding("heat/wutong/3-201", "heat", Severity.WARNING, "wutong", "", "3-201", NOON, "", "")
+    homes.told.sift([finding], NOON)
+    homes.expect(registry.parse("[sites.wutong]"))
+    homes.told.follow([], NOON)
+    assert KEY not in homes.homes
