@@ -195,11 +195,11 @@ def demo(
     ] = None,
 ) -> None:
     """See it: a simulated village, couriers and a river speak through a real broker and gateway. Pull any plug, and count."""
-    from operations import boards, mosquitto
+    from operations import boards, demo_homes, mosquitto
     from operations.run import Platform, Show, verdict
     from operations.telephone import Telephone
     from simulator.link import Access
-    from simulator.story import Story, world
+    from simulator.story import SITE, STILL, Story, world
 
     if devices is not None:
         stations = readers = devices // 10
@@ -223,6 +223,9 @@ def demo(
     access = Access(port=installation.settings.broker.port, password=installation.passwords["simulator"])
     option = settings_option(installation.settings_file)
     where = installation.settings
+    lived = [one.entry.key for one in village.residents if one.entry.site == SITE and one.entry.id in demo_homes.LIVED]
+    if speed == 1:  # the days of another pace are not those of the clock
+        demo_homes.remember(where, lived, STILL, seed, time.time())
     show = Show("demo", option, lambda found, parts: _plugs(parts, option, where), telephone.messages, seconds)
     traffic = _Village(Story(access, village, speed, seed), seconds, lambda: _couriers(village, where))
     platform = Platform(installation, out, show, traffic, real, installation.settings.data_dir / "boards")

@@ -20,10 +20,11 @@ from simulator.link import Access
 from simulator.outbox import Identity
 from simulator.plan import Key, Planned, at_once
 from simulator.senml import Instant, Value
-from simulator.village import COMMUNITIES, Resident, Village, sos, village
+from simulator.village import COMMUNITIES, ROOMS, Resident, Village, sos, village
 
 SITE: Final = COMMUNITIES[0][0]
 SILENT: Final = (SITE, "home-quiet")
+STILL: Final = (SITE, "home-still")
 STRANGER: Final = (SITE, "new-device")
 PRESSED: Final = (SITE, "home-1")
 BACKLOG_S: Final = 600.0  # the devices come with ten minutes of readings, so that there is something to see at once
@@ -132,11 +133,14 @@ class Story:
 
 
 def world(homes: int, stations: int, readers: int, seed: int, speed: float) -> Village:
-    """The village, and a home whose device will stop."""
+    """The village, a home whose device will stop, and one in which nothing moves any more."""
     made = village(homes, stations, readers, seed)
     names = frozenset({"temperature", "sos"})
     entry = Device(SITE, SILENT[1], SILENT[1], "elder_home", _CADENCE_S, SILENCE_S, names)
-    return replace(made, residents=(*made.residents, Resident(entry, partial(_short_life, speed=speed))))
+    rooms = frozenset({"temperature", "sos", *(f"motion.{room}" for room in ROOMS)})
+    still = Device(SITE, STILL[1], STILL[1], "elder_home", 60.0, 180.0, rooms)
+    more = Resident(entry, partial(_short_life, speed=speed)), Resident(still, _no_life)
+    return replace(made, residents=(*made.residents, *more))
 
 
 def _short_life(random: Random, key: Key, start_s: float, speed: float) -> Iterator[Planned]:
@@ -144,6 +148,14 @@ def _short_life(random: Random, key: Key, start_s: float, speed: float) -> Itera
     first_s = start_s + BACKLOG_S
     for n in range(int(SILENT_AFTER_S / _CADENCE_S)):
         yield at_once(key, first_s + n * _CADENCE_S * speed, Value("temperature", round(21 + random.gauss(0, 0.2), 2), "Cel"))
+
+
+def _no_life(random: Random, key: Key, start_s: float) -> Iterator[Planned]:
+    """Its device is well and tells every minute that nothing moves."""
+    while True:
+        warmth = Value("temperature", round(20.5 + random.gauss(0, 0.1), 2), "Cel")
+        yield at_once(key, start_s, warmth, *(Value(f"motion.{room}", False) for room in ROOMS))
+        start_s += 60.0
 
 
 def _press(fleet: Fleet, _random: Random) -> str:
@@ -154,7 +166,7 @@ def _press(fleet: Fleet, _random: Random) -> str:
 
 def _lose_clock(fleet: Fleet, random: Random) -> str:
     """A home's device sends uptime from now on, and the gateway computes the times."""
-    homes = sorted(key for key in fleet.devices if key[1].startswith("home-") and key not in (PRESSED, SILENT))
+    homes = sorted(key for key in fleet.devices if key[1].startswith("home-") and key not in (PRESSED, SILENT, STILL))
     key = random.choice(homes or [PRESSED])
     fleet.devices[key].clock = Clock("none")
     return f"{'/'.join(key)}: does not know the time any more"
