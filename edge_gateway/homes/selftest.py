@@ -241,7 +241,7 @@ def standing(home: Home, now_ns: int, setting: HomeSetting | None = None) -> Sta
         zh, en = why(test)
         return Standing("unprotected", since_ns, f"未受保护: {zh}", f"unprotected: {en}", asked_for)
     if not test.passed_ns:
-        return Standing("new", home.since_ns, "还没有自检过", "not tested yet", asked_for)
+        return Standing("new", 0, "还没有自检过", "not tested yet", asked_for)
     took = f"{test.delay_s:.1f}"
     return Standing("passed", test.passed_ns, f"自检通过, 用时 {took} 秒", f"self-test passed in {took} s", asked_for)
 
