@@ -19,12 +19,13 @@ class Backlog:
     def came(self, key: Key, received_ns: int) -> None:
         """A reading that is older than `LATE_NS`."""
         first_ns, last_ns = self._late.get(key, (received_ns, 0))
-        self._late[key] = (first_ns if received_ns - last_ns < _MOST_NS else received_ns), received_ns
+        self._late[key] = (first_ns if 0 <= received_ns - last_ns < _MOST_NS else received_ns), received_ns
 
     def is_coming(self, key: Key, now_ns: int) -> bool:
         """Whether the end of the story is on its way."""
         late = self._late.get(key)
-        return late is not None and now_ns - late[1] < _OVER_NS and now_ns - late[0] < _MOST_NS
+        # What lies ahead was written by another clock: it must not hush a home until that time comes.
+        return late is not None and 0 <= now_ns - late[1] < _OVER_NS and now_ns - late[0] < _MOST_NS
 
     def shift(self, by_ns: int) -> None:
         """The wall clock jumped by so much."""

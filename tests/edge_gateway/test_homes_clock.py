@@ -41,6 +41,16 @@ def test_a_room_measured_between_the_jump_of_the_clock_and_the_look_after_it_is_
     assert home.alert("heat").urgent
 
 
+def test_a_backlog_that_comes_between_the_jump_of_the_clock_and_the_look_after_it_hushes_no_home_for_long() -> None:
+    home = WatchedHome()
+    home.look(at("9:00", 1))
+    home.tell("contact.front", 0.0, at("22:00", 19), at("23:00", 20))
+    home.tell("contact.front", 1.0, at("23:00", 20))
+    home.homes.jumped(at("23:00", 20) - at("9:00", 1))
+    home.until(at("23:30", 20), 5 * MINUTE)
+    assert home.alerts("door-night")
+
+
 def test_who_is_quiet_is_found_although_an_alert_was_closed_by_a_clock_a_year_ahead() -> None:
     before = WatchedHome()
     before.memory.timers["told.inactivity/wutong/3-201"] = at("9:00")
