@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sqlite3
 import time
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from edge_gateway.duty.file import DutyWatch
@@ -50,15 +51,22 @@ class Housekeeping:
         if self._held_looks and not g.full and not g.committer.halted:
             await self._release_held()
         self._watch_damage()
-        await self._tidy()
+        await self._with_room(self._checkpoint)
 
-    async def _tidy(self) -> None:
-        """Checkpoint when the log has grown, and delete what is kept no longer."""
+    async def keep(self) -> None:
+        """Once a second, by itself: delete what is kept no longer. A database may take minutes; nothing else waits for it."""
+        await self._with_room(self.retention.tick)
+
+    async def _checkpoint(self) -> None:
+        """When the log has grown."""
+        g = self._gateway
+        if g.store.wal_bytes() > _WAL_CHECKPOINT:
+            await g.in_store(g.store.checkpoint)
+
+    async def _with_room(self, job: Callable[[], Awaitable[None]]) -> None:
         g = self._gateway
         try:
-            if g.store.wal_bytes() > _WAL_CHECKPOINT:
-                await g.in_store(g.store.checkpoint)
-            await self.retention.tick()
+            await job()
         except StoreFull as error:
             g.troubles.set("store", str(error))
             g.give_way()

@@ -168,6 +168,7 @@ class Gateway:
                     self.data.run(),
                     self._every(1.0 / self.settings.gateway.receipts_per_s, self.receipts.send_due),
                     self._every(1.0, self.housekeeping.tick),
+                    self._every(1.0, self.housekeeping.keep),
                     self._every(1.0, self.feedback.tick),
                     self._every(_LIVE_S, self.live.tick),
                     self._every(1.0, self.visits.readers.revocations.tick),

@@ -1,5 +1,6 @@
 """What goes wrong between the parts: a disk that fails, an SOS that cannot be taken in, a command that is not saved."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
@@ -405,6 +406,25 @@ async def test_a_message_held_in_the_commit_under_way_is_released_too(bench: Ben
         await g.housekeeping.tick()
         await g.committer.drain()
     assert bench.ask("SELECT count(*) FROM held") == [(0,)]
+
+
+async def test_a_database_that_takes_its_time_to_forget_keeps_no_change_of_the_registry_waiting(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def for_ever() -> None:
+        await asyncio.Event().wait()
+
+    g = bench.gateway
+    monkeypatch.setattr(g.housekeeping.retention, "tick", for_ever)
+    forgetting = asyncio.create_task(g.housekeeping.keep())
+    await bench.say(STRANGER, sos(1))
+    bench.registry.write_text(MORE, encoding="utf-8")
+    for _ in range(3):
+        await asyncio.wait_for(g.housekeeping.tick(), 60)
+        await g.committer.drain()
+    assert bench.ask("SELECT count(*) FROM held") == [(0,)]
+    assert not forgetting.done()
+    forgetting.cancel()
 
 
 async def test_a_full_disk_is_not_asked_again_and_again_to_take_held_messages_in(bench: Bench) -> None:
