@@ -1,5 +1,6 @@
 """`kanhu homes`: how the homes of a community stand, and what a named person says of one: seen, paused, away, agreed."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ _COLOURS: Final = {
 }  # fmt: skip
 _AWAY_KINDS: Final = "out, daughter, long"
 _DAY_NS: Final = 86_400 * 10**9
+_UNTIL: Final = re.compile(r"until=(\d{1,19})")
 
 
 @app.callback()
@@ -98,7 +100,8 @@ def log(
     if not notes:
         out.print("还没有记录 nothing is written down yet")
     for note in notes:
-        line = f"{moment(note.at_ns, now_ns, where)} {note.who} {note.what} {note.detail}"
+        detail = _UNTIL.sub(lambda end: f"until {moment(int(end[1]), now_ns, where)}", note.detail)
+        line = f"{moment(note.at_ns, now_ns, where)} {note.who} {note.what} {detail}"
         out.print(escape(printable(line.strip())), soft_wrap=True)
 
 
@@ -137,6 +140,8 @@ def away(
 ) -> None:
     """Nobody is at home: out, at the daughter's, or away for long. Door, smoke and leak still work."""
     found, site_id, where = _at(settings, site)
+    if kind in rounds.AWAY and kind != "out" and not (until or hours):
+        raise Misconfigured(f"--kind {kind} needs an end", "add --until 2026-11-25 or --hours 48")
     end_ns = _end(until, hours, where) if until or hours else 0
     ask(found, "homes.away", site=site_id, place=place, by=by, kind=kind, until_ns=end_ns)
     end = f" 到 until {moment(end_ns, time.time_ns(), where)}" if end_ns else ""

@@ -1,6 +1,7 @@
 """`kanhu homes` beside a real gateway: what a person types, what he is told, and what is kept."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -97,7 +98,7 @@ def test_a_pause_and_an_absence_need_an_end_that_can_be(gateway: HomeGateway, ru
         run("pause", "3-201", "--by", "zhang")
     with pytest.raises(Rejected, match="within 31 days"):
         run("pause", "3-201", "--by", "zhang", "--until", "2020-01-01")
-    with pytest.raises(Rejected, match="this needs an end"):
+    with pytest.raises(Misconfigured, match="needs an end.*--until"):
         run("away", "3-201", "--by", "zhang", "--kind", "daughter")
     assert "在女儿家" in run("away", "3-201", "--by", "zhang", "--kind", "daughter", "--hours", "48")
     away = home(gateway).away
@@ -115,6 +116,9 @@ def test_a_date_alone_is_that_whole_day(gateway: HomeGateway, run: Run) -> None:
     away = home(gateway).away
     assert away is not None
     assert time.strftime("%Y-%m-%d %H:%M", time.gmtime(away.until_ns // SECOND + 8 * 3600)) == f"{day} 23:59"
+    told = run("log", "3-201")
+    assert "until=" not in told, "a person reads this"
+    assert re.search(r"zhang away long until .*23:59", told), told
 
 
 def test_seen_and_fine_says_what_it_ended_and_what_it_did_not(gateway: HomeGateway, run: Run) -> None:
