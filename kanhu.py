@@ -200,6 +200,7 @@ def demo(
     from operations.telephone import Telephone
     from simulator.link import Access
     from simulator.story import SITE, STILL, Story, world
+    from simulator.village import home
 
     if devices is not None:
         stations = readers = devices // 10
@@ -225,7 +226,7 @@ def demo(
     where = installation.settings
     lived = [one.entry.key for one in village.residents if one.entry.site == SITE and one.entry.id in demo_homes.LIVED]
     if speed == 1:  # the days of another pace are not those of the clock
-        demo_homes.remember(where, lived, STILL, seed, time.time())
+        demo_homes.remember(where, home, lived, STILL, seed, time.time())
     show = Show("demo", option, lambda found, parts: _plugs(parts, option, where), telephone.messages, seconds)
     traffic = _Village(Story(access, village, speed, seed), seconds, lambda: _couriers(village, where))
     platform = Platform(installation, out, show, traffic, real, installation.settings.data_dir / "boards")

@@ -3,10 +3,10 @@
 Weeks are not waited for: the days of the same simulated lives pass through the code that the gateway learns with.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from edge_gateway.events import Flag
 from edge_gateway.homes.home import Watched, pack
@@ -21,8 +21,10 @@ from edge_gateway.rules.rule import View
 from edge_gateway.settings import Settings
 from edge_gateway.store import Store
 from edge_gateway.transaction import Commit
-from simulator.plan import Key
-from simulator.village import home as life
+
+Key = tuple[str, str]  # site, device
+# `simulator.village.home`: dice, device and beginning (s) to what it is going to say, in order of time.
+Life = Callable[[Random, Key, float], Iterator[Any]]
 
 DAYS: Final = 16  # two more than a home's habits need
 LIVED: Final = ("home-1", "home-2", "home-3")
@@ -32,10 +34,10 @@ _STEP_S: Final = 600.0
 _LONGEST_S: Final = 20 * 3600.0  # no limit is above 18 h
 
 
-def remember(settings: Settings, lived: Iterable[Key], still: Key, seed: int, now_s: float) -> None:
+def remember(settings: Settings, life: Life, lived: Iterable[Key], still: Key, seed: int, now_s: float) -> None:
     """Write into the store of a gateway that does not run: homes that lived until now, and `still`, quiet for too long."""
-    homes = [_replayed(key, _days(key, seed, now_s), now_s) for key in lived]
-    homes.append(_quiet(still, list(_days(still, seed, now_s)), now_s))
+    homes = [_replayed(key, _days(life, key, seed, now_s), now_s) for key in lived]
+    homes.append(_quiet(still, list(_days(life, still, seed, now_s)), now_s))
     store = Store(settings.store_file, raw=raw.load(raw.key_file(settings.store_file), make=True))
     try:
         rows = [(*one.home.key, part, body) for one in homes for part, body in ((NOW, pack(one.home)), (PAST, pack(one.past)))]
@@ -58,7 +60,7 @@ def _quiet(key: Key, days: list[Seen], now_s: float) -> Replayer:
     return one
 
 
-def _days(key: Key, seed: int, now_s: float) -> Iterator[Seen]:
+def _days(life: Life, key: Key, seed: int, now_s: float) -> Iterator[Seen]:
     """What its sensors of motion and door told; a word that says nothing new is left out."""
     known: dict[str, object] = {}
     plan = life(Random(f"{seed}/{'/'.join(key)}"), key, now_s - DAYS * _DAY_S)

@@ -14,6 +14,7 @@ from edge_gateway.rules import Prewarn, inactivity
 from edge_gateway.rules.rule import View
 from edge_gateway.settings import Settings
 from operations import demo_homes
+from simulator.village import home
 
 LIVES, STILL = ("wutong", "home-1"), ("wutong", "home-still")
 
@@ -23,7 +24,7 @@ def test_the_demo_begins_with_known_habits_and_one_home_asks_at_any_hour(tmp_pat
     now_s = datetime(2026, 11, 22, hour, 7, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()
     now_ns = int(now_s * 1e9)
     settings = Settings(data_dir=tmp_path / "var")
-    demo_homes.remember(settings, [LIVES], STILL, 1, now_s)
+    demo_homes.remember(settings, home, [LIVES], STILL, 1, now_s)
     with open_homes(settings.store_file) as look:
         homes, pasts = look.homes("wutong"), {key: look.past(*key) for key in (LIVES, STILL)}
     devices = [Device(site, place, place, "elder_home") for site, place in (LIVES, STILL)]
