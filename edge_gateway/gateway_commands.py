@@ -47,6 +47,7 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
             "notices": gateway.desk.notices(),
             "metrics_port": gateway.health.port,
             "full": gateway.full,
+            "alerts": gateway.settings.alerts.digest(),
         }
 
     async def retry_dead(arguments: Mapping[str, Any]) -> dict[str, str]:

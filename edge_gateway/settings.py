@@ -1,6 +1,7 @@
 """Settings: one TOML file, each value also from the environment (`KANHU_BROKER__PORT=1883`); an unknown key is an error."""
 
 import tomllib
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -141,6 +142,10 @@ class Alerts(_Section):
     selftest: SelfTest = SelfTest()
     heartbeat_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
     heartbeat_s: float = Field(default=300.0, ge=1, le=86_400)
+
+    def digest(self) -> str:
+        """Whether two are the same, without a word of what is in them."""
+        return blake2b(self.model_dump_json().encode(), digest_size=8).hexdigest()
 
 
 class Fields(_Section):

@@ -13,11 +13,14 @@ _TIMEOUT_S: Final = 2.0
 
 
 def running(settings: Settings) -> Result:
-    """The gateway answers a command, has no trouble of its own to tell, and its metrics page answers."""
+    """The gateway answers a command, knows whom to tell, has no trouble of its own to tell, and its metrics page answers."""
     try:
         state = call(settings.command_socket, "state", timeout_s=_TIMEOUT_S)
     except (Unavailable, Rejected) as error:
         return warn(f"not running ({error})", "kanhu up, or systemctl start kanhu-gateway")
+    if state["alerts"] != settings.alerts.digest():
+        told = "runs with another [alerts] than these settings: it tells the people who were in them when it started"
+        return warn(told, "start it anew: Ctrl-C and kanhu up, or systemctl restart kanhu-gateway; nothing is lost by that")
     if troubles := state["troubles"]:
         return warn(f"runs, and says: {'; '.join(troubles.values())}", "see the checks above for each, or its log")
     try:

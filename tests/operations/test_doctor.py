@@ -417,10 +417,14 @@ async def test_a_gateway_without_its_metrics_page_or_in_trouble_is_told(tmp_path
         return "pong"
 
     here = settings(tmp_path, gateway={"metrics_port": answer["metrics_port"]})
+    answer["alerts"] = here.alerts.digest()
     here.data_dir.mkdir()
     server = await commands.serve(here.command_socket, {"state": state, "ping": pong})
     assert_helps(await asyncio.to_thread(gateway.running, here), Outcome.FAIL, "metrics page", "restart it")
     assert "the gateway's own" in (await asyncio.to_thread(gateway.ports, here)).seen
     answer["troubles"] = {"database": "401 from http://db: keeps everything"}
     assert_helps(await asyncio.to_thread(gateway.running, here), Outcome.WARN, "401 from http://db")
+    added = settings(tmp_path, alerts=PEOPLE)
+    found = await asyncio.to_thread(gateway.running, added)
+    assert_helps(found, Outcome.WARN, "another [alerts] than these settings", "start it anew")
     server.close()
