@@ -112,7 +112,7 @@ def overview(found: Report, every: bool = False) -> RenderableType:
         parts += ["", device_table(devices, found)]
     if quiet:
         parts.append(f"[dim]... and {quiet} devices more; `kanhu status --all` shows them[/dim]")
-    if not shot.devices:
+    if not shot.devices and not found.registry_trouble:
         parts.append("no device is registered yet: kanhu device add SITE ID --place PLACE")
     parts += [*held_lines(found), *dead_lines(shot), *alert_lines(shot)]
     parts += [f"[red]! {escape(trouble)}[/red]" for trouble in found.troubles]

@@ -67,12 +67,13 @@ def site_of(settings: Settings, site: str | None) -> str:
     """The site that is meant; `--site` may stand before or after the command's own word.
 
     Raises:
-        Misconfigured: nobody said which of several.
+        Misconfigured: nobody said which of several; or the registry has a mistake, so that nobody knows which there are.
     """
     if meant := site or _SITE.get():
         return meant
     known = sorted(registry(settings).sites)
     if not known:
+        load_registry(settings.registry)  # says what is wrong with it
         raise Misconfigured(
             f"which site? There is none in {settings.registry}", "in another folder: -s FILE of its kanhu.toml; else --site ID"
         )

@@ -98,7 +98,7 @@ def test_a_pause_and_an_absence_need_an_end_that_can_be(gateway: HomeGateway, ru
         run("pause", "3-201", "--by", "zhang")
     with pytest.raises(Rejected, match="within 31 days"):
         run("pause", "3-201", "--by", "zhang", "--until", "2020-01-01")
-    with pytest.raises(Misconfigured, match="needs an end.*--until"):
+    with pytest.raises(Misconfigured, match=r"needs an end.*--until"):
         run("away", "3-201", "--by", "zhang", "--kind", "daughter")
     assert "在女儿家" in run("away", "3-201", "--by", "zhang", "--kind", "daughter", "--hours", "48")
     away = home(gateway).away
@@ -108,6 +108,17 @@ def test_a_pause_and_an_absence_need_an_end_that_can_be(gateway: HomeGateway, ru
     assert "was not away" in run("back", "3-201", "--by", "li")
     assert "was not paused" in run("resume", "3-201", "--by", "li")
     assert home(gateway).pause is None
+
+
+def test_a_mistake_in_the_registry_is_named_where_a_site_is_asked_for(gateway: HomeGateway, run: Run) -> None:
+    file = gateway.settings.registry
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text + '[[homes]]\nsite = "yunhe"\nplace = "x"\nmeals = "08:00-09:30"\n', encoding="utf-8")
+    try:
+        with pytest.raises(Misconfigured, match="meals is '08:00-09:30'; a list such as"):
+            run("list")
+    finally:
+        file.write_text(text, encoding="utf-8")
 
 
 def test_a_date_alone_is_that_whole_day(gateway: HomeGateway, run: Run) -> None:
