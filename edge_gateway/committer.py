@@ -120,6 +120,8 @@ class Committer:
     def received(self, source: Source, messages: Sequence[Publication], generation: int, urgent: bool = False) -> None:
         """Decide these messages now; they are acknowledged to `source` after the commit that holds them."""
         if self.halted:
+            for message in messages if urgent else ():
+                self._pipeline.ring(message.topic, message.payload, self._clock_ns())
             return  # not acknowledged: they come again
         now_ns = self._clock_ns()
         take = self._pipeline.take

@@ -321,6 +321,12 @@ class Pipeline:
         if event is not None:
             self._judge(event)
 
+    def ring(self, topic: str, payload: bytes, received_ns: int) -> None:
+        """A message that cannot be taken in now and will come again: an SOS in it is judged all the same, once."""
+        with suppress(Rejected):
+            speaker = self._speakers.get(topic) or self._speakers.find(topic, self.registry, self.states)
+            self._ring(speaker, topic, payload, received_ns)
+
     def _note_quality(self, counters: state.Counters, quality: int) -> None:
         if quality == clock.RECEIPT:
             counters.untimed += 1

@@ -162,6 +162,22 @@ async def test_a_disk_that_can_neither_write_nor_read_never_makes_a_receipt_for_
     assert [e.seq for e in bench.outbox() if isinstance(e, Readings)] == [1, 2, 3]
 
 
+async def test_an_sos_is_told_also_while_the_disk_cannot_be_read_and_is_an_alert_once_it_can(bench: Bench) -> None:
+    bench.fails(also_reading=True)
+    await bench.say(DATA, pack(1))
+    assert bench.gateway.committer.halted
+    bench.gateway.committer.received(bench.gateway.events, [Publication(EVENT, sos(1), 1)] * 2, 1, urgent=True)
+    await bench.gateway.housekeeping.tick()
+    assert [notice.items[0].severity.value for notice in bench.told] == ["urgent"]
+    await bench.gateway.housekeeping.tick()
+    assert len(bench.told) == 1, "not at each look"
+    bench.works_again()
+    await bench.gateway.housekeeping.tick()
+    assert bench.gateway.desk.book.open_alerts() == [], "nothing of it was saved"
+    await bench.say(EVENT, sos(1))  # the broker delivers it again
+    assert [alert.rule for alert in bench.gateway.desk.book.open_alerts()] == ["sos"]
+
+
 async def test_a_person_is_not_told_that_an_alert_was_accepted_or_closed_when_that_was_not_saved(bench: Bench) -> None:
     await bench.say(EVENT, sos(1))
     (alert,) = bench.gateway.desk.book.open_alerts()
