@@ -279,7 +279,7 @@ def _about(home: Home, past: Past, setting: HomeSetting, where: tzinfo, now_ns: 
         end = f" until {moment(home.away.until_ns, now_ns, where)}" if home.away.until_ns else ""
         yield "外出 away", f"{' '.join(rounds.AWAY[home.away.kind])} since {at(home.away.since_ns)}{end}, {home.away.by}"
     limits = learn.bands(past, setting)
-    learned = f"{len(past.days)} days known" if past.limits_s else "not learned yet: fixed"
+    learned = f"the least of each; {len(past.days)} days known" if past.limits_s else "not learned yet: fixed"
     spans = ", ".join(f"{span_zh(s)} {span_en(s)}" for s in limits)
     yield "询问 asked after", f"{spans} (day, evening, night; {learned})"
     standing = selftest.standing(home, now_ns, setting)

@@ -416,7 +416,7 @@ def test_the_band_of_a_day_shows_life_bed_and_absence(browser: Browser, console:
     assert yesterday.locator(".away").count() == 1
     assert yesterday.locator(".life").count() > 10
     assert yesterday.get_attribute("aria-label") is not None
-    expect(page.get_by_text("多久没有动静会询问：白天 5 小时")).to_be_visible()
+    expect(page.get_by_text("最早这么久后询问：白天 5 小时")).to_be_visible()
     expect(page.get_by_text(re.compile(r"通常 2\d:\d\d 左右睡下, 06:30 左右起床"))).to_be_visible()
     page.context.close()
 

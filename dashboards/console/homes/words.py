@@ -123,8 +123,8 @@ TEXTS: Final[Mapping[str, Words]] = {
     "no_days": ("还没有记录。", "Nothing was recorded yet."),
     "usual": ("平时", "As a rule"),
     "limits": (
-        "多久没有动静会询问：白天 {day}，傍晚 {evening}，夜里 {night}",
-        "Asked after a silence of {day} by day, {evening} in the evening, {night} at night",
+        "没有动静，最早这么久后询问：白天 {day}，傍晚 {evening}，夜里 {night}；平时睡得久的钟点更晚",
+        "Asked after a silence of at least {day} by day, {evening} in the evening, {night} at night; later in hours of sleep",
     ),
     "not_learned": (
         "还在学习这一户的习惯（要 14 天），现在满 {limit}没有动静会询问。",
