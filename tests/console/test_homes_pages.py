@@ -128,6 +128,7 @@ def test_the_round_begins_with_who_is_in_danger_and_folds_away_who_is_well(brows
     expect(page.locator(".total")).to_have_text("3 homes first")
     expect(page.locator(card(page, "w5-101"))).to_contain_text("the home is asking whether all is well")
     page.get_by_role("button", name="中文").click()
+    expect(page.locator(".total")).to_have_text("3 户要先看")  # a browser that is closed on its way to a page may hang
     page.context.close()
 
 
