@@ -20,3 +20,13 @@ def data() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What mostly waits, for minutes, begins first: at the end one process would wait for it alone."""
+
+    def waits(item: pytest.Item) -> bool:
+        marker = item.get_closest_marker("timeout")
+        return marker is not None and bool(marker.args) and marker.args[0] > 600
+
+    items.sort(key=lambda item: not waits(item))
