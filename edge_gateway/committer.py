@@ -120,8 +120,8 @@ class Committer:
     def received(self, source: Source, messages: Sequence[Publication], generation: int, urgent: bool = False) -> None:
         """Decide these messages now; they are acknowledged to `source` after the commit that holds them."""
         if self.halted:
-            for message in messages if urgent else ():
-                self._pipeline.ring(message.topic, message.payload, self._clock_ns())
+            if urgent:
+                self._ring(messages)
             return  # not acknowledged: they come again
         now_ns = self._clock_ns()
         take = self._pipeline.take
@@ -145,6 +145,14 @@ class Committer:
             source.pause(_BUSY)
             self._paused.append(source)
         self.soon(urgent or waiting >= self._commit_messages)
+
+    def _ring(self, messages: Sequence[Publication]) -> None:
+        """Nothing can be taken in: somebody who calls for help is heard all the same."""
+        for message in messages:
+            try:
+                self._pipeline.ring(message.topic, message.payload, self._clock_ns())
+            except Exception:
+                log.exception("ringing for a message of %r", message.topic[:200])
 
     def soon(self, now: bool = False) -> None:
         """Make sure that a commit follows within the commit time, or at once."""
