@@ -22,7 +22,7 @@ SOS, LAMP = 32, 4
 REGISTRY = '[sites.s1]\n[[devices]]\nsite = "s1"\nid = "d1"\nplace = "p1"\nmodel = "elder_home"\ncadence_s = 3600.0\n'
 PRESSES, KILLS = 12, 9
 AGAIN_S = 6.0  # a press sooner than 3 s after the last belongs to it, and a busy machine may see that one late
-# The targets of facts that a telecare unit is measured by, 95 of 100.
+# Our targets for 95 of 100 presses; so few presses have to keep them all.
 AT_GATEWAY_S, TOLD_S = 5.0, 15.0
 _ID = re.compile(r"\d{8}-\d{4}-sos-[a-z0-9]{4}")
 _STEP = re.compile(r"\(message (\d+)\)")
@@ -117,21 +117,17 @@ def home(tmp_path: Path, mosquitto: Mosquitto, micropython: str) -> Iterator[Hom
         yield home
 
 
-def p95(values: list[float]) -> float:
-    return sorted(values)[max(0, -(-95 * len(values) // 100) - 1)]
-
-
 @pytest.mark.slow
-def test_of_a_hundred_presses_ninety_five_are_at_the_gateway_in_5_s_and_told_in_15(home: Home) -> None:
+def test_every_press_is_at_the_gateway_in_5_s_and_told_in_15(home: Home) -> None:
     at_gateway, told = [], []
     for _ in range(PRESSES):
         pressed = home.press()
         alert = home.settle()
         at_gateway.append(alert.raised_ns / 1e9 - pressed.wall_s)
         told.append(home.told(alert.id)[0].at_s - pressed.at_s)
-    print(f"{PRESSES} presses: at the gateway {p95(at_gateway):.2f} s, told {p95(told):.2f} s (95 of 100)")
-    assert p95(at_gateway) <= AT_GATEWAY_S
-    assert p95(told) <= TOLD_S
+    print(f"{PRESSES} presses: at the gateway {max(at_gateway):.2f} s, told {max(told):.2f} s (the slowest)")
+    assert max(at_gateway) <= AT_GATEWAY_S
+    assert max(told) <= TOLD_S
     assert len(home.alerts()) == PRESSES, "each press is one alert"
 
 
