@@ -154,8 +154,49 @@ _ALL: Final = (
     _number("alerts_open", "count", "gateway", 0.0, None, 180.0, "未处理告警", "open alerts"),
     _number("disk_free", "B", "gateway", 0.0, None, 180.0, "剩余磁盘", "free disk space"),
     _number("broker_dropped", "count", "gateway", 0.0, None, 180.0, "代理丢弃的消息", "messages the broker dropped"),
+    _number("commit_time", "s", "gateway", 0.0, None, 180.0, "保存用时", "duration of the last transaction"),
+    _number("write_time", "s", "gateway", 0.0, None, 180.0, "写入数据库用时", "duration of the last write to the database"),
+    _state("database_ok", "gateway", 180.0, "数据库正常", "the database takes what it is given"),
+    _number("database_refused", "count", "gateway", 0.0, None, 180.0, "数据库拒收", "entries the database refused"),
+    _state("broker_connected", "gateway", 180.0, "已连接代理", "connected to the broker"),
+    _state("clock_trusted", "gateway", 180.0, "网关时钟已同步", "the gateway's clock is synchronised"),
+    _number("times_repaired", "count", "gateway", 0.0, None, 180.0, "时间非设备自报", "entries not timed by the device"),
+    _number("notices_sent", "count", "gateway", 0.0, None, 180.0, "已送出的通知", "notices that a channel took"),
+    _number("notices_failed", "count", "gateway", 0.0, None, 180.0, "发送失败的通知", "notices that no channel took"),
+    _number("notices_waiting", "count", "gateway", 0.0, None, 180.0, "等待发送的通知", "notices on their way"),
+    _number("alerts_unaccepted", "count", "gateway", 0.0, None, 180.0, "已通知无人接手", "alerts told and accepted by nobody"),
+    _number("alert_unaccepted_age", "s", "gateway", 0.0, None, 180.0, "最久无人接手", "age of the oldest not accepted"),
+    _number("certificate_left", "s", "gateway", None, None, 180.0, "证书剩余时间", "time until a certificate ends"),
+    _number("disk_used", "/", "gateway", 0.0, 1.0, 180.0, "磁盘使用率", "share of the disk in use"),
+    _number("devices_expected", "count", "gateway", 0.0, None, 180.0, "应有设备", "devices that should be heard"),
+    _number("devices_silent", "count", "gateway", 0.0, None, 180.0, "失联设备", "devices that are silent"),
+    _number("homes_unprotected", "count", "gateway", 0.0, None, 180.0, "未受保护的住家", "homes without a passed self-test"),
+    _number("troubles", "count", "gateway", 0.0, None, 180.0, "网关故障", "troubles an operator should know"),
+    # the gateway about each device, each minute, also about one that says nothing
+    _number("silent_for", "s", "fleet", 0.0, None, 180.0, "未上线时间", "time since the device was heard"),
+    _number("cadence", "s", "fleet", 0.0, None, 180.0, "上报间隔", "interval the device should keep"),
+    _number("overdue", "/", "fleet", 0.0, None, 180.0, "失联程度", "silence against its limit, over 1 is silent"),
+    _number("boots", "count", "fleet", 0.0, None, 180.0, "启动次数", "boots"),
+    _number("missing_messages", "count", "fleet", 0.0, None, 180.0, "缺失消息", "messages that are missing"),
+    _number("lost_messages", "count", "fleet", 0.0, None, 180.0, "已声明丢失", "messages the device declared lost"),
+    _number("stored_messages", "count", "fleet", 0.0, None, 180.0, "已保存", "messages of the device that were stored"),
+    _number("dead_messages", "count", "fleet", 0.0, None, 180.0, "无法识别", "messages of the device nobody understands"),
+    # the gateway about each quantity it expects; the channel is the quantity's name
+    _number("reading_age", "s", "silence", 0.0, None, 180.0, "距上次读数", "time since the quantity was measured"),
+    _number("reading_overdue", "/", "silence", 0.0, None, 180.0, "读数逾期程度", "silence of the quantity against its limit"),
+    # the gateway about each home
+    _state("home_unprotected", "home", 180.0, "未受保护", "without a passed self-test"),
+    _number("selftest_age", "s", "home", 0.0, None, 180.0, "距上次自检通过", "time since the last passed self-test"),
+    _state("home_paused", "home", 180.0, "已暂停", "paused"),
+    _state("home_away", "home", 180.0, "外出", "the home is empty"),
+    _number("home_alerts", "count", "home", 0.0, None, 180.0, "未处理告警", "open alerts of the home"),
+    _number("home_unaccepted_age", "s", "home", 0.0, None, 180.0, "最久无人接手", "age of its oldest not accepted"),
 )
 
 QUANTITIES: Final[Mapping[str, Quantity]] = MappingProxyType({q.name: q for q in _ALL})
 
 EVENTS: Final = frozenset(q.name for q in _ALL if q.group == "event")
+OWN_GROUPS: Final = frozenset({"gateway", "fleet", "silence", "home"})
+"""What only the gateway itself says."""
+NOT_SUMMED: Final = frozenset({"silence"})
+"""Groups without roll-ups."""

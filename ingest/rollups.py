@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from edge_gateway.catalog import QUANTITIES
+from edge_gateway.catalog import NOT_SUMMED, QUANTITIES
 from edge_gateway.errors import Unavailable
 from edge_gateway.events import Entry, Readings, columns, split_name
 from edge_gateway.settings import Settings
@@ -30,7 +30,7 @@ from ingest.aggregate import HOUR_NS, hour, roll_up
 from ingest.influx import InfluxSink
 from ingest.marks import Marks, Taken, Touch
 from ingest.query import open_reader
-from ingest.rows import GROUPS, Reader, rollup_database
+from ingest.rows import SUMMED, Reader, rollup_database
 from ingest.sinks import PointSink
 from ingest.tokens import in_role
 
@@ -111,7 +111,7 @@ class RollupSink:
     def mark(self, start_ns: int, end_ns: int) -> int:
         """Mark everything that the database holds in a range, to have it rolled up anew; return the number of device hours."""
         count = 0
-        for group in GROUPS:
+        for group in SUMMED:
             hours: set[Touch] = set()
             for row in self._reader.rows(group, start_ns, end_ns):
                 key = (group, hour(row.time_ns)[0], row.tags["site"], row.tags["device"])
@@ -211,7 +211,8 @@ def touched(entries: Iterable[Entry]) -> set[Touch]:
 @lru_cache(maxsize=4096)
 def _measurements(shape: str) -> frozenset[str]:
     known = (QUANTITIES.get(split_name(name)[0]) for name, _ in columns(shape))
-    return frozenset(quantity.group for quantity in known if quantity is not None)  # the sink refuses the others
+    groups = {quantity.group for quantity in known if quantity is not None}  # the sink refuses the others
+    return frozenset(groups - NOT_SUMMED)
 
 
 def jobs(taken: Iterable[Taken]) -> list[Job]:

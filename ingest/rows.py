@@ -5,16 +5,18 @@ from typing import Final, Protocol
 
 import msgspec
 
-from edge_gateway.catalog import QUANTITIES
+from edge_gateway.catalog import NOT_SUMMED, QUANTITIES
 from edge_gateway.errors import Misconfigured
 from edge_gateway.topics import ID
 
 GROUPS: Final = tuple(dict.fromkeys(q.group for q in QUANTITIES.values() if q.group != "event"))
-"""Measurements that hold readings; each has roll-ups, `<group>_1h` and `<group>_1d`."""
+"""Measurements that hold readings."""
+SUMMED: Final = tuple(group for group in GROUPS if group not in NOT_SUMMED)
+"""Those that have roll-ups, `<group>_1h` and `<group>_1d`."""
 HOURLY: Final = "_1h"
 DAILY: Final = "_1d"
 MEASUREMENTS: Final = frozenset(
-    {*GROUPS, "event", "loss", "status", "alert", "visit", *(g + HOURLY for g in GROUPS), *(g + DAILY for g in GROUPS)}
+    {*GROUPS, "event", "loss", "status", "alert", "visit", *(g + HOURLY for g in SUMMED), *(g + DAILY for g in SUMMED)}
 )
 
 
