@@ -1,0 +1,289 @@
+"""The kinds of panels, each the same everywhere: what is drawn and how a value looks. Words and place are the page's matter."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from dashboards.grafana.query import MIXED, InfluxQL, source
+from dashboards.grafana.sdk import (
+    barchart,
+    builders,
+    common,
+    common_builders,
+    geomap,
+    geomap_models,
+    models,
+    stat,
+    statetimeline,
+    table,
+    text,
+    text_models,
+    timeseries,
+)
+from dashboards.grafana.text import Language, Text
+
+GREEN: Final = "green"
+YELLOW: Final = "yellow"
+ORANGE: Final = "orange"
+RED: Final = "red"
+GREY: Final = "text"
+BLUE: Final = "blue"
+
+NO_DATA: Final = Text("没有数据", "no data")
+
+# The SDK gives each kind of panel a class of its own and no common one; all have the methods that `Page.add` calls.
+Drawn = Any
+
+
+class Word(NamedTuple):
+    """How a value is shown: in words and a colour."""
+
+    text: Text
+    color: str
+
+
+class Column(NamedTuple):
+    """One column of a table.
+
+    Attributes:
+        name: as the query calls it: a tag, or the alias of a field.
+        title: its heading.  unit: of Grafana's list (`s`, `percentunit`, `dateTimeFromNow` ...).
+        words: values shown as words.  steps: (from, colour): the cell's background.
+        link: where a click leads, with `${__data.fields.<name>}`.
+    """
+
+    name: str
+    title: Text
+    unit: str = "string"
+    words: Mapping[str, Word] | None = None
+    steps: Sequence[tuple[float | None, str]] = ()
+    width: int = 0
+    decimals: int | None = None
+    link: str = ""
+
+
+def series(
+    targets: Sequence[InfluxQL],
+    unit: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    steps: Sequence[tuple[float | None, str]] = (),
+    points: bool = False,
+    bars: bool = False,
+    stacked: bool = False,
+    gap_ms: float = 0,
+    interval: str = "1m",
+) -> timeseries.Panel:
+    """Lines over time. `points`: dots without lines; `gap_ms`: a line is broken where nothing came for longer."""
+    drawn = timeseries.Panel().targets(list(targets)).datasource(_source(targets)).unit(unit).interval(interval)
+    drawn.legend(_legend()).tooltip(_tooltip())
+    drawn.line_width(1).fill_opacity(10 if not points else 0)
+    drawn.show_points(common.VisibilityMode.ALWAYS if points else common.VisibilityMode.AUTO).point_size(6 if points else 4)
+    if points:
+        drawn.draw_style(common.GraphDrawStyle.POINTS)
+    if bars:
+        drawn.draw_style(common.GraphDrawStyle.BARS).fill_opacity(70)
+    if stacked:
+        drawn.stacking(common_builders.StackingConfig().mode(common.StackingMode.NORMAL).group("A"))
+    if gap_ms:
+        drawn.span_nulls(gap_ms)
+    if least is not None:
+        drawn.min(least)
+    if most is not None:
+        drawn.max(most)
+    if steps:
+        drawn.thresholds(thresholds(steps))
+        drawn.thresholds_style(common_builders.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED))
+    return drawn
+
+
+def number(
+    targets: Sequence[InfluxQL],
+    unit: str,
+    *,
+    steps: Sequence[tuple[float | None, str]] = (),
+    words: Mapping[str, Word] | None = None,
+    language: Language = Language.ZH,
+    reduce: str = "lastNotNull",
+    decimals: int | None = None,
+    graph: bool = False,
+) -> stat.Panel:
+    """Large numbers, one for each series, coloured by `steps`."""
+    drawn = stat.Panel().targets(list(targets)).datasource(_source(targets)).unit(unit)
+    drawn.reduce_options(common_builders.ReduceDataOptions().calcs([reduce]).values(False))
+    drawn.graph_mode(common.BigValueGraphMode.AREA if graph else common.BigValueGraphMode.NONE)
+    drawn.color_mode(common.BigValueColorMode.BACKGROUND if steps else common.BigValueColorMode.VALUE)
+    drawn.text_mode(common.BigValueTextMode.AUTO)
+    drawn.thresholds(thresholds(steps or [(None, BLUE)]))
+    if decimals is not None:
+        drawn.decimals(decimals)
+    if words:
+        drawn.mappings([mapping(words, language)])
+    return drawn
+
+
+def states(targets: Sequence[InfluxQL], words: Mapping[str, Word], language: Language) -> statetimeline.Panel:
+    """One band for each series, coloured by its state."""
+    drawn = statetimeline.Panel().targets(list(targets)).datasource(_source(targets)).unit("none").interval("1m")
+    drawn.merge_values(True).show_value(common.VisibilityMode.AUTO).row_height(0.85).fill_opacity(80).line_width(0)
+    drawn.align_value(common.TimelineValueAlignment.LEFT).legend(_legend()).tooltip(_tooltip())
+    drawn.mappings([mapping(words, language)])
+    return drawn
+
+
+def rows(
+    targets: Sequence[InfluxQL],
+    columns: Sequence[Column],
+    language: Language,
+    *,
+    by: str = "",
+    descending: bool = True,
+    more: Sequence[models.DataTransformerConfig] = (),
+    newest_first: bool = False,
+) -> table.Panel:
+    """A table of these columns, in this order, and no others; several targets are joined where their tags agree.
+
+    Args:
+        by: the column it is sorted by at first.
+        more: transformations before columns are named and put in order.
+        newest_first: sorted by `Time`, which has to be one of the columns.
+    """
+    drawn = table.Panel().targets(list(targets)).datasource(_source(targets)).unit("string")
+    drawn.cell_height(common.TableCellHeight.SM)
+    if len(targets) > 1:
+        # Times differ from query to query and would keep rows apart.
+        drawn.with_transformation(transformation("filterFieldsByName", {"exclude": {"names": ["Time"]}}))
+        drawn.with_transformation(transformation("merge", {}))
+    for one in more:
+        drawn.with_transformation(one)
+    drawn.with_transformation(transformation("filterFieldsByName", {"include": {"names": [column.name for column in columns]}}))
+    drawn.with_transformation(
+        transformation(
+            "organize",
+            {
+                "excludeByName": {},
+                "indexByName": {column.name: position for position, column in enumerate(columns)},
+                "renameByName": {column.name: column.title.of(language) for column in columns},
+            },
+        )
+    )
+    for column in columns:
+        drawn.override_by_name(column.title.of(language), _looks(column, language))
+    first = "Time" if newest_first else by
+    if first:
+        title = next(column.title for column in columns if column.name == first)
+        drawn.sort_by([common_builders.TableSortByFieldState().display_name(title.of(language)).desc(descending)])
+    return drawn
+
+
+def bars(
+    targets: Sequence[InfluxQL],
+    unit: str,
+    x_field: str,
+    *,
+    stacked: bool = True,
+    more: Sequence[models.DataTransformerConfig] = (),
+    colors: Mapping[str, str] | None = None,
+) -> barchart.Panel:
+    """Bars over a column of words or days."""
+    drawn = barchart.Panel().targets(list(targets)).datasource(_source(targets)).unit(unit).x_field(x_field)
+    drawn.legend(_legend()).tooltip(_tooltip()).fill_opacity(80).group_width(0.8).bar_width(0.9)
+    drawn.stacking(common.StackingMode.NORMAL if stacked else common.StackingMode.NONE)
+    for one in more:
+        drawn.with_transformation(one)
+    for name, color in (colors or {}).items():
+        drawn.override_by_name(name, [fixed(color)])
+    return drawn
+
+
+def world(targets: Sequence[InfluxQL], layers: Sequence[Mapping[str, Any]], tiles: str) -> geomap.Panel:
+    """A map. Without `tiles` it has no background and asks nobody outside."""
+    drawn = geomap.Panel().targets(list(targets)).datasource(_source(targets)).unit("none")
+    view = geomap.MapViewConfig().id("fit").all_layers(True).padding(20).max_zoom(15)
+    drawn.view(view).tooltip(geomap.TooltipOptions().mode(geomap_models.TooltipMode.DETAILS))
+    drawn.controls(
+        geomap.ControlsOptions().show_zoom(True).mouse_wheel_zoom(False).show_scale(True).show_attribution(bool(tiles))
+    )
+    ground = common_builders.MapLayerOptions().name("ground")
+    drawn.basemap(
+        ground.type("xyz").config({"url": tiles, "attribution": ""}) if tiles else ground.type("osm-standard").opacity(0)
+    )
+    drawn.layers([_layer(layer) for layer in layers])
+    return drawn
+
+
+def words_only(markdown: str) -> text.Panel:
+    """A text."""
+    return text.Panel().mode(text_models.TextMode.MARKDOWN).content(markdown)
+
+
+def thresholds(steps: Sequence[tuple[float | None, str]]) -> builders.ThresholdsConfig:
+    """Colours from values on; the first step's value is None."""
+    made = [models.Threshold(value=value, color=color) for value, color in steps]
+    return builders.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(made)
+
+
+def mapping(words: Mapping[str, Word], language: Language) -> models.ValueMap:
+    """Values shown as words."""
+    results = {
+        value: models.ValueMappingResult(text=word.text.of(language), color=word.color, index=position)
+        for position, (value, word) in enumerate(words.items())
+    }
+    return models.ValueMap(options=results)
+
+
+def transformation(name: str, options: Mapping[str, Any]) -> models.DataTransformerConfig:
+    """One step between the database's answer and the panel."""
+    return models.DataTransformerConfig(id_val=name, options=dict(options))
+
+
+def fixed(color: str) -> models.DynamicConfigValue:
+    """One colour, whatever the value."""
+    return models.DynamicConfigValue(id_val="color", value={"mode": "fixed", "fixedColor": color})
+
+
+def _source(targets: Sequence[InfluxQL]) -> common.DataSourceRef:
+    uids = {target.source for target in targets}
+    return MIXED if len(uids) > 1 else source(uids.pop())
+
+
+def _legend() -> common_builders.VizLegendOptions:
+    legend = common_builders.VizLegendOptions().show_legend(True)
+    return legend.display_mode(common.LegendDisplayMode.LIST).placement(common.LegendPlacement.BOTTOM)
+
+
+def _tooltip() -> common_builders.VizTooltipOptions:
+    return common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
+
+
+def _looks(column: Column, language: Language) -> list[models.DynamicConfigValue]:
+    looks = [models.DynamicConfigValue(id_val="unit", value=column.unit)]
+    if column.decimals is not None:
+        looks.append(models.DynamicConfigValue(id_val="decimals", value=column.decimals))
+    if column.width:
+        looks.append(models.DynamicConfigValue(id_val="custom.width", value=column.width))
+    if column.words:
+        looks.append(models.DynamicConfigValue(id_val="mappings", value=[mapping(column.words, language)]))
+    if column.steps:
+        steps = [{"value": value, "color": color} for value, color in column.steps]
+        looks.append(models.DynamicConfigValue(id_val="thresholds", value={"mode": "absolute", "steps": steps}))
+    if column.steps or column.words:
+        looks.append(models.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}))
+    if column.link:
+        looks.append(
+            models.DynamicConfigValue(id_val="links", value=[{"title": column.title.of(language), "url": column.link}])
+        )
+    return looks
+
+
+def _layer(layer: Mapping[str, Any]) -> common_builders.MapLayerOptions:
+    made = common_builders.MapLayerOptions().type(layer["type"]).name(layer["name"]).config(layer["config"]).tooltip(True)
+    made.location(
+        common_builders.FrameGeometrySource()
+        .mode(common.FrameGeometrySourceMode.COORDS)
+        .latitude(layer["latitude"])
+        .longitude(layer["longitude"])
+    )
+    if "query" in layer:
+        made.filter_data({"id": "byRefId", "options": layer["query"]})
+    return made
