@@ -160,7 +160,11 @@ class StatusChange(msgspec.Struct, frozen=True, array_like=True, tag="s", gc=Fal
 
 
 class AlertChange(msgspec.Struct, frozen=True, array_like=True, tag="a", gc=False):
-    """An alert entered a state. `by` is a person's id, or `gateway`; an SOS is never closed by `gateway`."""
+    """An alert entered a state. `by` is a person's id, or `gateway`; an SOS is never closed by `gateway`.
+
+    Attributes:
+        waited_s: from when it was raised until now, by the gateway's wall clock; None: an older version did not say.
+    """
 
     site: str
     device: str
@@ -172,6 +176,7 @@ class AlertChange(msgspec.Struct, frozen=True, array_like=True, tag="a", gc=Fals
     state: str
     by: str
     reason: str
+    waited_s: float | None = None
 
 
 class VisitChange(msgspec.Struct, frozen=True, array_like=True, tag="v", gc=False):

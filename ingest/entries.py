@@ -134,7 +134,10 @@ def _single(kind: Kind, cells: "_Cells", line: int) -> Entry:
         return _visit(cells, site, device, place, time_ns)
     rule, severity = cells.id("rule"), cells.id("severity")
     alert, state, by, reason = [cells.text(name) for name in ("alert", "state", "by", "reason")]
-    return AlertChange(site, device, place, time_ns, alert, rule, severity, state, by, reason)
+    waited_s = cells.number("waited_s")
+    if waited_s is not None and waited_s < 0:
+        raise Rejected("not_a_number", f"waited_s is {waited_s}; seconds, not negative")
+    return AlertChange(site, device, place, time_ns, alert, rule, severity, state, by, reason, waited_s)
 
 
 def _visit(cells: "_Cells", site: str, device: str, place: str, time_ns: int) -> VisitChange:

@@ -18,7 +18,7 @@ plain fields
     event            `boot`, `seq` int
     loss             `lost` float (how many messages), `boot`, `first`, `last` int (the range, of that boot)
     status           `online` float (1 or 0), `boot` int, `firmware` string; the last two only when told
-    alert            `alert`, `state`, `by`, `reason` string
+    alert            `alert`, `state`, `by`, `reason` string; `waited_s` float (since it was raised), absent in old entries
     visit            `visit`, `state`, `grade`, `person`, `courier`, `reasons` string; `counted`, `reviewing` float (1 or 0),
                      `late_s` float; the texts only when not empty
 time
@@ -156,6 +156,8 @@ def points(entry: Entry) -> list[Point]:
         labels = (("rule", entry.rule), ("severity", entry.severity))
         told = ("alert", entry.alert), ("state", entry.state), ("by", entry.by), ("reason", entry.reason)
         fields = [(name, clean(text)) for name, text in told]
+        if entry.waited_s is not None:
+            fields.append(("waited_s", _finite("waited_s", entry.waited_s)))
         measurement = "alert"
     return [Point(measurement, entry.site, entry.device, entry.place, "", labels, fields, time_ns)]
 

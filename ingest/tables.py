@@ -73,6 +73,7 @@ _ALERT: Final = {
     "state": Type.TEXT,
     "by": Type.TEXT,
     "reason": Type.TEXT,
+    "waited_s": Type.NUMBER,
 }
 _VISIT: Final = {
     "kind": Type.ID,

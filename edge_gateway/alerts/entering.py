@@ -67,6 +67,7 @@ def enter(alert: Alert, state: State, by: str, reason: str, now_ns: int) -> Aler
         state=state.value,
         by=by,
         reason=reason,
+        waited_s=max(0, now_ns - alert.raised_ns) / 1e9,  # a clock that was set back makes no negative wait
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -10,6 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from edge_gateway.alerts import Alert, AlertBook, Changes, Notice, State, pack, unpack
 from edge_gateway.errors import Rejected
+from edge_gateway.events import AlertChange
+from edge_gateway.events import unpack as unpack_entries
 from edge_gateway.rules import Finding, Returned, Severity
 from edge_gateway.settings import Alerts, Person
 
@@ -291,6 +294,27 @@ def test_closing_keeps_who_when_and_why(office: Office) -> None:
     ]
     assert office.open[alert_id] is False
     assert office.book.open_alerts() == []
+
+
+def test_each_change_says_how_long_the_alert_has_waited(office: Office) -> None:
+    office.book.apply([sos()], office.now_ns)
+    alert_id = office.book.open_alerts()[0].id
+    office.book.accept(alert_id, "li", office.now_ns + 90 * SECOND)
+    office.book.close(alert_id, "li", "visited_fine", office.now_ns - 3600 * SECOND)  # the clock was set back
+    assert [(entry.state, entry.waited_s) for entry in office.book.take().entries] == [
+        ("raised", 0.0),
+        ("accepted", 90.0),
+        ("closed", 0.0),
+    ]
+
+
+def test_a_change_that_yesterdays_version_left_in_the_outbox_does_not_say_how_long_it_waited(office: Office) -> None:
+    office.book.apply([sos()], office.now_ns)
+    (entry,) = office.book.take().entries
+    old = ("a", entry.site, entry.device, entry.place, entry.time_ns, entry.alert, "sos", "urgent", "raised", "gateway", "sos")
+    (known,) = unpack_entries(msgspec.msgpack.encode([old]))
+    assert isinstance(known, AlertChange)
+    assert known.waited_s is None
 
 
 def test_an_sos_is_not_closed_by_the_gateway(office: Office) -> None:

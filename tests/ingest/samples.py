@@ -65,6 +65,9 @@ def one_of_each(time_ns: int) -> list[Readings | Event | Loss | StatusChange | A
         StatusChange("village", "home-1", "p1", time_ns, True, 18, "elder_home 1.4.0"),
         StatusChange("village", "home-2", "p2", time_ns, False, None),
         AlertChange("village", "home-1", "p1", time_ns, "sos/home-1/17/9", "sos", "red", "raised", "gateway", "按钮"),
+        AlertChange(
+            "village", "home-1", "p1", time_ns + 5_000_000, "sos/home-1/17/9", "sos", "red", "accepted", "li", "", 62.5
+        ),
         VisitChange(
             *("village", "gateway", "p1", time_ns, "meal-3/2026-11-21", "meal", "meal-3", "e-7", "k-2", "late", "strong"),
             *(True, False, 840, "late substitute"),
@@ -101,7 +104,11 @@ def rows_of_each(time_ns: int) -> dict[str, list[dict[str, object]]]:
             {
                 **{**home, "rule": "sos", "severity": "red", "alert": "sos/home-1/17/9"},
                 **{"state": "raised", "by": "gateway", "reason": "按钮"},
-            }
+            },
+            {
+                **{**home, "time": time_ns + 5_000_000, "rule": "sos", "severity": "red", "alert": "sos/home-1/17/9"},
+                **{"state": "accepted", "by": "li", "reason": "", "waited_s": 62.5},
+            },
         ],
         "visit": [
             {

@@ -56,7 +56,8 @@ def everything() -> list[Entry]:
         entries.append(Event(*at, 5, number, T + number, T, "ntp", 0, None, "sos", proof))
     entries += [Loss(*at, 5, 9, T, T, 4, 1, 100), StatusChange(*at, T, True, 7, "=fw 1"), StatusChange(*at, T + 1, False, None)]
     entries += [
-        AlertChange(*at, T + n, f"sos/{n}", "sos", "critical", "raised", "gateway", text) for n, text in enumerate(NASTY)
+        AlertChange(*at, T + n, f"sos/{n}", "sos", "critical", "raised", "gateway", text, n / 7 if n % 2 else None)
+        for n, text in enumerate(NASTY)
     ]
     entries += [
         VisitChange(*at, T + n, f"m/{n}", "meal", f"m{n % 3}", "e-1", "", "late", "weak", n % 2 == 0, n % 3 == 0, -n, text)
