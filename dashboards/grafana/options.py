@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from dashboards.grafana.text import Language
 from edge_gateway.errors import Misconfigured
+from edge_gateway.topics import ID
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _URL: Final = re.compile(r"https?://[^\s\"'<>]+")
@@ -24,6 +25,8 @@ class Options:
         grafana_url: of Grafana as people reach it, for links in messages; "": links are without a host.
         tiles: address of map tiles with {z}, {x} and {y}; "": the map has no background and nothing outside is asked.
         languages: one set of dashboards for each.
+        gateways: `gateway.id` of every gateway that writes into the database; each has its own rule that it is silent.
+        river_class: 1 to 5, the class of GB 3838 whose limits the rules about rivers watch.
 
     Raises:
         Misconfigured: a value that would make dashboards that do not work; says which and what would be right.
@@ -36,6 +39,8 @@ class Options:
     grafana_url: str = ""
     tiles: str = ""
     languages: tuple[Language, ...] = (Language.ZH, Language.EN)
+    gateways: tuple[str, ...] = ("gateway",)
+    river_class: int = 3
 
     def __post_init__(self) -> None:
         if _NAME.fullmatch(self.bucket) is None:
@@ -52,6 +57,10 @@ class Options:
             raise Misconfigured(f"the zone is {self.zone!r}", "an IANA zone such as Asia/Shanghai") from error
         if not self.languages:
             raise Misconfigured("no language is asked for", "zh, en or both")
+        if not self.gateways or any(ID.fullmatch(one) is None for one in self.gateways):
+            raise Misconfigured(f"the gateways are {self.gateways!r}", "ids of at least one: a-z, 0-9, - and _")
+        if self.river_class not in range(1, 6):
+            raise Misconfigured(f"the class of the river is {self.river_class!r}", "1 to 5 (Ⅰ to Ⅴ)")
 
     def link(self, path: str) -> str:
         """A page of Grafana, for links that are followed from outside it."""

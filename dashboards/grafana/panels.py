@@ -205,9 +205,11 @@ def world(targets: Sequence[InfluxQL], layers: Sequence[Mapping[str, Any]], tile
         geomap.ControlsOptions().show_zoom(True).mouse_wheel_zoom(False).show_scale(True).show_attribution(bool(tiles))
     )
     ground = common_builders.MapLayerOptions().name("ground")
-    drawn.basemap(
-        ground.type("xyz").config({"url": tiles, "attribution": ""}) if tiles else ground.type("osm-standard").opacity(0)
-    )
+    if tiles:
+        drawn.basemap(ground.type("xyz").config({"url": tiles, "attribution": ""}))
+    else:
+        # A map needs a ground, and a layer of tiles asks for them even when nobody can see it: a file that Grafana has itself.
+        drawn.basemap(ground.type("geojson").opacity(0).config({"src": "public/maps/countries.geojson"}))
     drawn.layers([_layer(layer) for layer in layers])
     return drawn
 
