@@ -96,7 +96,7 @@ def _now(page: Page) -> None:
         ).time_from("24h"),
         width=18,
         height=6,
-        help_page="gateway",
+        help_page="gateway-silent",
     )
     page.add(
         2,
@@ -114,7 +114,7 @@ def _now(page: Page) -> None:
         ).time_from("30d"),
         width=6,
         height=6,
-        help_page="gateway",
+        help_page="gateway-silent",
     )
     words = {
         "broker_connected": Text("代理", "broker"),
@@ -207,7 +207,7 @@ def _messages(page: Page) -> None:
             "short",
             least=0,
         ),
-        help_page="silence",
+        help_page="device-silent",
         links=[(Text("设备", "Fleet"), address("fleet", page.language))],
     )
 
@@ -303,7 +303,7 @@ def _people(page: Page) -> None:
             "short",
             least=0,
         ),
-        help_page="accept",
+        help_page="unaccepted",
     )
     page.add(
         32,
@@ -322,7 +322,7 @@ def _people(page: Page) -> None:
             least=0,
             steps=[(None, GREEN), (300, RED)],
         ),
-        help_page="accept",
+        help_page="unaccepted",
     )
     page.add(
         33,

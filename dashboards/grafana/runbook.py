@@ -18,12 +18,13 @@ class Help(NamedTuple):
 
 
 def address(name: str, language: Language) -> str:
-    """Of a page within Grafana.
+    """Of a page within Grafana. Raises KeyError: there is no such page."""
+    return f"/d/kanhu-runbook-{language}?viewPanel={panel_id(name)}"
 
-    Raises:
-        KeyError: there is no such page.
-    """
-    return f"/d/kanhu-runbook-{language}?viewPanel={BY_NAME[name].number}"
+
+def panel_id(name: str) -> int:
+    """Of a page's panel on the runbook's dashboard. Raises KeyError: there is no such page."""
+    return BY_NAME[name].number
 
 
 def _page(number: int, name: str, zh: str, en: str) -> Help:
@@ -31,7 +32,7 @@ def _page(number: int, name: str, zh: str, en: str) -> Help:
 
 
 PAGES: Final = (
-    _page(1, "gateway", "网关没有消息", "The gateway is silent"),
+    _page(1, "gateway-silent", "网关没有消息", "The gateway is silent"),
     _page(2, "outbox", "待发送积压", "The outbox grows"),
     _page(3, "database", "数据库不收", "The database refuses"),
     _page(4, "dead-letters", "无法识别的消息", "Dead letters arrive"),
@@ -40,8 +41,8 @@ PAGES: Final = (
     _page(7, "clock", "时钟不准", "The clock is not trusted"),
     _page(8, "certificate", "证书将到期", "A certificate ends soon"),
     _page(9, "battery", "电池电量低", "Batteries are low"),
-    _page(10, "silence", "设备失联", "A device is silent"),
-    _page(11, "accept", "告警没有人接手", "Nobody accepts an alert"),
+    _page(10, "device-silent", "设备失联", "A device is silent"),
+    _page(11, "unaccepted", "告警没有人接手", "Nobody accepts an alert"),
     _page(12, "river", "水质超出限值", "A river value is beyond its limit"),
     _page(13, "selftest", "未受保护的住家", "Homes without a passed self-test"),
     _page(14, "visits", "送达异常", "Visits that are late, missed or unknown"),
@@ -49,5 +50,6 @@ PAGES: Final = (
     _page(16, "completeness", "数据不完整", "Data is incomplete"),
     _page(17, "notices", "通知发不出去", "Messages to people fail"),
     _page(18, "home", "住家的一天", "The day of a home"),
+    _page(19, "sensor-silent", "传感器没有数据", "A sensor is silent"),
 )
 BY_NAME: Final = {page.name: page for page in PAGES}
