@@ -19,7 +19,10 @@ DEFAULT_CADENCE_S: Final = 300.0
 ELDER_HOME: Final = "elder_home"  # the model whose place is a home that is watched over
 # facts: mains 60 s is lost at 180 s, battery devices after 3 intervals; one factor for both.
 SILENCE_FACTOR: Final = 3.0
-_DEVICE_KEYS: Final = frozenset({"site", "id", "place", "model", "cadence_s", "silence_s", "measures", "note", "holder", "via"})
+_POSITION: Final = {"lat": 90.0, "lon": 180.0}  # degrees, either side of 0
+_DEVICE_KEYS: Final = frozenset(
+    {"site", "id", "place", "model", "cadence_s", "silence_s", "measures", "note", "holder", "via", *_POSITION}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Device:
         measures: names (with channel) it may send; empty: any quantity of the catalogue.
         holder: courier who carries a reader without a place; taps of tags at doors are his. "": nobody says.
         via: the receiver in between (radio gateway, access point) that carries its messages; "": none, or nobody says.
+        lat, lon: where a station stands, degrees WGS 84; None: it moves, is at a home, or nobody says.
     """
 
     site: str
@@ -55,6 +59,8 @@ class Device:
     measures: frozenset[str] = frozenset()
     holder: str = ""
     via: str = ""
+    lat: float | None = None
+    lon: float | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -116,13 +122,16 @@ def parse(text: str, source: str = "registry") -> Registry:
             problems.append(f"devices[{number}]: {device.site}/{device.id} is there twice")
         devices[device.key] = device
     homes = _homes(tree.get("homes", []), sites, devices.values(), problems)
+    # The database knows homes by pseudonyms alone; a position would say who lives there.
+    shown = [device for device in devices.values() if device.lat is not None and (device.site, device.place) in homes]
+    problems += [f"{device.site}/{device.id}: lat and lon are for stations; {device.place} is a home" for device in shown]
     if problems:
         raise Misconfigured(f"{source}: " + "; ".join(problems), "mend these and save; the last good registry stays in use")
     return Registry(sites, devices, homes)
 
 
 def from_csv(text: str, known: Registry) -> list[Device]:
-    """Devices from CSV: header `site,id,place,model,cadence_s,silence_s,measures,holder,via`, measures separated by spaces.
+    """Devices from CSV: header `site,id,place,model,cadence_s,silence_s,measures,holder,via,lat,lon`; spaces between measures.
 
     Raises:
         Misconfigured: every bad row at once, with its line number.
@@ -136,12 +145,13 @@ def from_csv(text: str, known: Registry) -> list[Device]:
             problems.append(f"{where}: more cells than the header has")
             continue
         cells: dict[str, Any] = {k: v.strip() for k, v in row.items() if v and v.strip()}
-        for key in ("cadence_s", "silence_s"):
+        for key in ("cadence_s", "silence_s", *_POSITION):
             if key in cells:
                 try:
                     cells[key] = float(cells[key])
                 except ValueError:
-                    problems.append(f"{where}: {key} {cells[key]!r} is not a number of seconds")
+                    unit = "degrees" if key in _POSITION else "seconds"
+                    problems.append(f"{where}: {key} {cells[key]!r} is not a number of {unit}")
                     del cells[key]
         if "measures" in cells:
             cells["measures"] = cells["measures"].split()
@@ -215,6 +225,9 @@ def _device(row: Any, where: str, sites: Mapping[str, Site], problems: list[str]
     silence_s = _seconds(row, "silence_s", cadence_s * SILENCE_FACTOR, where, problems)
     if cadence_s == 0:
         problems.append(f"{where}: cadence_s is 0; give the seconds between two messages (silence_s = 0: never silent)")
+    lat, lon = _position(row, where, problems)
+    if lat is not None and holder:
+        problems.append(f"{where}: lat and lon are for stations; {holder!r} carries it about")
     measures = row.get("measures", [])
     names = measures if isinstance(measures, Iterable) and not isinstance(measures, str) else [measures]
     strange = [n for n in names if not isinstance(n, str) or split_name(n)[0] not in QUANTITIES]
@@ -222,7 +235,20 @@ def _device(row: Any, where: str, sites: Mapping[str, Site], problems: list[str]
     if len(problems) > before:
         return None
     model = str(row.get("model", ""))
-    return Device(str(site), str(device), str(place), model, cadence_s, silence_s, frozenset(measures), str(holder), str(via))
+    about = frozenset(measures), str(holder), str(via), lat, lon
+    return Device(str(site), str(device), str(place), model, cadence_s, silence_s, *about)
+
+
+def _position(row: Mapping[str, Any], where: str, problems: list[str]) -> tuple[float | None, float | None]:
+    """(lat, lon); (None, None) where there is none, or it cannot be."""
+    if not row.keys() & _POSITION.keys():
+        return None, None
+    before = len(problems)
+    for key, most in _POSITION.items():
+        value = row.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -most <= value <= most:
+            problems.append(f"{where}: {key} is {value!r}; degrees from -{most:g} to {most:g}, and both of lat and lon")
+    return (None, None) if len(problems) > before else (float(row["lat"]), float(row["lon"]))
 
 
 def _seconds(row: Mapping[str, Any], key: str, default: float, where: str, problems: list[str]) -> float:

@@ -31,6 +31,7 @@ from edge_gateway.privacy import names, raw
 from edge_gateway.receipts import Receipts
 from edge_gateway.settings import Settings
 from edge_gateway.sink import Sink
+from edge_gateway.stations import Stations
 from edge_gateway.store import Store, StoreFull
 from edge_gateway.troubles import Troubles
 from edge_gateway.uplink import Uplink
@@ -135,6 +136,7 @@ class Gateway:
         )
         self.health = Health(self)
         self.housekeeping = Housekeeping(self)
+        self.stations = Stations(self)
         self.broker_dropped = 0
 
     def _open_store(self) -> Store:
@@ -179,6 +181,7 @@ class Gateway:
                     self._every(1.0, self.heartbeat.tick),
                     self._every(self.settings.gateway.readings_every_s, self.health.write_readings),
                     systemd.live(),
+                    self._every(_STATIONS_S, self.stations.tick),
                 )
             ]
             ready()

@@ -124,6 +124,10 @@ def _row(device: Device, note: str) -> dict[str, Any]:
         row["measures"] = sorted(device.measures)
     if device.holder:
         row["holder"] = device.holder
+    if device.via:
+        row["via"] = device.via
+    if device.lat is not None and device.lon is not None:
+        row["lat"], row["lon"] = device.lat, device.lon
     if note:
         row["note"] = note
     return row

@@ -23,6 +23,8 @@ def registry_text(sites: Iterable[Site], devices: Iterable[Device], notes: Mappi
             lines.append(f"measures = [{', '.join(map(_text, sorted(device.measures)))}]")
         if device.holder:
             lines.append(f"holder = {_text(device.holder)}")
+        if device.lat is not None and device.lon is not None:
+            lines += [f"lat = {device.lat}", f"lon = {device.lon}"]
         if note := notes.get(device.key):
             lines.append(f"note = {_text(note)}")
         lines.append("")

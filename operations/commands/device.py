@@ -38,6 +38,8 @@ def add(
     model: Annotated[str, typer.Option(help="elder_home, rider_reader, meal_counter, river_probe, or a free word.")] = "",
     measures: Annotated[str, typer.Option(help="Names it may send, separated by spaces; empty: any.")] = "",
     holder: Annotated[str, typer.Option(metavar="COURIER", help="Who carries a reader that moves: id of a courier.")] = "",
+    lat: Annotated[float | None, typer.Option(min=-90, max=90, help="Where a station stands, degrees WGS 84.")] = None,
+    lon: Annotated[float | None, typer.Option(min=-180, max=180, help="The same; both, or none.")] = None,
     note: Annotated[str, typer.Option(help="For people.")] = "",
     new_site: Annotated[str | None, typer.Option(metavar="NAME", help="Make the site too, with this name.")] = None,
     password_file: Annotated[
@@ -48,7 +50,9 @@ def add(
     """Register a device and make its password. What was held of it is stored within a second or two."""
     found = load(settings)
     silence_s = cadence * SILENCE_FACTOR if silence is None else silence
-    entry = Device(site, device, place, model, cadence, silence_s, frozenset(measures.split()), holder)
+    if (lat is None) != (lon is None):
+        raise Misconfigured("a station has a latitude and a longitude", "give both --lat and --lon, or none")
+    entry = Device(site, device, place, model, cadence, silence_s, frozenset(measures.split()), holder, "", lat, lon)
     _refuse_bad_names(entry)
     registry_file.add(found.registry, [entry], {} if new_site is None else {site: new_site}, note)
     out.print(f"[green]已登记 registered[/green] {site}/{device} in {found.registry}")
@@ -74,7 +78,7 @@ def list_(settings: SettingsFile = None) -> None:
 @app.command("import")
 def import_(
     file: Annotated[
-        Path, typer.Argument(help="CSV with the header site,id,place,model,cadence_s,silence_s,measures,holder,via.")
+        Path, typer.Argument(help="CSV with the header site,id,place,model,cadence_s,silence_s,measures,holder,via,lat,lon.")
     ],
     passwords: Annotated[
         Path | None, typer.Option(help="Write `user,password` lines there (mode 0600); default: FILE.passwords.csv")

@@ -245,13 +245,20 @@ def test_devices_are_added_with_their_site_imported_and_revoked(site: Site, tmp_
     assert secret.stat().st_mode & 0o777 == 0o600
     assert load(site.gateway.registry).sites["river"].name == "清溪河"
     sheet = tmp_path / "devices.csv"
-    header = "site,id,place,model,cadence_s,silence_s,measures,holder"
-    sheet.write_text(f"{header}\nriver,r2,p,river_probe,300,,ph turbidity,\nriver,r3,,rider_reader,,,,k-1\n")
+    header = "site,id,place,model,cadence_s,silence_s,measures,holder,via,lat,lon"
+    rows = ("river,r2,p,river_probe,300,,ph turbidity,,lora-1,30.5,-120.25", "river,r3,,rider_reader,,,,k-1,,,")
+    sheet.write_text("\n".join((header, *rows, "")))
     site.ok("device", "import", str(sheet))
     passwords = tmp_path / "devices.csv.passwords.csv"
     assert passwords.read_text().startswith("user,password\nriver/r2,")
     assert passwords.stat().st_mode & 0o777 == 0o600
-    assert load(site.gateway.registry).devices["river", "r2"].measures == {"ph", "turbidity"}
+    imported = load(site.gateway.registry).devices["river", "r2"]
+    assert imported.measures == {"ph", "turbidity"}
+    assert (imported.via, imported.lat, imported.lon) == ("lora-1", 30.5, -120.25)
+    assert isinstance(site.error("device", "add", "river", "r5", "--lat", "30.5"), Misconfigured)
+    site.ok("device", "add", "river", "r5", "--lat", "30.5", "--lon", "-120.25")
+    assert load(site.gateway.registry).devices["river", "r5"].lon == -120.25
+    site.ok("device", "revoke", "river", "r5")
     site.ok("device", "add", "river", "r4", "--holder", "k-2", "--model", "rider_reader")
     assert [load(site.gateway.registry).devices["river", device].holder for device in ("r1", "r3", "r4")] == ["", "k-1", "k-2"]
     assert "river/r4  with k-2" in site.ok("device", "list")

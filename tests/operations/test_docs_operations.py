@@ -60,7 +60,7 @@ def test_the_registry_of_the_page_can_be_read_and_shows_every_key() -> None:
     known = registry.parse(toml)
     assert known.sites["yunhe"].zone == "Asia/Shanghai"
     assert known.devices["yunhe", "reader-k-012"].holder == "k-012"
-    for key in ("site", "id", "place", "model", "cadence_s", "silence_s", "measures", "note", "holder"):
+    for key in ("site", "id", "place", "model", "cadence_s", "silence_s", "measures", "note", "holder", "lat", "lon"):
         assert re.search(rf"^{key} = ", toml, re.M), key
     csv = re.findall(r"```csv\n(.*?)```", section("Registry"), re.S)[0]
     assert registry.from_csv(csv, known)[0].measures == {"temperature", "humidity", "motion.kitchen", "sos"}
