@@ -537,7 +537,7 @@ def test_the_wall_shows_pseudonyms_and_states_and_can_do_nothing(
     assert tiles == ["w3-201", "w5-101", "w3-202"]
     assert page.locator("#live a, #live form, #live button").count() == 0
     assert "没有动静" not in page.content(), "no evidence where anybody may stand"
-    assert "e-1" not in page.content()
+    assert re.search(r"(?<![\w-])e-1(?![\w-])", page.content()) is None  # a random id of the page may well hold it
     cookie = page.context.cookies()[0]["value"]
     sos = morning.open("w3-201", "sos")
     for path in ("/round", "/alerts", f"/alert?id={sos}", "/home?site=yunhe&place=w3-201", "/ledger"):
