@@ -138,6 +138,7 @@ _ALL: Final = (
     _state("gas", "event", 0.0, "燃气", "gas"),
     _state("leak", "event", 0.0, "漏水", "water leak"),
     _text("selftest", "event", "自检", "self-test of the way of an alarm"),
+    _state("pause", "event", 0.0, "本人暂停看护", "paused by the elder (button)"),
     _state("medication", "event", 0.0, "已服药", "medication taken (button)"),
     _state("meal", "event", 0.0, "已用餐", "meal eaten (button)"),
     _text("tap", "event", "打卡", "tap"),

@@ -324,6 +324,7 @@ class Gateway:
                 known = self.pipeline.states.get((site, device))
                 if known is not None and known.online:
                     self.feedback.born(site, device)
+                    self.desk.homes.pauses.born(site, device)
                     self.visits.readers.revocations.born(site, device)
 
     def _recently_closed(self) -> list[bytes]:

@@ -110,6 +110,7 @@ class Alert(msgspec.Struct):
         awaited: delivery reports to come, the newest last.
         test: nobody is in danger; the way to a person is tried.
         siren: the siren has sounded in this run of the ladder.
+        once: as in `rules.Finding`.
     """
 
     id: str
@@ -150,6 +151,7 @@ class Alert(msgspec.Struct):
     awaited: list[Awaited] = []
     test: bool = False
     siren: bool = False
+    once: bool = False
 
     @property
     def urgent(self) -> bool:

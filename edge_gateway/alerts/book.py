@@ -300,6 +300,8 @@ class AlertBook:
             self._enter(alert, State.NOTIFIED, GATEWAY, f"told {person}", now_ns)
         if alert.test:
             self._end_test(alert, True, now_ns)
+        elif alert.once and not alert.urgent and alert.unanswered:
+            self._close(alert, GATEWAY, "told", now_ns)
 
     def _goes_on(self, alert: Alert, now_ns: int) -> bool:
         """Whether its ladder runs: an accepted alert waits, and is opened again when it was left open; a test has an end."""
@@ -322,9 +324,10 @@ class AlertBook:
         link = page = ""
         if self.links is not None and len(pairs) > 1:
             page = self.links.page
-        elif self.links is not None and not alert.test and send.person != ladder.SIREN:
+        elif self.links is not None and not (alert.test or alert.once) and send.person != ladder.SIREN:
             link = self.links.for_message(alert, send.step, send.person, self.settings.link_valid_s, now_ns)
-        return notice_of(pairs, self.settings.replies and not alert.test, link, page)
+        answers = self.settings.replies and not alert.test and not (alert.once and len(pairs) == 1)
+        return notice_of(pairs, answers, link, page)
 
     def _raise(self, finding: Finding, flooded: bool, now_ns: int) -> None:
         alert = raised(finding, self._ids.new(finding, now_ns), now_ns)

@@ -30,6 +30,7 @@ def raised(finding: Finding, alert_id: str, now_ns: int) -> Alert:
         returns=finding.returns and finding.severity is not Severity.URGENT,
         events=_events(finding),
         test=finding.test,
+        once=finding.once and finding.severity is not Severity.URGENT,
     )
 
 

@@ -18,6 +18,7 @@ class Item:
         link: where the person accepts it with one tap; "" where there is none. A secret of this person.
         reopened, first: why it was opened again, and who had accepted it; "" it was not.
         test: nobody is in danger.
+        once: there is nothing to accept.
     """
 
     alert: str
@@ -31,6 +32,7 @@ class Item:
     reopened: str = ""
     first: str = ""
     test: bool = False
+    once: bool = False
 
     @property
     def code(self) -> str:
@@ -86,6 +88,7 @@ def notice_of(pairs: list[tuple[Alert, Send]], replies: bool, link: str = "", pa
             reopened=alert.reopened,
             first=alert.first,
             test=alert.test,
+            once=alert.once,
         )
         for alert, send in pairs
     )

@@ -20,6 +20,7 @@ REASONS: Final = {
     "heard_again": ("又有数据了", "heard again"),
     "not_expected": ("已不在登记表里", "no longer registered"),
     "tapped": ("已打卡", "tapped"),
+    "told": ("已告知, 不用处理", "told, nothing to do"),
 }
 _AGAIN: Final = {
     "again": ("又按了一次, 重新打开", "pressed again, opened again"),

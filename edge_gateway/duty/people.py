@@ -55,7 +55,9 @@ class DutyDesk:
         if alert.test:
             # The way to those who would be told of an SOS is tried; a daughter is not asked every morning.
             return chain_of_test(self.people, self.roster, self.at(alert.site, "", Severity.URGENT, now_ns))
-        return self.at(alert.site, alert.place, alert.severity, now_ns, is_equipment(alert.rule, alert.severity))
+        # What the staff only has to know is no news for a daughter: a pause may be meant for her.
+        place = "" if alert.once else alert.place
+        return self.at(alert.site, place, alert.severity, now_ns, is_equipment(alert.rule, alert.severity))
 
     def at(self, site: str, place: str, severity: Severity, now_ns: int, equipment: bool = False) -> Sequence[Person]:
         """Whom to tell of such an alert at this time; `equipment`: a technician has to mend something."""

@@ -23,6 +23,7 @@ from edge_gateway.homes.said import (
     EMERGENCY_SINCE,
     EMERGENCY_UNTIL,
     EQUIPMENT,
+    PAUSE_SAID,
     SEEN,
     SEEN_AT,
     SEEN_BY,
@@ -90,12 +91,14 @@ class HomeDesk:
         runs = home.pause is not None and now_ns < home.pause.until_ns
         since_ns = home.pause.since_ns if runs and home.pause is not None else now_ns
         home.pause, home.asked = Pause(since_ns, until_ns, by, reason), None
+        home.timers[PAUSE_SAID] = now_ns
         return await self._saved(key, by, "paused", _told(until_ns, reason))
 
     async def resume(self, a: Arguments) -> dict[str, Any]:
         """Watch again before the pause is over."""
         key, by = self._home(a), a.person()
         home = self._change(key)
+        home.timers[PAUSE_SAID] = self._now()
         if home.pause is None:
             return _done(key, changed=False)
         home.pause = None

@@ -34,6 +34,7 @@ class HomeSetting:
         meals: as `medication`, of the button that says that a meal was eaten.
         exits: names of the contacts at doors that lead outside; empty: `contact`, and those whose channel begins with front,
             main, entr, exit, out or door.
+        pause_h: how long a pause lasts that the elder begins by a button, hours; 0: nobody can pause by a button.
     """
 
     site: str
@@ -57,6 +58,7 @@ class HomeSetting:
     press_days: int = 31
     meals: tuple[tuple[int, int], ...] = ()
     exits: tuple[str, ...] = ()
+    pause_h: float = 12.0
 
     @property
     def key(self) -> tuple[str, str]:
@@ -71,6 +73,7 @@ _NUMBERS: Final = {
     "door_min": (0.0, 600.0),
     "wander_min": (0.0, 600.0),
     "warm_bed": (15.0, 45.0),
+    "pause_h": (0.0, 24.0),
 }
 _WHOLE: Final = {"prewarn_s": (0, 3600), "press_days": (0, 366)}
 _CLOCKS: Final = ("day_from", "evening_from", "night_from")

@@ -48,6 +48,7 @@ KINDS: Final = {
     "movements": Kind.COUNT,
     "sos": Kind.ACT,
     "cancel": Kind.ACT,
+    "pause": Kind.ACT,
     "medication": Kind.ACT,
     "meal": Kind.ACT,
 }

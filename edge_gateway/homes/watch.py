@@ -16,6 +16,7 @@ from edge_gateway.events import Event, Readings
 from edge_gateway.homes import away, evidence, learn
 from edge_gateway.homes.backlog import LATE_NS, Backlog
 from edge_gateway.homes.home import Asked, Home, Past, Watched, pack, unpack_home, unpack_past
+from edge_gateway.homes.pauses import Pauses
 from edge_gateway.homes.seen import Seen
 from edge_gateway.homes.selftests import SelfTests
 from edge_gateway.homes.setting import HomeSetting
@@ -72,6 +73,7 @@ class HomeWatch:
         homes, pasts: by (site, place); change one through `change` or `learned`, or it is not saved.
         orders: commands that wait until what they follow from is saved; whoever saves takes them.
         tests: of the way of an alarm, in each home.
+        pauses: that elders begin and end by a button.
         consent_required: no home is watched before its person agreed.
     """
 
@@ -92,6 +94,7 @@ class HomeWatch:
         self._looked: dict[Key, int] = {}
         self._closings = 0
         self.tests = SelfTests(self, registry)
+        self.pauses = Pauses(self, registry)
         self.told = Told(lambda key: self.homes.get(key), self.change, lambda key: key in self._registry.homes)
         self._backlog = Backlog()
         self._failed: dict[Key, Exception] = {}  # homes with which something of ours went wrong since the last look
@@ -115,6 +118,7 @@ class HomeWatch:
         self._fresh = set(self._registry.homes)
         self._doubted = set(self.homes)
         self.tests.forget()
+        self.pauses.forget()
         self.told.forget()
         return damaged
 
@@ -124,6 +128,7 @@ class HomeWatch:
         self._registry = registry
         self._beats = _beats(registry)
         self.tests.expect(registry)
+        self.pauses.expect(registry)
 
     def home(self, key: Key, now_ns: int) -> Home:
         """What is remembered of a home, or of a site (place ""); made when it is new."""
@@ -155,6 +160,10 @@ class HomeWatch:
     def command(self, site: str, device: str, name: str, details: Mapping[str, object]) -> None:
         """A device is to do something, once what it follows from is on disk."""
         self.orders.append(Order(site, device, name, details))
+
+    def look_soon(self, key: Key) -> None:
+        """This home has its turn at the next look."""
+        self._fresh.add(key)
 
     def begin_test(self, key: Key, now_ns: int, by: str) -> str:
         """See `selftest.begin`."""
@@ -193,6 +202,7 @@ class HomeWatch:
             rules.observe(seen, setting, home)
         if isinstance(entry, Event):
             self.tests.hear(entry, home)
+            self.pauses.hear(entry, home, setting)
 
     def look(self, view: View) -> list[Verdict]:
         """What the rules say to the homes whose turn it is; once a second."""
@@ -306,6 +316,7 @@ class HomeWatch:
         if self._backlog.is_coming(home.key, view.now_ns) or not self.consented(home.key):
             watched = msgspec.structs.replace(watched, catching_up=True)
         verdicts = self.told.sift(rules.look_home(watched, view), view.now_ns)
+        verdicts += self.pauses.advance(home, view)
         for verdict in verdicts:
             if isinstance(verdict, Prewarn):
                 self._prewarn(verdict, home, view.now_ns)

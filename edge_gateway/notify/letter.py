@@ -72,6 +72,8 @@ def _single(item: Item, notice: Notice) -> str:
 
 def _accept(item: Item, notice: Notice) -> tuple[list[str], list[str]]:
     """How this person accepts: with a link or a word where there is one, else on the command line."""
+    if item.once:
+        return [], []
     zh = [f"接手 (点开后确认): {item.link}"] if item.link else []
     en = [f"Accept (open it, then confirm): {item.link}"] if item.link else []
     if notice.replies:

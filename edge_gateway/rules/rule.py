@@ -35,6 +35,7 @@ class Finding:
         anew: a person acted again, so an alert that was accepted a while ago is opened again.
         event: (boot, seq) of the device's event; the device is told what becomes of the alert (`feedback`).
         test: nobody is in danger, the way to a person is tried: one person is told once, and a confirmation ends it.
+        once: the staff only has to know: the first confirmation ends it. Never of anything urgent.
     """
 
     key: str
@@ -51,6 +52,7 @@ class Finding:
     anew: bool = False
     event: tuple[int, int] | None = None
     test: bool = False
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
