@@ -192,7 +192,7 @@ _PEOPLE_RULES: Final = (
         "home-unaccepted",
         PEOPLE,
         _last("home_unaccepted_age", "home", ("site", "place")),
-        ("gt", (900.0,)),
+        ("gt", (1800.0,)),
         "unaccepted",
         via="outside",
     ),

@@ -1,0 +1,122 @@
+"""Whom Grafana tells: the gateway by a webhook, people by channels that need no gateway. Secrets are names of variables here.
+
+`$KANHU_...` in a provisioning file is filled in by Grafana from its own environment; a push fills it in from ours. A channel
+whose variable is not set is left out, since an empty address in a file keeps Grafana from starting.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from dashboards.grafana.options import Options
+
+GATEWAY: Final = "kanhu-gateway"
+OUTSIDE: Final = "kanhu-outside"
+
+_VARIABLE: Final = re.compile(r"\$(KANHU_[A-Z0-9_]+)")
+
+# No `$` in these: Grafana takes it for a variable of its environment. Robots of DingTalk and Feishu may ask for a keyword: 看护.
+TITLE: Final = (
+    "看护 Kanhu: {{ if .Alerts.Firing }}告警 alerts {{ len .Alerts.Firing }} {{ end }}"
+    "{{ if .Alerts.Resolved }}结束 ended {{ len .Alerts.Resolved }}{{ end }}"
+)
+# An alert that ended with a reason did not recover: its series is missing, its rule was changed or taken away.
+MESSAGE: Final = (
+    '{{ range .Alerts }}{{ if eq .Status "firing" }}告警 Alert'
+    "{{ else if .Annotations.grafana_state_reason }}情况不明, 不算恢复 Unknown, not recovered"
+    "{{ else }}已恢复 Recovered{{ end }}: {{ .Annotations.summary }}\n{{ .Annotations.runbook_url }}\n\n{{ end }}"
+)
+_FEISHU: Final = (
+    f'{{{{ coll.Dict "msg_type" "text" "content" (coll.Dict "text" (tmpl.Inline `{TITLE}\n{MESSAGE}` .)) | data.ToJSON }}}}'
+)
+
+
+class LeftOut(NamedTuple):
+    """A contact point whose variables are not all set."""
+
+    uid: str
+    missing: tuple[str, ...]
+
+
+def contact_points(options: Options) -> list[dict[str, Any]]:
+    """All of them, as the provisioning API takes them; several of one name are one contact point with several ways."""
+    del options  # the same at every site
+    return [
+        _point("kanhu-webhook", GATEWAY, "webhook", _webhook()),
+        _point("kanhu-email", OUTSIDE, "email", {"addresses": "$KANHU_GRAFANA_EMAIL", "subject": TITLE, "message": MESSAGE}),
+        _point(
+            "kanhu-wecom",
+            OUTSIDE,
+            "wecom",
+            {"url": "$KANHU_GRAFANA_WECOM_URL", "msgtype": "markdown", "title": TITLE, "message": MESSAGE},
+        ),
+        _point(
+            "kanhu-dingtalk",
+            OUTSIDE,
+            "dingding",
+            {"url": "$KANHU_GRAFANA_DINGTALK_URL", "msgType": "actionCard", "title": TITLE, "message": MESSAGE},
+        ),
+        # Grafana knows no Feishu: a webhook with the body its robots want, which needs Grafana 12.
+        _point(
+            "kanhu-feishu",
+            OUTSIDE,
+            "webhook",
+            {"url": "$KANHU_GRAFANA_FEISHU_URL", "httpMethod": "POST", "payload": {"template": _FEISHU}},
+        ),
+    ]
+
+
+def _webhook() -> dict[str, Any]:
+    # The console takes 256 kB a request; what is beyond 100 alerts is told as "more".
+    about = {"url": "$KANHU_GRAFANA_WEBHOOK_URL", "httpMethod": "POST", "maxAlerts": 100}
+    return {**about, "title": "kanhu", "message": "-"}
+
+
+def _point(uid: str, name: str, kind: str, settings: dict[str, Any]) -> dict[str, Any]:
+    return {"uid": uid, "name": name, "type": kind, "settings": settings, "disableResolveMessage": False}
+
+
+def variables(value: object) -> tuple[str, ...]:
+    """Names of the variables in a contact point, or in any part of it, in the order of the alphabet."""
+    if isinstance(value, str):
+        return tuple(sorted(set(_VARIABLE.findall(value))))
+    parts: Iterable[object] = ()
+    if isinstance(value, Mapping):
+        parts = value.values()
+    elif isinstance(value, Sequence):
+        parts = value
+    return tuple(sorted({name for part in parts for name in variables(part)}))
+
+
+def chosen(points: Sequence[dict[str, Any]], environment: Mapping[str, str]) -> tuple[list[dict[str, Any]], list[LeftOut]]:
+    """Those whose variables are all set and not empty, and those that are left out, with what they miss."""
+    kept, left_out = [], []
+    for point in points:
+        missing = tuple(name for name in variables(point) if not environment.get(name, "").strip())
+        if missing:
+            left_out.append(LeftOut(point["uid"], missing))
+        else:
+            kept.append(point)
+    return kept, left_out
+
+
+def filled(value: Any, environment: Mapping[str, str]) -> Any:
+    """The same with the values of its variables.
+
+    Raises:
+        KeyError: a variable is not set; `chosen` has left such points out.
+    """
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda found: environment[found.group(1)], value)
+    if isinstance(value, dict):
+        return {key: filled(part, environment) for key, part in value.items()}
+    return [filled(part, environment) for part in value] if isinstance(value, list) else value
+
+
+def file_form(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As they stand in a provisioning file: one entry for each name."""
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for point in points:
+        ways = by_name.setdefault(point["name"], [])
+        ways.append({key: point[key] for key in ("uid", "type", "settings", "disableResolveMessage")})
+    return [{"orgId": 1, "name": name, "receivers": ways} for name, ways in by_name.items()]
