@@ -15,7 +15,6 @@ from dashboards.grafana.runbook import address
 from dashboards.grafana.text import Text
 
 FOLDER: Final = "kanhu-alerts"
-FOLDER_TITLE: Final = "看护告警 Kanhu alerts"
 
 Threshold = tuple[Literal["gt", "lt", "outside_range"], tuple[float, ...]]
 State = Literal["Alerting", "KeepLast"]
@@ -134,11 +133,11 @@ def as_group(group: Group, rules: Sequence[Rule], options: Options) -> dict[str,
     return {"title": group.name, "folderUid": FOLDER, "interval": group.interval_s, "rules": written}
 
 
-def file_form(group: dict[str, Any]) -> dict[str, Any]:
+def file_form(group: dict[str, Any], folder_title: str) -> dict[str, Any]:
     """A group of the API as it stands in a provisioning file, which knows less: what only a push can say is left out."""
     left_out = {*_ONLY_BY_PUSH, *_ONLY_OF_API}
     rules = [{key: value for key, value in rule.items() if key not in left_out} for rule in group["rules"]]
-    return {"orgId": 1, "name": group["title"], "folder": FOLDER_TITLE, "interval": f"{group['interval']}s", "rules": rules}
+    return {"orgId": 1, "name": group["title"], "folder": folder_title, "interval": f"{group['interval']}s", "rules": rules}
 
 
 def span(seconds: int) -> str:

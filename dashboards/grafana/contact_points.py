@@ -26,9 +26,8 @@ MESSAGE: Final = (
     "{{ else if .Annotations.grafana_state_reason }}情况不明, 不算恢复 Unknown, not recovered"
     "{{ else }}已恢复 Recovered{{ end }}: {{ .Annotations.summary }}\n{{ .Annotations.runbook_url }}\n\n{{ end }}"
 )
-_FEISHU: Final = (
-    f'{{{{ coll.Dict "msg_type" "text" "content" (coll.Dict "text" (tmpl.Inline `{TITLE}\n{MESSAGE}` .)) | data.ToJSON }}}}'
-)
+_TEXT: Final = f"(tmpl.Inline `{TITLE}\n{MESSAGE}` .)"
+_FEISHU: Final = '{{ coll.Dict "msg_type" "text" "content" (coll.Dict "text" ' + _TEXT + ") | data.ToJSON }}"
 
 
 class LeftOut(NamedTuple):
@@ -88,16 +87,16 @@ def variables(value: object) -> tuple[str, ...]:
     return tuple(sorted({name for part in parts for name in variables(part)}))
 
 
-def chosen(points: Sequence[dict[str, Any]], environment: Mapping[str, str]) -> tuple[list[dict[str, Any]], list[LeftOut]]:
-    """Those whose variables are all set and not empty, and those that are left out, with what they miss."""
-    kept, left_out = [], []
-    for point in points:
-        missing = tuple(name for name in variables(point) if not environment.get(name, "").strip())
-        if missing:
-            left_out.append(LeftOut(point["uid"], missing))
-        else:
-            kept.append(point)
-    return kept, left_out
+def chosen(options: Options, environment: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Those whose variables are all set and not empty."""
+    gone = {one.uid for one in left_out(options, environment)}
+    return [point for point in contact_points(options) if point["uid"] not in gone]
+
+
+def left_out(options: Options, environment: Mapping[str, str]) -> list[LeftOut]:
+    """The others, with what they miss."""
+    missing = {p["uid"]: tuple(n for n in variables(p) if not environment.get(n, "").strip()) for p in contact_points(options)}
+    return [LeftOut(uid, names) for uid, names in missing.items() if names]
 
 
 def filled(value: Any, environment: Mapping[str, str]) -> Any:
