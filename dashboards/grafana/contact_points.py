@@ -15,7 +15,7 @@ OUTSIDE: Final = "kanhu-outside"
 
 _VARIABLE: Final = re.compile(r"\$(KANHU_[A-Z0-9_]+)")
 
-# No `$` in these: Grafana takes it for a variable of its environment. Robots of DingTalk and Feishu may ask for a keyword: 看护.
+# No `$` in these: Grafana takes it for a variable of its environment. Robots of DingTalk and Feishu may want a keyword: 看护.
 TITLE: Final = (
     "看护 Kanhu: {{ if .Alerts.Firing }}告警 alerts {{ len .Alerts.Firing }} {{ end }}"
     "{{ if .Alerts.Resolved }}结束 ended {{ len .Alerts.Resolved }}{{ end }}"
