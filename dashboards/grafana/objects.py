@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from dashboards.grafana import operations
+from dashboards.grafana import alert_rules, operations, river, runbook_page
 from dashboards.grafana.options import Options
 from dashboards.grafana.page import folder
 from dashboards.grafana.query import KANHU, ROLLUPS
@@ -11,7 +11,11 @@ from dashboards.grafana.text import Language
 
 ALERTS_FOLDER: Final = "kanhu-alerts"
 
-DASHBOARDS: Final[tuple[Callable[[Options, Language], dict[str, Any]], ...]] = (operations.build,)
+DASHBOARDS: Final[tuple[Callable[[Options, Language], dict[str, Any]], ...]] = (
+    operations.build,
+    river.build,
+    runbook_page.build,
+)
 
 
 class Placed(NamedTuple):
@@ -30,6 +34,11 @@ def folders(options: Options) -> list[dict[str, str]]:
     """uid and title of each folder."""
     made = [{"uid": uid, "title": title.of(language)} for language in options.languages for uid, title in [folder(language)]]
     return [*made, {"uid": ALERTS_FOLDER, "title": "看护告警 Kanhu alerts"}]
+
+
+def rule_groups(options: Options) -> list[dict[str, Any]]:
+    """The groups of alert rules, as Grafana's API takes them."""
+    return alert_rules.rule_groups(options)
 
 
 def data_sources(options: Options) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ class Options:
     Attributes:
         bucket: InfluxDB's bucket or database of readings; roll-ups lie in `<bucket>_rollups`.
         influx_url: of the database, as Grafana reaches it.
+        files: where Grafana's machine finds the folder that was built.
         token_file: of the reader's token, as Grafana's machine sees it; "": no token (InfluxDB 1).
         zone: IANA zone in which times are shown and days begin.
         grafana_url: of Grafana as people reach it, for links in messages; "": links are without a host.
@@ -34,6 +35,7 @@ class Options:
 
     bucket: str = "kanhu"
     influx_url: str = "http://influxdb:8086"
+    files: str = "/run/kanhu/grafana"
     token_file: str = "/run/kanhu/grafana/influx-reader.token"  # noqa: S105 (a path)
     zone: str = "Asia/Shanghai"
     grafana_url: str = ""

@@ -115,6 +115,14 @@ class Page:
         self._x += width
         self._height = max(self._height, height)
 
+    def say_only(self, number: int, title: Text, panel: panels.Drawn, height: int = 8) -> None:
+        """A panel of words, which need no explanation."""
+        self._use(number)
+        self._new_line()
+        panel.id(number).title(self.say(title)).grid_pos(models.GridPos(h=height, w=WIDTH, x=0, y=self._y))
+        self._made.with_panel(panel)
+        self._height = height
+
     def annotation(self, name: Text, query: str, text: str, color: str, tags: str = "", on: bool = True) -> None:
         """Marks on every panel over time.
 

@@ -122,12 +122,23 @@ def number(
     return drawn
 
 
-def states(targets: Sequence[InfluxQL], words: Mapping[str, Word], language: Language) -> statetimeline.Panel:
-    """One band for each series, coloured by its state."""
-    drawn = statetimeline.Panel().targets(list(targets)).datasource(_source(targets)).unit("none").interval("1m")
+def states(
+    targets: Sequence[InfluxQL],
+    words: Mapping[str, Word],
+    language: Language,
+    *,
+    unit: str = "none",
+    steps: Sequence[tuple[float | None, str]] = (),
+) -> statetimeline.Panel:
+    """One band for each series, coloured by its state; numbers take their colour from `steps`."""
+    drawn = statetimeline.Panel().targets(list(targets)).datasource(_source(targets)).unit(unit).interval("1m")
     drawn.merge_values(True).show_value(common.VisibilityMode.AUTO).row_height(0.85).fill_opacity(80).line_width(0)
     drawn.align_value(common.TimelineValueAlignment.LEFT).legend(_legend()).tooltip(_tooltip())
-    drawn.mappings([mapping(words, language)])
+    if words:
+        drawn.mappings([mapping(words, language)])
+    if steps:
+        drawn.thresholds(thresholds(steps))
+        drawn.color_scheme(builders.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
     return drawn
 
 
@@ -237,6 +248,22 @@ def mapping(words: Mapping[str, Word], language: Language) -> models.ValueMap:
 def transformation(name: str, options: Mapping[str, Any]) -> models.DataTransformerConfig:
     """One step between the database's answer and the panel."""
     return models.DataTransformerConfig(id_val=name, options=dict(options))
+
+
+def apart(drawn: timeseries.Panel, ending: str, color: str, *, bars: bool = False) -> None:
+    """Draw the series whose names end so as dots, or as bars on an axis of their own at the right, in one colour."""
+    looks = [fixed(color), _custom("drawStyle", "bars" if bars else "points"), _custom("lineWidth", 0), _custom("pointSize", 7)]
+    if bars:
+        looks += [
+            _custom("axisPlacement", "right"),
+            _custom("fillOpacity", 40),
+            models.DynamicConfigValue(id_val="unit", value="none"),
+        ]
+    drawn.override_by_regexp(f"/{ending}$/", looks)
+
+
+def _custom(name: str, value: object) -> models.DynamicConfigValue:
+    return models.DynamicConfigValue(id_val=f"custom.{name}", value=value)
 
 
 def fixed(color: str) -> models.DynamicConfigValue:
