@@ -122,6 +122,7 @@ class Housekeeping:
             g.troubles.set("registry", "")
             g.pipeline.expect(known)
             g.desk.expect(known)
+            g.expect_in_database(known)
             self._held_looks = _HELD_LOOKS
 
     def watch_duty(self) -> None:

@@ -30,7 +30,7 @@ from edge_gateway.pipeline import Pipeline
 from edge_gateway.privacy import names, raw
 from edge_gateway.receipts import Receipts
 from edge_gateway.settings import Settings
-from edge_gateway.sink import Sink
+from edge_gateway.sink import Expecting, Sink
 from edge_gateway.stations import Stations
 from edge_gateway.store import Store, StoreFull
 from edge_gateway.troubles import Troubles
@@ -53,6 +53,7 @@ _DAMAGE: Final = frozenset(
 _CRY_AFTER_S: Final = 5.0
 _LIVE_S: Final = 0.25  # between two looks for cards that do not answer
 _RING_S: Final = 5.0  # for the event loop to take up what a thread asks
+_STATIONS_S: Final = 10.0  # after a change of the registry a station is on the map
 _CODES_S: Final = 30.0  # between two looks for enrolment codes that are too old
 
 
@@ -135,8 +136,9 @@ class Gateway:
             settings.store_file, self.store, self.thread, sink, settings.influx.batch_lines, _REQUESTS, self._database_told
         )
         self.health = Health(self)
-        self.housekeeping = Housekeeping(self)
         self.stations = Stations(self)
+        self.expect_in_database(known)
+        self.housekeeping = Housekeeping(self)
         self.broker_dropped = 0
 
     def _open_store(self) -> Store:
@@ -180,8 +182,8 @@ class Gateway:
                     self._every(1.0, lambda: self.desk.tick(self.pipeline.states)),
                     self._every(1.0, self.heartbeat.tick),
                     self._every(self.settings.gateway.readings_every_s, self.health.write_readings),
-                    systemd.live(),
                     self._every(_STATIONS_S, self.stations.tick),
+                    systemd.live(),
                 )
             ]
             ready()
@@ -190,6 +192,11 @@ class Gateway:
             await self._end(tasks)
             for task in done - {stopped}:
                 task.result()  # a task that ended by itself is a fault: let it be seen
+
+    def expect_in_database(self, known: registry.Registry) -> None:
+        """The registry is new or another: sums beside the database say how much there should have been."""
+        if isinstance(self.sink, Expecting):
+            self.sink.expect(known)
 
     def connected(self) -> bool:
         """Whether both sessions are accepted by the broker."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from edge_gateway.events import Entry
+from edge_gateway.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,15 @@ class Sink(Protocol):
 
 
 @runtime_checkable
+class Expecting(Protocol):
+    """A database beside which sums are kept, that says how much there should have been."""
+
+    def expect(self, registry: Registry) -> None:
+        """Who is expected to speak from now on, and how often. Called from any thread; returns at once."""
+        ...
+
+
+@runtime_checkable
 class Eraser(Protocol):
     """A database that can forget. Called from any thread, never beside a `write`."""
 
@@ -56,4 +66,13 @@ class Eraser(Protocol):
 
     def forget(self, measurement: str, before_ns: int) -> int:
         """Delete the rows of a measurement whose time is before that; how many, -1 if nobody knows. Raises as `erase`."""
+        ...
+
+
+@runtime_checkable
+class Teller(Protocol):
+    """A database beside which something is kept for every write; `tell` asks for no more than the database itself."""
+
+    def tell(self, entries: Sequence[Entry]) -> list[Refusal]:
+        """As `Sink.write`, also where nothing can be written to our own disk."""
         ...

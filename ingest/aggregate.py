@@ -3,11 +3,13 @@
 For each quantity that is a number or a state, over the readings of the period with flag 1 (pass) or 2 (not evaluated):
 `<quantity>_mean`, `_min`, `_max` (float) and `_count` (int); `_bad` (int) counts those with flag 3, 4 or 9. A period without a
 good reading has only `_count` 0 and `_bad`. The mean is over readings, not over time: of a state it is the share of reports
-that said true. Tags are those of the readings, the time is the start of the period.
+that said true. Tags are those of the readings, the time is the start of the period. Where the registry says how often a device
+speaks, `expected` (int) is how many readings of each quantity there should have been, and a period of which it said nothing has
+`_count` 0 of what it is known to send.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from math import fsum
@@ -16,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from edge_gateway.catalog import QUANTITIES, Kind
 from edge_gateway.events import Flag
+from ingest.expected import Plan, Plans
 from ingest.points import FLAG, Field, Point
 from ingest.rows import Row
 
@@ -23,6 +26,7 @@ HOUR_NS: Final = 3_600_000_000_000
 _SECOND_NS: Final = 1_000_000_000
 _GOOD: Final = (Flag.PASS, Flag.NOT_EVALUATED)
 _QUANTITY: Final = {name + FLAG: name for name, q in QUANTITIES.items() if q.kind is not Kind.TEXT}
+_UNKNOWN: Final[Plans] = {}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -45,36 +49,68 @@ def days_of_hour(start_ns: int, zone: ZoneInfo) -> set[tuple[int, int]]:
 
 
 def roll_up(
-    rows: Iterable[Row], suffix: str, measurement: str, starts: Sequence[int], devices: frozenset[tuple[str, str]]
+    rows: Iterable[Row],
+    suffix: str,
+    measurement: str,
+    bounds: Sequence[int],
+    devices: frozenset[tuple[str, str]],
+    plans: Plans = _UNKNOWN,
 ) -> Iterator[Point]:
-    """Points of the periods that begin at `starts` (sorted, and the rows lie in them) for these (site, device).
+    """Points of neighbouring periods for these (site, device).
 
     Rows come as `Reader.rows` gives them; only the values of one period of one series are held at a time.
+
+    Args:
+        bounds: starts of the periods, sorted, and the end of the last one; the rows lie between.
+        plans: what is expected of the devices, as far as anybody knows.
     """
     tags: dict[str, str] = {}
     start, end = 0, 0
     found = _Period()
+    silent = _unheard(measurement, bounds, devices, plans)
     for row in rows:
-        if (row.tags["site"], row.tags["device"]) not in devices:
+        key = (row.tags["site"], row.tags["device"])
+        if key not in devices:
             continue
         if row.tags != tags or not start <= row.time_ns < end:
             if found.bad:
                 yield found.point(measurement + suffix, tags, start)
-            index = bisect_right(starts, row.time_ns)
-            start = starts[index - 1]
-            end = starts[index] if index < len(starts) else 2**63
-            tags, found = row.tags, _Period()
+            index = bisect_right(bounds, row.time_ns)
+            start, end = bounds[index - 1], bounds[index]
+            tags = row.tags
+            found = _Period(plans.get(key), measurement, tags.get("channel", ""), start, end)
         found.add(row)
+        silent.discard((key, tags.get("channel", ""), start))
     if found.bad:
         yield found.point(measurement + suffix, tags, start)
+    for key, channel, start in sorted(silent):
+        plan, end = plans[key], bounds[bisect_right(bounds, start)]
+        nothing = _Period(plan, measurement, channel, start, end)
+        if nothing.expected:
+            tags = {"site": key[0], "device": key[1], "place": plan.place, "channel": channel}
+            yield nothing.point(measurement + suffix, tags, start)
+
+
+_Silent = set[tuple[tuple[str, str], str, int]]  # (site, device), channel, start of a period
+
+
+def _unheard(measurement: str, bounds: Sequence[int], devices: frozenset[tuple[str, str]], plans: Plans) -> _Silent:
+    """Everything that should come in these periods, before a row was seen."""
+    known = [(key, channel) for key in devices if key in plans for channel in plans[key].channels(measurement)]
+    return {(key, channel, start) for key, channel in known for start in bounds[:-1]}
 
 
 class _Period:
     """The readings of one series in one period."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, plan: Plan | None = None, measurement: str = "", channel: str = "", start_ns: int = 0, end_ns: int = 0
+    ) -> None:
+        known: Mapping[str, tuple[str, ...]] = plan.channels(measurement) if plan is not None else {}
+        self.expected = plan.readings(measurement, start_ns, end_ns) if plan is not None else None
         self.good: dict[str, list[float]] = {}
-        self.bad: dict[str, int] = {}  # also 0: it names every quantity that was seen
+        # Also 0: it names every quantity that was seen, or should have been.
+        self.bad: dict[str, int] = dict.fromkeys(known.get(channel, ()), 0)
 
     def add(self, row: Row) -> None:
         for name, flag in row.fields.items():
@@ -88,13 +124,15 @@ class _Period:
             else:
                 self.bad[quantity] = bad + 1
 
-    def point(self, measurement: str, tags: dict[str, str], start_ns: int) -> Point:
+    def point(self, measurement: str, tags: Mapping[str, str], start_ns: int) -> Point:
         fields: list[Field] = []
         for name, bad in sorted(self.bad.items()):
             good = self.good.get(name)
             if good:
                 fields += [(f"{name}_mean", mean(good)), (f"{name}_min", min(good)), (f"{name}_max", max(good))]
             fields += [(f"{name}_count", len(good or ())), (f"{name}_bad", bad)]
+        if self.expected is not None:
+            fields.append(("expected", self.expected))
         place, channel = tags.get("place", ""), tags.get("channel", "")
         return Point(measurement, tags["site"], tags["device"], place, channel, (), fields, start_ns)
 

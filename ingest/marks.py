@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS mark (
 ) WITHOUT ROWID
 """
 _FLOOR: Final = "CREATE TABLE IF NOT EXISTS floor (measurement TEXT PRIMARY KEY, before_ns INTEGER NOT NULL) WITHOUT ROWID"
+_EXPECTED: Final = "CREATE TABLE IF NOT EXISTS expected (id INTEGER PRIMARY KEY CHECK (id = 1), until_ns INTEGER NOT NULL)"
 _RAISE: Final = """
 INSERT INTO floor VALUES (?, ?) ON CONFLICT DO UPDATE SET before_ns = max(before_ns, excluded.before_ns)
 """
@@ -89,6 +90,7 @@ class Marks:
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(_SCHEMA)
         self._db.execute(_FLOOR)
+        self._db.execute(_EXPECTED)
         # measurement -> what is older was deleted
         self.floors: dict[str, int] = dict(self._db.execute("SELECT measurement, before_ns FROM floor").fetchall())
         self._seen: set[Touch] = set()  # their marks are on disk, and nobody has taken them since
@@ -149,6 +151,17 @@ class Marks:
         with self._lock, self._transaction():
             self._db.execute(_RAISE, (measurement, before_ns))
         self.floors[measurement] = max(before_ns, self.floors.get(measurement, 0))
+
+    def expected_until(self) -> int | None:
+        """The end of the last hour that was marked because readings were expected, whether any came or not; None: none yet."""
+        with self._lock:
+            row: tuple[int] | None = self._db.execute("SELECT until_ns FROM expected").fetchone()
+            return row[0] if row is not None else None
+
+    def expect_from(self, until_ns: int) -> None:
+        """See `expected_until`; on disk when this returns."""
+        with self._lock, self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO expected VALUES (1, ?)", (until_ns,))
 
     def waiting(self) -> int:
         """How many periods are out of date, those that are still running included."""

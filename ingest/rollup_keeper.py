@@ -8,6 +8,7 @@ from typing import Final
 
 from edge_gateway.errors import KanhuError, Misconfigured
 from edge_gateway.events import Entry
+from edge_gateway.registry import Registry
 from edge_gateway.settings import Settings
 from edge_gateway.sink import Refusal, Sink
 from ingest.rollups import RollupSink, open_rollups
@@ -38,6 +39,10 @@ class RollupKeeper:
         self._trouble = ""
         self._thread = threading.Thread(target=self._run, name="rollups", daemon=True)
         self._thread.start()
+
+    def expect(self, registry: Registry) -> None:
+        """See `Expecting.expect`."""
+        self._sink.expect(registry)
 
     def write(self, entries: Sequence[Entry]) -> list[Refusal]:
         """See `Sink.write`."""

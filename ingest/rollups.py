@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby, islice
@@ -24,9 +24,11 @@ from zoneinfo import ZoneInfo
 from edge_gateway.catalog import NOT_SUMMED, QUANTITIES
 from edge_gateway.errors import Unavailable
 from edge_gateway.events import Entry, Readings, columns, split_name
+from edge_gateway.registry import Registry
 from edge_gateway.settings import Settings
 from edge_gateway.sink import Eraser, Refusal, Sink
 from ingest.aggregate import HOUR_NS, hour, roll_up
+from ingest.expected import Plans, plans_of
 from ingest.influx import InfluxSink
 from ingest.marks import Marks, Taken, Touch
 from ingest.query import open_reader
@@ -40,6 +42,7 @@ DELAY_S: Final = 30.0
 MARKS_AT_ONCE: Final = 10_000
 POINTS_AT_ONCE: Final = 5000
 LONGEST_RANGE_NS: Final = 31 * 24 * HOUR_NS  # of one query
+FILLED_NS: Final = 7 * 24 * HOUR_NS  # so far back hours are looked at of which nothing came
 
 
 def open_rollups(settings: Settings, sink: PointSink, zone: str = "Asia/Shanghai") -> "RollupSink":
@@ -83,6 +86,11 @@ class RollupSink:
         self._sink, self._reader, self._store = sink, reader, store
         self._turn: AbstractContextManager[object] = threading.RLock() if store is sink else nullcontext()
         self._marks, self._clock = Marks(file, ZoneInfo(zone)), clock
+        self._plans: Plans = {}
+
+    def expect(self, registry: Registry) -> None:
+        """See `Expecting.expect`. What is computed from now on says how many readings there should have been."""
+        self._plans = plans_of(registry)
 
     def write(self, entries: Sequence[Entry]) -> list[Refusal]:
         """See `Sink.write`. Also `Unavailable` when the marks cannot be written: then nothing was handed on."""
@@ -94,12 +102,24 @@ class RollupSink:
         self._touch(hours)
         return refused
 
+    def tell(self, entries: Sequence[Entry]) -> list[Refusal]:
+        """See `Teller.tell`: what cannot be marked is not rolled up until something else touches its hour."""
+        hours = touched(entries)
+        with suppress(Unavailable):
+            self._touch(hours)
+        with self._turn:
+            refused = self._sink.write(entries)
+        with suppress(Unavailable):
+            self._touch(hours)
+        return refused
+
     def recompute_due(self, now_ns: int, delay_s: float = DELAY_S) -> int:
         """Roll up every period that is over and was touched at least `delay_s` ago; return how many (a device's each).
 
         Raises:
             Unavailable, Misconfigured: what is not stored yet stays marked; call again.
         """
+        self._mark_expected(now_ns)
         done = 0
         while taken := self._marks.take(now_ns, int(delay_s * 1e9), MARKS_AT_ONCE):
             for job in jobs(self._still_there(taken)):
@@ -123,6 +143,23 @@ class RollupSink:
             self._touch(hours)
             count += len(hours)
         return count
+
+    def _mark_expected(self, now_ns: int) -> None:
+        """Mark the hours that ended since the last call where something was expected, for it may not have come."""
+        wanted = [(key, measurement) for key, plan in self._plans.items() for measurement in plan.series]
+        now_hour = hour(now_ns)[0]
+        if not wanted:
+            return
+        try:
+            last = self._marks.expected_until()
+            # A clock that was ahead is not waited for; a gateway that was off for long fills no month.
+            since = now_hour if last is None or last > now_hour else max(last, now_hour - FILLED_NS)
+            for start in range(since, now_hour, HOUR_NS):
+                self._marks.touch({(measurement, start, *key) for key, measurement in wanted}, self._clock())
+            if last != now_hour:
+                self._marks.expect_from(now_hour)
+        except sqlite3.Error as error:
+            raise Unavailable(f"the marks of the roll-ups cannot be written: {error}") from error
 
     def waiting(self) -> int:
         """Periods of devices that are out of date, those still running included."""
@@ -176,7 +213,7 @@ class RollupSink:
     def _run(self, job: "Job") -> None:
         site, device = next(iter(job.devices)) if len(job.devices) == 1 else (None, None)
         rows = self._reader.rows(job.measurement, job.starts[0], job.end_ns, site, device)
-        points = roll_up(rows, job.suffix, job.measurement, job.starts, job.devices)
+        points = roll_up(rows, job.suffix, job.measurement, [*job.starts, job.end_ns], job.devices, self._plans)
         while batch := list(islice(points, POINTS_AT_ONCE)):
             with self._turn:
                 refusals = self._store.write_points(batch)

@@ -77,7 +77,7 @@ def is_integer(field: str) -> bool:
     return field in _INTEGERS or field.endswith(_INTEGER_SUFFIXES)
 
 
-_INTEGERS: Final = frozenset({"boot", "seq", "first", "last"})
+_INTEGERS: Final = frozenset({"boot", "seq", "first", "last", "expected"})
 _INTEGER_SUFFIXES: Final = ("_flag", "_count", "_bad")
 
 
