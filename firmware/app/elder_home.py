@@ -6,7 +6,7 @@ anything else happens; states are told when they change and again at the cadence
 
 import asyncio
 
-from app import feedback, presence, prewarning, selftest, settings, signals, siren, ticks
+from app import feedback, pausing, presence, prewarning, selftest, settings, signals, siren, ticks
 from app.log import Trouble, log
 from app.sensors.contact import Contact, watch
 from app.sensors.schedule import collect
@@ -27,13 +27,15 @@ INPUTS = {
     "door2": ("contact", 1, 50),
     "bed": ("bed", 0, 500),
     "chair": ("chair", 0, 500),
+    "pause": ("pause", 0, 60),
     "medication": ("medication", 0, 60),
     "meal": ("meal", 0, 60),
 }
 _DONE = ("medication", "meal")  # buttons that say: I have
-_BUTTONS = ("sos", "cancel") + _DONE
+_BUTTONS = ("sos", "cancel", "pause") + _DONE
 _DETECTORS = ("smoke", "gas", "leak")
 _CALM_MS = 5000
+_HELD_MS = 200  # while a button is held that may become a pause
 _IDLE_MS = 10_000  # looks at inputs that no interrupt told of
 _BOUNCE_MS = 100  # a press so soon after a release is none
 _PRESSED_TOO_LONG_MS = 60_000
@@ -52,6 +54,7 @@ DEFAULTS = {
     "radar_gates": 0,
     "radar_hold_s": 30,
     "warn_s": 30,
+    "pause_hold_s": 5,
     "channels": {},
     "active": {},
 }
@@ -66,6 +69,7 @@ CHECKS = {
     "radar_gates": settings.whole(0, 8),  # how far it sees, 0.75 m each; 0: as it is
     "radar_hold_s": settings.whole(1, 600),
     "warn_s": settings.whole(10, 600),  # a press without receipt is warned about so often
+    "pause_hold_s": settings.choice(0, 3, 4, 5, 6, 8, 10),  # shorter may be an accident; 0: no button pauses
     # wire -> channel: {"pir": "kitchen"} makes `motion.kitchen`
     "channels": settings.table({wire: settings.text(24) for wire in list(INPUTS) + ["radar"] if wire not in _BUTTONS}),
     # wire -> level at which it is active: {"smoke": 1} for a normally closed contact
@@ -91,6 +95,8 @@ class Home:
         path = device.root + "/call"
         self.call = feedback.Call(device, self.urgent, self.lamp, self.buzzer, path, section["warn_s"] * 1000)
         self.prewarning = prewarning.Prewarning(device, self.urgent, self.buzzer, lambda: self.call.fresh)
+        self._stirred = asyncio.ThreadSafeFlag()
+        self.pausing = self._pausing() if section["pause_hold_s"] else None
         self._contacts = [self._contact(board, wire) for wire in INPUTS if board.has(wire)]
         self._sensors = {c.name: self._sensor(c.name) for c in self._contacts if c.name not in _BUTTONS + _DETECTORS}
         self._detectors = {}  # wire -> what was last told
@@ -105,6 +111,9 @@ class Home:
         device.commands["siren"] = self.siren.ask
         device.commands["answered"] = self.call.answered
         device.repeatable.add("answered")
+        if self.pausing is not None:
+            device.commands["paused"] = self.pausing.told
+            device.repeatable.add("paused")
         button = next((c for c in self._contacts if c.name == "sos"), None)
         self.self_test = selftest.SelfTest(device, self.urgent, button, self.call) if button is not None else None
         if self.self_test is not None:
@@ -133,6 +142,9 @@ class Home:
         elif wire == "cancel":
             if active:
                 self.prewarning.cancel(at)
+            self._hold(contact, active, at)
+        elif wire == "pause":
+            self._hold(contact, active, at)
         elif wire in _DONE:
             if active:
                 self._say_done(wire, at)
@@ -148,6 +160,10 @@ class Home:
             self._long.set()
         elif not ticks.within(self._released, at, _BOUNCE_MS):
             self.call.press(at)
+
+    def _hold(self, contact, active: bool, at: int) -> None:
+        if self.pausing is not None:
+            self.pausing.change(contact, active, at)
 
     def _say_done(self, wire: str, at: int) -> None:
         if not (self.call.fresh or self.prewarning.running or self.siren.running):
@@ -171,7 +187,14 @@ class Home:
             self.prewarning.look(now)
             self.siren.look(now)
             busy = self.urgent.waiting or self.call.open or self.prewarning.running or self.siren.running
-            await asyncio.sleep_ms(1000 if busy else _CALM_MS)
+            wait_ms = 1000 if busy else _CALM_MS
+            if self.pausing is not None:
+                self.pausing.look(now)
+                wait_ms = _HELD_MS if self.pausing.held else 1000 if self.pausing.lit else wait_ms
+            try:
+                await asyncio.wait_for_ms(self._stirred.wait(), wait_ms)
+            except asyncio.TimeoutError:
+                pass
 
     # --- sensors ---
 
@@ -246,6 +269,11 @@ class Home:
         if not board.has(wire):
             log("warning", "no %s: pins.%s is not set" % (wire, wire))
         return signals.Signal(board.pin(wire, out=True) if board.has(wire) else None, self._woken.set)
+
+    def _pausing(self):
+        hold_ms = self._section["pause_hold_s"] * 1000
+        path = self._device.root + "/pause"
+        return pausing.Pausing(self._device, self.urgent, self.call, self.lamp, self.buzzer, path, hold_ms, self._stirred.set)
 
     def _contact(self, board, wire: str) -> Contact:
         active = self._section["active"].get(wire, INPUTS[wire][1])

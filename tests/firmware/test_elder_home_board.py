@@ -1,6 +1,7 @@
 """The elder's home as real firmware on a simulated board with the heap of a plain ESP32, before a real broker and gateway."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from edge_gateway import registry, view
 from edge_gateway.alerts import Alert
+from edge_gateway.homes.home import Pause
 from edge_gateway.homes.home import Test as SelfTest
 from edge_gateway.homes.look import open_homes
 from firmware.sim.board import Board, rom
@@ -254,6 +256,66 @@ def test_the_elder_is_asked_and_the_answer_arrives(running: House) -> None:
     house.board.press(CANCEL)
     house.until(lambda: house.values("cancel") == [1.0], what="the answer")
     house.until(lambda: house.values("prewarning") == [1.0, 0.0], what="the end of the question")
+
+
+def hold_cancel(house: House, ms: int = 6_500) -> None:
+    house.board.set_pin(CANCEL, 0)
+    house.run_ms(ms)
+    house.board.set_pin(CANCEL, 1)
+
+
+def pause_of(house: House) -> Pause | None:
+    """What the gateway has on disk."""
+    with open_homes(house.gateway.store_file) as look:
+        home = look.home("s1", "p1")
+    return home.pause if home is not None else None
+
+
+def is_lit(house: House, share: int) -> bool:
+    """Whether the lamp flashes about `share` times in 15 s."""
+    return abs(house.blinks(15_000) - share) <= 1
+
+
+def test_the_elder_pauses_without_a_network_and_both_sides_forget_nothing(house: House) -> None:
+    # Not a week ago: such a pause would be over. The device's minutes go by faster than the gateway's.
+    house.board.start_unix_ms = time.time_ns() // 1_000_000 - 7_200_000
+    house.start()
+    house.until(house.is_online, what="online")
+    house.run_ms(60_000)
+    house.board.away()
+    house.run_ms(20_000)
+    pressed_ms = house.board.now_ms()
+    hold_cancel(house)
+    house.run_ms(3_000)
+    assert is_lit(house, 10), "asked for, and not answered"
+    house.board.power_cut(off_ms=60_000)
+    house.run_ms(60_000)
+    assert pause_of(house) is None
+    house.board.back()
+    house.until(lambda: pause_of(house), what="the pause at the gateway")
+    pause = pause_of(house)
+    assert pause is not None and pause.by == "elder"
+    since_ms = pause.since_ns // 1_000_000 - house.board.start_unix_ms
+    assert abs(since_ms - pressed_ms - 6_500) < 2_000, "from the press on, not from when it arrived"
+    assert pause.until_ns - pause.since_ns == 12 * 3600 * 10**9
+    house.until(lambda: is_lit(house, 3), what="the lamp: paused")
+    eventually(lambda: house.phone.taken, 30, "the word to the staff")
+    assert "老人自己按键暂停看护" in house.phone.taken[0].message
+    house.gateway.kill()
+    house.gateway.start()
+    house.until(house.is_online, what="online again")
+    house.board.power_cut(off_ms=5_000)
+    house.until(lambda: is_lit(house, 3), what="still paused, after a restart of both")
+    assert pause_of(house) == pause
+    house.board.press(SOS)
+    house.until(house.heard_of_sos, what="the alert: an SOS rings in a pause too")
+    house.gateway.call("alerts.close", id=house.alert.id, by="li", reason="test")
+    house.until(lambda: is_lit(house, 3), what="the lamp shows the pause again")
+    hold_cancel(house)
+    house.until(lambda: pause_of(house) is None, what="the end of the pause")
+    house.until(lambda: house.blinks(15_000) == 0, what="the lamp out")
+    assert house.values("pause") == [1.0, 0.0]
+    assert len([told for told in house.phone.taken if "暂停" in told.message]) == 1
 
 
 def test_a_reboot_is_done_once_and_says_why(running: House) -> None:

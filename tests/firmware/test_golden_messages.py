@@ -46,6 +46,7 @@ READINGS: dict[str, tuple[int, tuple[int, int, str, int], list[Any]]] = {
         [("temperature", 21.5), ("temperatur", 21.5), ("humidity", 45, {"u": "Cel"}), ("co2", 612)],
     ),
     "sos.json": (1448, EARLY, [("sos.bedroom", True), ("battery_level", 15)]),
+    "pause.json": (1451, EARLY, [("pause", True)]),
     "tap.json": (
         1450,
         NTP,
