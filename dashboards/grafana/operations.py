@@ -94,7 +94,7 @@ def _now(page: Page) -> None:
             by="device",
             descending=False,
         ).time_from("24h"),
-        width=18,
+        width=16,
         height=6,
         help_page="gateway-silent",
     )
@@ -112,7 +112,7 @@ def _now(page: Page) -> None:
             page.language,
             newest_first=True,
         ).time_from("30d"),
-        width=6,
+        width=8,
         height=6,
         help_page="gateway-silent",
     )

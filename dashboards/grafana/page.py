@@ -136,7 +136,13 @@ class Page:
     def build(self) -> dict[str, Any]:
         """The dashboard as Grafana reads it."""
         built: dict[str, Any] = as_json(self._made.build())
-        built["panels"] = built.get("panels", [])
+        built["templating"].setdefault("list", [])
+        for mark in built.get("annotations", {}).get("list", []):
+            mark.pop("placement", None)
+        for one in (built, *built["panels"]):
+            for link in one.get("links", []):
+                # The SDK's default, with which Grafana 12.3 and later hide the link in a menu.
+                link.pop("placement", None)
         return built
 
     def _use(self, number: int) -> None:

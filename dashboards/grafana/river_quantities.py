@@ -22,7 +22,7 @@ class Quantity(NamedTuple):
 
 QUANTITIES: Final = (
     Quantity("water_temperature", Text("水温", "Water temperature"), "celsius", 1),
-    Quantity("ph", Text("pH", "pH"), "pH", 2),
+    Quantity("ph", Text("pH", "pH"), "suffix: pH", 2),
     Quantity("dissolved_oxygen", Text("溶解氧", "Dissolved oxygen"), "suffix: mg/L", 2),
     Quantity("conductivity", Text("电导率", "Conductivity"), "suffix: S/m", 4),
     Quantity("turbidity", Text("浊度", "Turbidity"), "suffix: NTU", 1),
@@ -108,7 +108,7 @@ def draw(page: Page, number: int, q: Quantity) -> None:
         ),
         drawn,
         help_page="river",
-        links=[(Text("设备", "Fleet"), address("fleet", page.language, "var-device=${device}"))],
+        links=[(Text("设备", "Fleet"), address("fleet", page.language, "${device:queryparam}"))],
     )
 
 

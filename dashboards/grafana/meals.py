@@ -1,0 +1,334 @@
+"""Meals (老友记): what was planned and what became of it, by place and day; when people tapped; readers that are offline."""
+
+from typing import Any, Final
+
+from dashboards.grafana.options import Options
+from dashboards.grafana.page import Page, address
+from dashboards.grafana.panels import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    YELLOW,
+    Column,
+    Word,
+    bars,
+    fixed,
+    rows,
+    series,
+    transformation,
+)
+from dashboards.grafana.query import FEW, InfluxQL, chosen, select
+from dashboards.grafana.text import Help, Language, Text
+
+PLACES: Final = chosen("site", "place")
+HERE: Final = f'{PLACES} AND "kind" =~ /^${{service:regex}}$/'
+
+STATES: Final = {
+    "planned": Word(Text("待送", "planned"), BLUE),
+    "on_time": Word(Text("准时", "on time"), GREEN),
+    "early": Word(Text("提前", "early"), GREEN),
+    "late": Word(Text("迟到", "late"), YELLOW),
+    "wrong_place": Word(Text("地点不符", "wrong place"), ORANGE),
+    "unplanned": Word(Text("计划外", "unplanned"), GREY),
+    "missed": Word(Text("未送达", "missed"), RED),
+    "unknown": Word(Text("情况不明", "unknown"), ORANGE),
+    "cancelled": Word(Text("已取消", "cancelled"), GREY),
+    "gone": Word(Text("已撤回", "withdrawn"), GREY),
+}
+SHOWN: Final = ("planned", "on_time", "early", "late", "missed", "unknown", "wrong_place", "unplanned")
+_REFS: Final = "ABCDEFGHIJ"
+_NO_PLAN: Final = Text(
+    "这段时间没有计划也没有打卡, 或者网关没有写数据。",
+    "nothing was planned or tapped in this time, or the gateway wrote nothing.",
+)
+
+
+def build(options: Options, language: Language) -> dict[str, Any]:
+    """The dashboard's JSON."""
+    page = Page(
+        options,
+        language,
+        "meals",
+        Text("看护 · 送餐 (老友记)", "Kanhu · Meals"),
+        Text(
+            "计划了什么, 送到了没有。“情况不明”是打卡器离线, 不等于没有送。",
+            "What was planned and what became of it. Unknown means that the reader was away, never that nobody came.",
+        ),
+        since="now/d",
+        refresh="1m",
+    )
+    page.places("visit", device=False)
+    page.variable("service", Text("服务", "Service"), 'SHOW TAG VALUES FROM "visit" WITH KEY = "kind"')
+    _visits(page)
+    _taps(page)
+    _readers(page)
+    return page.build()
+
+
+def _state(name: str) -> str:
+    return f"\"state\" = '{name}'"
+
+
+def _visits(page: Page) -> None:
+    page.row(100, Text("上门", "Visits"))
+    counts = [
+        InfluxQL(ref, select(f'count("counted") AS "{name}"', "visit", [HERE, _state(name)], ["site", "place"]), table=True)
+        for ref, name in zip(_REFS, SHOWN, strict=False)
+    ]
+    review = select('sum("reviewing") AS "review"', "visit", [HERE, '"reviewing" > 0'], ["site", "place"])
+    page.add(
+        1,
+        Text("按地点", "By place"),
+        Help(
+            Text("所选时间里每个地点的次数, 空格是 0。", "How many at each place in the chosen time; a blank is 0."),
+            _NO_PLAN,
+            Text("先看未送达, 再看情况不明和待核对。", "look at missed ones first, then at unknown ones and those in review."),
+        ),
+        rows(
+            [*counts, InfluxQL("R", review, table=True)],
+            [
+                Column("site", Text("站点", "Site")),
+                Column(
+                    "place",
+                    Text(
+                        "地点",
+                        "Place",
+                    ),
+                    link=address("homes", page.language, "var-place=${__data.fields.place}"),
+                ),
+                *(Column(name, STATES[name].text, "none", steps=[(None, STATES[name].color)]) for name in SHOWN),
+                Column("review", Text("待核对", "in review"), "none", steps=[(None, ORANGE)]),
+            ],
+            page.language,
+            by="missed",
+        ),
+        width=24,
+        height=9,
+        help_page="visits",
+    )
+    days = [
+        InfluxQL(
+            ref,
+            select(
+                f'count("counted") AS "{page.say(STATES[name].text)}"',
+                "visit",
+                [HERE, _state(name)],
+                ["time(1d)"],
+                "0",
+                f"tz('{page.options.zone}')",
+            ),
+            alias="$col",
+        )
+        for ref, name in zip(_REFS, SHOWN, strict=False)
+    ]
+    drawn = series(days, "none", least=0, bars=True, stacked=True)
+    for name in SHOWN:
+        drawn.override_by_name(page.say(STATES[name].text), [fixed(STATES[name].color)])
+    page.add(
+        2,
+        Text("按天", "By day"),
+        Help(
+            Text(
+                "每天的次数, 至少 30 天; 每次上门算在计划的那一天。",
+                "Visits a day, over 30 days; each counts on the day for which it was planned.",
+            ),
+            _NO_PLAN,
+            Text("红色 (未送达) 要逐个问。", "ask about every red one."),
+        ),
+        drawn.time_from("30d"),
+        height=9,
+        help_page="visits",
+    )
+    late = select('"late_s" AS "late"', "visit", [HERE, '"late_s" > 0'], ["place"])
+    page.add(
+        3,
+        Text("迟到多久", "How late"),
+        Help(
+            Text("每个点是一次迟到, 画在计划的时间。", "Each dot is one late visit, at the time for which it was planned."),
+            Text("没有迟到。", "nobody was late."),
+            Text("同一个地点一直迟到: 改计划或者改路线。", "when one place is always late, change the plan or the round."),
+        ),
+        series([InfluxQL("A", late, alias="$tag_place")], "s", least=0, points=True),
+        height=9,
+        help_page="visits",
+    )
+    waiting = select(
+        '"state", "grade", "courier", "late_s", "reasons"',
+        "visit",
+        [HERE, '"reviewing" = 1'],
+        ["site", "place"],
+        tail=f"LIMIT {FEW}",
+    )
+    page.add(
+        4,
+        Text("待核对", "In review"),
+        Help(
+            Text("要有人看一眼的上门; 它们照样算数。", "Visits that a person should look at; they count all the same."),
+            Text("没有待核对的。", "nothing is in review."),
+            Text(
+                "在控制台的“核对”页处理, 那里有每一条的证据。",
+                "settle them on the console's review page, which shows the evidence.",
+            ),
+        ),
+        rows(
+            [InfluxQL("A", waiting, table=True)],
+            [
+                Column("Time", Text("计划时间", "Planned for"), "dateTimeAsLocal", width=170),
+                Column("place", Text("地点", "Place")),
+                Column("state", Text("情况", "State"), words=STATES),
+                Column("grade", Text("证据", "Proof")),
+                Column("courier", Text("配送员", "Courier")),
+                Column("late_s", Text("迟到", "Late"), "s"),
+                Column("reasons", Text("原因", "Reasons")),
+            ],
+            page.language,
+            newest_first=True,
+        ),
+        width=24,
+        height=8,
+        help_page="visits",
+    )
+
+
+def _taps(page: Page) -> None:
+    page.row(101, Text("打卡", "Taps"))
+    tap = "\"kind\" = 'tap'"
+    spans = ["time($__interval)", "place"]
+    page.add(
+        10,
+        Text("打卡, 按发生的时间", "Taps, at the time they were made"),
+        Help(
+            Text(
+                "打卡器离线时打的卡, 补传以后画在当时, 不在收到的时候。",
+                "What a reader kept while it was offline stands at the time of the tap, not of its arrival.",
+            ),
+            _NO_PLAN,
+            Text(
+                "空白以后还会补上: 先看打卡器是否离线。",
+                "a gap may still be filled: see first whether the reader is offline.",
+            ),
+        ),
+        series(
+            [InfluxQL("A", select('count("tap") AS "taps"', "event", [PLACES, tap], spans, "none"), alias="$tag_place")],
+            "none",
+            least=0,
+            bars=True,
+            stacked=True,
+            interval="15m",
+        ),
+        help_page="readers",
+    )
+    by_hour = [
+        transformation(
+            "formatTime", {"timeField": "Time", "outputFormat": "HH:00", "useTimezone": False, "timezone": page.options.zone}
+        ),
+        transformation(
+            "groupBy",
+            {
+                "fields": {
+                    "Time": {"operation": "groupby", "aggregations": []},
+                    "taps": {"operation": "aggregate", "aggregations": ["sum"]},
+                }
+            },
+        ),
+        transformation("sortBy", {"fields": {}, "sort": [{"field": "Time"}]}),
+    ]
+    hourly = select('count("tap") AS "taps"', "event", [PLACES, tap], ["time(1h)"], "none", f"tz('{page.options.zone}')")
+    page.add(
+        11,
+        Text("一天里什么时候打卡", "Taps by time of day"),
+        Help(
+            Text("最近 30 天, 每个钟点一共多少次。", "How many in each hour of the day, over 30 days."),
+            Text("30 天没有打卡。", "no taps for 30 days."),
+            Text("和计划的时段比一比。", "compare with the windows of the plan."),
+        ),
+        bars([InfluxQL("A", hourly, table=True)], "none", "Time", stacked=False, more=by_hour).time_from("30d"),
+        help_page="visits",
+    )
+    computed = select(
+        'count("tap") AS "taps"',
+        "event",
+        [PLACES, tap, '"time_quality" =~ /./'],
+        ["time($__interval)", "place", "device"],
+        "none",
+    )
+    page.add(
+        12,
+        Text("时间由网关推算的打卡", "Taps whose time was computed"),
+        Help(
+            Text("打卡器当时不知道时间, 由网关推算。", "The reader did not know the time; the gateway computed it."),
+            Text("都是打卡器自己的时间, 这样最好。", "all have the reader's own time, as it should be."),
+            Text("经常出现: 换打卡器的时钟电池, 检查对时。", "if it happens often see to the reader's clock battery and NTP."),
+        ),
+        series([InfluxQL("A", computed, alias="$tag_place $tag_device")], "none", least=0, bars=True, interval="15m"),
+        width=24,
+        height=6,
+        help_page="clock",
+    )
+
+
+def _readers(page: Page) -> None:
+    page.row(102, Text("打卡器", "Readers"))
+    tags = ["site", "device", "place"]
+    site = chosen("site")
+    targets = [
+        InfluxQL(
+            "A", select('last("reader_resets") AS "resets"', "health", [site, '"reader_resets_flag" <= 2'], tags), table=True
+        ),
+        InfluxQL(
+            "B", select('last("outbox_records") AS "queue"', "health", [site, '"outbox_records_flag" <= 2'], tags), table=True
+        ),
+        InfluxQL(
+            "C", select('last("battery_level") AS "battery"', "health", [site, '"battery_level_flag" <= 2'], tags), table=True
+        ),
+        InfluxQL(
+            "D", select('last("silent_for") AS "silent", last("overdue") AS "overdue"', "fleet", [site], tags), table=True
+        ),
+    ]
+    only_readers = transformation(
+        "filterByValue",
+        {"filters": [{"fieldName": "resets", "config": {"id": "isNotNull", "options": {}}}], "type": "include", "match": "all"},
+    )
+    page.add(
+        20,
+        Text("打卡器和它们的待发打卡", "Readers and what waits in them"),
+        Help(
+            Text(
+                "每个打卡器多久没有消息, 最后一次说还有多少条没有发出; 离线最久的在前。",
+                "How long each reader is silent and how many records it last said it keeps; the most overdue first.",
+            ),
+            Text("7 天内没有打卡器报过状态。", "no reader reported within 7 days."),
+            Text(
+                "离线的打卡器不丢打卡: 给它电和网络, 它会补传。",
+                "an offline reader loses no tap: give it power and network, and it sends them.",
+            ),
+        ),
+        rows(
+            targets,
+            [
+                Column("site", Text("站点", "Site")),
+                Column(
+                    "device",
+                    Text(
+                        "打卡器",
+                        "Reader",
+                    ),
+                    link=address("fleet", page.language, "var-device=${__data.fields.device}"),
+                ),
+                Column("place", Text("地点", "Place")),
+                Column("overdue", Text("超时倍数", "Overdue"), "none", steps=[(None, GREEN), (1, RED)], decimals=1),
+                Column("silent", Text("没有消息", "Silent for"), "s"),
+                Column("queue", Text("待发", "Waiting"), "none", steps=[(None, GREEN), (1, YELLOW)]),
+                Column("battery", Text("电池", "Battery"), "percent", steps=[(None, RED), (20, YELLOW), (40, GREEN)]),
+                Column("resets", Text("读卡器复位", "Resets"), "none"),
+            ],
+            page.language,
+            by="overdue",
+            more=[only_readers],
+        ).time_from("7d"),
+        width=24,
+        height=9,
+        help_page="readers",
+    )
