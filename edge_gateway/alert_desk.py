@@ -24,7 +24,7 @@ from edge_gateway.notify.sender import HEARTBEAT, Sender
 from edge_gateway.notify.siren import Ring, SirenNotifier, device_of
 from edge_gateway.registry import Registry
 from edge_gateway.rules import Verdict, broken, judge, missed_visit, wanted
-from edge_gateway.rules.rule import VisitsSeen
+from edge_gateway.rules.rule import HomesSeen, VisitsSeen
 from edge_gateway.rules.watch import Watch
 from edge_gateway.settings import Alerts, Person
 from edge_gateway.state import DeviceState
@@ -96,6 +96,16 @@ class AlertDesk:
             log.error("%d open alerts on disk cannot be read; an urgent alert says so", damaged)
         self._heard_wall = {key: known.heard_ns for key, known in states.items()}
         self._answer([told for alert in self.book.open_alerts() for told in answers(alert)])
+
+    @property
+    def heard(self) -> Mapping[Key, int]:
+        """(site, device) -> monotonic ns of the last thing received in this run."""
+        return self._watch.heard
+
+    @property
+    def homes_seen(self) -> HomesSeen:
+        """What was known of homes and sites at the last look."""
+        return self._watch.homes
 
     def listening(self, connected: bool) -> None:
         """The broker is reachable or not; silence counts only while it is."""

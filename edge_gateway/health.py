@@ -1,9 +1,10 @@
-"""The gateway's own numbers: Prometheus metrics on a local port, and readings of the device `gateway` in the database."""
+"""The gateway's own numbers: Prometheus metrics on a local port, and readings of the device `gateway.id` in the database."""
 
 import logging
 import math
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from threading import Thread
 from typing import TYPE_CHECKING, Final
 from wsgiref.simple_server import WSGIServer
@@ -12,9 +13,11 @@ from prometheus_client import start_http_server
 from prometheus_client.core import CollectorRegistry, CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from edge_gateway import clock
+from edge_gateway import clock, machine
+from edge_gateway.alerts.waiting import unaccepted, waited_s
 from edge_gateway.catalog import QUANTITIES
 from edge_gateway.events import Flag, Reading, Readings
+from edge_gateway.homes.selftest import unprotected_ns
 
 if TYPE_CHECKING:
     from edge_gateway.service import Gateway
@@ -22,9 +25,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SITE: Final = "kanhu"
-DEVICE: Final = "gateway"
 _TROUBLE: Final = "metrics"
 _AGAIN_S: Final = 10.0
+_CERTIFICATES_S: Final = 3600.0  # between two looks
+# Also known to Prometheus under an older name of their own.
+_OTHERWISE: Final = frozenset({"commit_time", "write_time"})
 _OUTCOMES: Final = ("stored", "duplicate", "held", "dead")
 
 
@@ -38,6 +43,9 @@ class Health(Collector):
         self._boot = int(time.time())  # a new number at every start, as the contract asks
         self._seq = 0
         self._tried = -math.inf
+        self._looked = -math.inf
+        self._certificate_ends: datetime | None = None
+        self._counted: dict[str, float] = {}  # what takes a look at everything; by the event loop, read by any thread
         self.port = 0  # 0 while the page is not served
 
     def open(self) -> None:
@@ -82,16 +90,70 @@ class Health(Collector):
             "taps_queued": float(g.store.taps_queued),
             "alerts_open": float(g.desk.open_count()),
             "disk_free": float(g.ballast.free()),
-            "broker_dropped": float(g.broker_dropped),
+            "disk_used": machine.disk_used(g.settings.data_dir),
+            "commit_time": g.committer.commit_s_last,
+            "write_time": g.uplink.state.last_write_s,
+            "database_ok": float(not g.uplink.state.trouble),
+            "database_refused": float(totals.get("entries_refused", 0)),
+            "broker_connected": float(g.connected()),
+            "times_repaired": float(totals.get("times_repaired", 0)),
+            "devices_expected": float(g.series.expected),
+            "devices_silent": float(g.series.silent),
+            "troubles": float(len(g.troubles.now)),
+            **self._notices(),
+            **self._counted,
+            **self._told(),
         }
 
+    def _notices(self) -> dict[str, float]:
+        """Messages to people; sent and failed since the start."""
+        told = self._gateway.desk.notices()
+        sent = told["delivered"] + told["taken"]
+        lost = told["failed"] + told["in_doubt"]
+        return {
+            "notices_sent": float(sent),
+            "notices_failed": float(lost),
+            "notices_waiting": float(max(0, told["handed"] - sent - lost)),
+        }
+
+    def _told(self) -> dict[str, float]:
+        """What is left out where nobody can say: absent is not zero."""
+        g, trusted = self._gateway, machine.clock_trusted()
+        told = {}
+        if g.broker_dropped is not None:
+            told["broker_dropped"] = float(g.broker_dropped)
+        if trusted is not None:
+            told["clock_trusted"] = float(trusted)
+        if self._certificate_ends is not None:
+            told["certificate_left"] = machine.seconds_until(self._certificate_ends, g.clock_ns())
+        return told
+
+    def _count(self, now_ns: int) -> None:
+        """What takes a look at all alerts and homes."""
+        g = self._gateway
+        waiting = [waited_s(alert, now_ns) for alert in g.desk.book.open_alerts() if unaccepted(alert)]
+        homes = [g.desk.homes.homes.get(key) for key in g.pipeline.registry.homes]
+        self._counted = {
+            "alerts_unaccepted": float(len(waiting)),
+            "alert_unaccepted_age": max(waiting, default=0.0),
+            "homes_unprotected": float(sum(home is not None and unprotected_ns(home, now_ns) > 0 for home in homes)),
+        }
+        if time.monotonic() > self._looked + _CERTIFICATES_S:
+            self._looked = time.monotonic()
+            self._certificate_ends = machine.certificate_ends(machine.certificate_files(g.settings))
+
+    def entry(self, now_ns: int) -> Readings:
+        """The numbers as readings of the gateway. Called in the event loop."""
+        self._count(now_ns)
+        self._seq += 1
+        return own_readings(self._gateway.settings.gateway.id, SITE, self.numbers(), now_ns, self._boot, self._seq)
+
     def write_readings(self) -> None:
-        """Put the numbers into the outbox, like those of any device."""
+        """Put the numbers into the outbox, like those of any device: how it was while the database was away is told later."""
         g = self._gateway
         if g.full:
             return
-        self._seq += 1
-        g.pipeline.work.data.append(own_readings(DEVICE, SITE, self.numbers(), g.clock_ns(), self._boot, self._seq))
+        g.pipeline.work.data.append(self.entry(g.clock_ns()))
         g.committer.soon()
 
     def collect(self) -> Iterator[Metric]:
@@ -115,7 +177,7 @@ class Health(Collector):
         yield devices
         yield heard
         for name, value in self.numbers().items():
-            if not name.startswith("messages_"):
+            if not name.startswith("messages_") and name not in _OTHERWISE:
                 yield GaugeMetricFamily(f"kanhu_{name}", name.replace("_", " "), value=value)
         yield GaugeMetricFamily("kanhu_outbox_bytes", "Size of the outbox", value=g.store.backlog.bytes)
         yield GaugeMetricFamily("kanhu_wal_bytes", "Size of the write-ahead log", value=g.store.wal_bytes())
@@ -125,10 +187,6 @@ class Health(Collector):
             "kanhu_write_seconds", "Duration of the last write to the database", value=g.uplink.state.last_write_s
         )
         yield CounterMetricFamily("kanhu_receipts", "Receipts sent since the start", value=g.receipts.sent)
-        yield GaugeMetricFamily("kanhu_broker_connected", "1 while both sessions are connected", value=float(g.connected()))
-        yield GaugeMetricFamily(
-            "kanhu_database_ok", "1 while the database takes what it is given", value=float(not g.uplink.state.trouble)
-        )
         notices = CounterMetricFamily("kanhu_notices", "Messages to people since the start, by their end", labels=["outcome"])
         for outcome, number in g.desk.notices().items():
             notices.add_metric([outcome], number)

@@ -122,6 +122,7 @@ class Housekeeping:
             g.troubles.set("registry", "")
             g.pipeline.expect(known)
             g.desk.expect(known)
+            g.series.expect()
             g.expect_in_database(known)
             self._held_looks = _HELD_LOOKS
 

@@ -57,6 +57,7 @@ class Pipeline:
         self._observe = observe
         self.consented: Callable[[Key], bool] = lambda home: True  # whether what sensors tell of a home may be stored
         self.limits = limits
+        self.listened_s = 0.0  # the clock of `listening`, brought up to date once a second
         self.states: dict[Key, DeviceState] = {}
         self.work = Work()
         self._judge = judge
@@ -78,7 +79,7 @@ class Pipeline:
     def take_work(self) -> Work:
         """What has to be saved now, the newest values of its devices too; the pipeline goes on with an empty one."""
         work, self.work = self.work, Work()
-        self._speakers.fold(work.touched)
+        self._speakers.fold(work.touched, self.listened_s)
         return work
 
     def take(
@@ -110,7 +111,7 @@ class Pipeline:
             return self._hold(speaker, topic, payload, received_ns, held_id)
         known = speaker.state
         if not retained and (held_id is None or received_ns > known.heard_ns):
-            known.heard_ns = received_ns
+            known.heard_ns, known.listened_s = received_ns, self.listened_s
         if speaker.touched_in is not work:
             work.touched[known.site, known.device] = known
             speaker.touched_in = work
@@ -328,6 +329,8 @@ class Pipeline:
             self._ring(speaker, topic, payload, received_ns)
 
     def _note_quality(self, counters: state.Counters, quality: int) -> None:
+        if quality in (clock.RECEIPT, clock.REPAIRED):
+            self.work.count("times_repaired")
         if quality == clock.RECEIPT:
             counters.untimed += 1
         elif quality == clock.LATE:

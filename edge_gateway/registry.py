@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from edge_gateway.catalog import QUANTITIES
+from edge_gateway.catalog import OWN_GROUPS, QUANTITIES
 from edge_gateway.errors import Misconfigured
 from edge_gateway.events import split_name
 from edge_gateway.homes import setting
@@ -230,7 +230,7 @@ def _device(row: Any, where: str, sites: Mapping[str, Site], problems: list[str]
         problems.append(f"{where}: lat and lon are for stations; {holder!r} carries it about")
     measures = row.get("measures", [])
     names = measures if isinstance(measures, Iterable) and not isinstance(measures, str) else [measures]
-    strange = [n for n in names if not isinstance(n, str) or split_name(n)[0] not in QUANTITIES]
+    strange = [n for n in names if not isinstance(n, str) or not _can_measure(n)]
     problems += [f"{where}: measures names {name!r}, which is not in the catalogue" for name in strange]
     if len(problems) > before:
         return None
@@ -249,6 +249,11 @@ def _position(row: Mapping[str, Any], where: str, problems: list[str]) -> tuple[
         if isinstance(value, bool) or not isinstance(value, int | float) or not -most <= value <= most:
             problems.append(f"{where}: {key} is {value!r}; degrees from -{most:g} to {most:g}, and both of lat and lon")
     return (None, None) if len(problems) > before else (float(row["lat"]), float(row["lon"]))
+
+
+def _can_measure(name: str) -> bool:
+    quantity = QUANTITIES.get(split_name(name)[0])
+    return quantity is not None and quantity.group not in OWN_GROUPS
 
 
 def _seconds(row: Mapping[str, Any], key: str, default: float, where: str, problems: list[str]) -> float:

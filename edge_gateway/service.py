@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-from edge_gateway import commands, enrolment, heartbeat, registry, systemd, topics
+from edge_gateway import commands, enrolment, heartbeat, overdue, registry, systemd, topics
 from edge_gateway.alert_desk import AlertDesk
 from edge_gateway.broker import Incoming, Session
 from edge_gateway.clock import Limits
@@ -29,6 +29,7 @@ from edge_gateway.housekeeping import Housekeeping
 from edge_gateway.pipeline import Pipeline
 from edge_gateway.privacy import names, raw
 from edge_gateway.receipts import Receipts
+from edge_gateway.series import Series
 from edge_gateway.settings import Settings
 from edge_gateway.sink import Expecting, Sink
 from edge_gateway.stations import Stations
@@ -52,6 +53,7 @@ _DAMAGE: Final = frozenset(
 # A disk that cannot save for longer than this is not waited for: an SOS is told all the same.
 _CRY_AFTER_S: Final = 5.0
 _LIVE_S: Final = 0.25  # between two looks for cards that do not answer
+_SOON: Final = 12.0  # after a start its own series go on within this part of a round: 5 s of a minute
 _RING_S: Final = 5.0  # for the event loop to take up what a thread asks
 _STATIONS_S: Final = 10.0  # after a change of the registry a station is on the map
 _CODES_S: Final = 30.0  # between two looks for enrolment codes that are too old
@@ -136,10 +138,11 @@ class Gateway:
             settings.store_file, self.store, self.thread, sink, settings.influx.batch_lines, _REQUESTS, self._database_told
         )
         self.health = Health(self)
+        self.series = Series(self)
         self.stations = Stations(self)
         self.expect_in_database(known)
         self.housekeeping = Housekeeping(self)
-        self.broker_dropped = 0
+        self.broker_dropped: int | None = None  # nobody knows before the broker has told it
 
     def _open_store(self) -> Store:
         g = self.settings.gateway
@@ -165,6 +168,7 @@ class Gateway:
             stack.callback(self.health.close)
             self.health.open()
             self.uplink.start()
+            every_s = self.settings.gateway.readings_every_s
             tasks = [
                 loop.create_task(job)
                 for job in (
@@ -181,7 +185,9 @@ class Gateway:
                     # By itself: nothing that hangs or fails in the other may keep an SOS from its next round.
                     self._every(1.0, lambda: self.desk.tick(self.pipeline.states)),
                     self._every(1.0, self.heartbeat.tick),
-                    self._every(self.settings.gateway.readings_every_s, self.health.write_readings),
+                    self._every(1.0, self.series.tick),
+                    self._every(every_s, self.health.write_readings, every_s / _SOON),
+                    self._every(every_s, self.series.write, every_s / _SOON),
                     self._every(_STATIONS_S, self.stations.tick),
                     systemd.live(),
                 )
@@ -268,7 +274,8 @@ class Gateway:
         for message in messages:
             with contextlib.suppress(ValueError):
                 self.broker_dropped = int(message.payload)
-        self.troubles.set("broker_drops", f"the broker dropped {self.broker_dropped} messages" if self.broker_dropped else "")
+        dropped = self.broker_dropped
+        self.troubles.set("broker_drops", f"the broker dropped {dropped} messages" if dropped else "")
 
     def _on_broker(self, state: str, detail: str) -> None:
         self.troubles.set("broker", detail)
@@ -280,7 +287,9 @@ class Gateway:
 
     def _listen(self) -> None:
         """A device is silent only if it could have been heard: on both sessions, and readings too."""
-        self.desk.listening(self.connected() and not self.full)
+        hears = self.connected() and not self.full
+        self.desk.listening(hears)
+        self.series.listening(hears)
 
     def _database_told(self, trouble: str) -> None:
         self.troubles.set("database", trouble)
@@ -390,16 +399,21 @@ class Gateway:
             lambda: (list(self.store.devices()), self.store.open_alerts(), self.store.homes())
         ).result()
         self.pipeline.restore(devices)
-        self.desk.restore(alerts, self.pipeline.states, homes)
+        own = [row for row in homes if row[0] == overdue.SITE]
+        self.desk.restore(alerts, self.pipeline.states, [row for row in homes if row[0] != overdue.SITE])
+        if not self.series.restored:
+            self.series.restore(own)
 
     async def in_store(self, job: Callable[[], Any]) -> Any:
         """Run `job` in the one thread that may use the store."""
         return await asyncio.get_running_loop().run_in_executor(self.thread, job)
 
-    async def _every(self, seconds: float, job: Callable[[], Any]) -> None:
+    async def _every(self, seconds: float, job: Callable[[], Any], first_s: float | None = None) -> None:
         """Run `job` again and again; an error of one run is logged and does not end the others."""
+        wait_s = seconds if first_s is None else first_s
         while True:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(wait_s)
+            wait_s = seconds
             try:
                 result = job()
                 if asyncio.iscoroutine(result):

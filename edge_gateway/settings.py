@@ -34,7 +34,12 @@ class Broker(_Section):
 
 
 class Gateway(_Section):
-    """The pipeline's own limits."""
+    """The pipeline's own limits.
+
+    Attributes:
+        id: its name in the database, where it is one of several gateways that write there.
+        silence_days: how silent each quantity was is kept so long, days (0: for ever), and no longer than `presence_days`.
+    """
 
     commit_ms: float = Field(default=20.0, ge=0.5, le=1000)
     commit_messages: int = Field(default=2000, ge=1, le=100_000)
@@ -48,6 +53,8 @@ class Gateway(_Section):
     future_s: float = Field(default=86_400.0, gt=0)
     metrics_port: int = Field(default=9464, ge=0, le=65535)  # 0: any free port
     readings_every_s: float = Field(default=60.0, ge=1)
+    id: str = Field(default="gateway", pattern=r"^[a-z0-9](?:[a-z0-9_-]{0,46}[a-z0-9])?$")
+    silence_days: int = Field(default=14, ge=0, le=3660)
 
 
 class Influx(_Section):

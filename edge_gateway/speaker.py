@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edge_gateway import topics
-from edge_gateway.events import Reading, TimeQuality, Values, columns, columns_of, shape_of
+from edge_gateway.events import Flag, Reading, TimeQuality, Values, columns, columns_of, shape_of
 from edge_gateway.likeness import Likenesses
 from edge_gateway.registry import Device, Registry
 from edge_gateway.sequence import Boot
@@ -15,6 +15,7 @@ from edge_gateway.work import Key, Work
 
 _RECENT_INSTANTS: Final = 32
 _TOPICS: Final = 20_000
+_FAIL: Final = int(Flag.FAIL)
 
 
 _Taken = tuple[int, str, Values]  # time_ns, shape and values; see `Readings`
@@ -55,7 +56,7 @@ class Recent:
             del newest[shape]  # of one instant the last counts, also among shapes that share a name
             newest[shape] = taken
 
-    def fold(self) -> None:
+    def fold(self, listened_s: float) -> None:
         """Bring `state.latest` up to date: of each name the value measured last, whatever arrived last."""
         latest = self.state.latest
         for time_ns, shape, values in self.newest.values():
@@ -64,9 +65,11 @@ class Recent:
                 if last is None:
                     if len(latest) >= MAX_NAMES:
                         continue  # stored all the same: only the newest value is not remembered
-                    latest[name] = Latest(time_ns, value, flag)
+                    last = latest[name] = Latest(time_ns, value, flag)
                 elif last.time_ns <= time_ns:
                     last.time_ns, last.value, last.flag = time_ns, value, flag
+                if value is not None and flag != _FAIL:
+                    last.see(time_ns, listened_s)
         self.newest.clear()
 
     def apart(self, time_ns: int, quality: int, shape: str) -> tuple[int, int]:
@@ -152,12 +155,12 @@ class Speakers:
         self._by_topic[topic] = speaker
         return speaker
 
-    def fold(self, keys: Iterable[Key]) -> None:
-        """Bring the `latest` of these devices up to date."""
+    def fold(self, keys: Iterable[Key], listened_s: float) -> None:
+        """Bring the `latest` of these devices up to date; `listened_s`: now, on the clock of `listening`."""
         for key in keys:
             recent = self._recent.get(key)
             if recent is not None and recent.newest:
-                recent.fold()
+                recent.fold(listened_s)
 
     def _recent_of(self, key: Key, known: DeviceState, keep: bool) -> Recent:
         recent = self._recent.get(key)

@@ -13,11 +13,23 @@ MAX_NAMES: Final = 1024
 
 
 class Latest(msgspec.Struct, array_like=True, gc=False):
-    """The newest value of one name by measurement time, whatever arrived last."""
+    """The newest value of one name by measurement time, whatever arrived last. Fields may only be added at the end.
+
+    Attributes:
+        seen_ns: when its newest believable value was measured, wall clock; 0: there was none.
+        seen_s: when such a value was last taken in, on the clock of `listening`.
+    """
 
     time_ns: int
     value: float | str | None
     flag: int
+    seen_ns: int = 0
+    seen_s: float = 0.0
+
+    def see(self, time_ns: int, listened_s: float) -> None:
+        """A believable value came; it may be older than others."""
+        self.seen_ns = max(self.seen_ns, time_ns)
+        self.seen_s = listened_s
 
 
 class Counters(msgspec.Struct, array_like=True):
@@ -35,6 +47,7 @@ class Counters(msgspec.Struct, array_like=True):
     untimed: int = 0  # entries whose time is the gateway's receipt
     shifted: int = 0
     two_devices: int = 0  # messages that prove two devices use one name
+    boots: int = 0  # that were new when they were heard of
 
 
 class DeviceState(msgspec.Struct, array_like=True):
@@ -46,6 +59,7 @@ class DeviceState(msgspec.Struct, array_like=True):
         latest: name -> newest value.
         online: what its last birth or will said; None before the first.
         update: what became of the last update of its firmware, in its own words.
+        listened_s: when the gateway last received anything from it, on the clock of `listening`.
     """
 
     site: str
@@ -59,6 +73,7 @@ class DeviceState(msgspec.Struct, array_like=True):
     config: int | None = None
     config_error: str = ""
     update: str = ""
+    listened_s: float = 0.0
 
     def boot(self, number: int) -> tuple[Boot, bool]:
         """The boot with this number (made if new), and whether it is the current one."""
@@ -73,6 +88,7 @@ class DeviceState(msgspec.Struct, array_like=True):
         if len(boots) >= MAX_BOOTS:
             del boots[0]
         boots.append(Boot(number))
+        self.counters.boots += 1
         return boots[-1], True
 
     def past(self, number: int) -> Boot:
@@ -81,6 +97,7 @@ class DeviceState(msgspec.Struct, array_like=True):
         if boot is None:
             boot = Boot(number)
             self.boots.insert(max(len(self.boots) - 1, 0), boot)
+            self.counters.boots += 1
             if len(self.boots) > MAX_BOOTS:
                 del self.boots[0]
         return boot

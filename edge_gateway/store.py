@@ -204,6 +204,11 @@ class Store:
             raise self._failed(error) from error
         return [body for (body,) in rows]
 
+    def keep(self, rows: Sequence[tuple[str, str, str, bytes]]) -> None:
+        """Save (site, place, part, body) in a transaction of its own. Raises as `commit`."""
+        with self._transaction():
+            self._remember(rows)
+
     def commit(self, work: Commit) -> None:
         """Save everything or nothing; return when it is on disk.
 
@@ -236,12 +241,7 @@ class Store:
                 " ON CONFLICT DO UPDATE SET open = excluded.open, crc = excluded.crc, body = excluded.body",
                 [(id_, open_, ns, crc32(body), body) for id_, open_, ns, body in work.alerts],
             )
-        if work.homes:
-            db.executemany(
-                "INSERT INTO home (site, place, part, crc, body) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET crc = excluded.crc, body = excluded.body",
-                [(*key, crc32(body), body) for *key, body in work.homes],
-            )
+        self._remember(work.homes)
         if work.notes:
             db.executemany("INSERT INTO home_log (site, place, at_ns, who, what, detail) VALUES (?, ?, ?, ?, ?, ?)", work.notes)
         if work.taps:
@@ -258,6 +258,14 @@ class Store:
         self._bury(work.dead, change)
         for name, n in work.counters.items():
             change.count(name, n)
+
+    def _remember(self, rows: Sequence[tuple[str, str, str, bytes]]) -> None:
+        if rows:
+            self._db.executemany(
+                "INSERT INTO home (site, place, part, crc, body) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET crc = excluded.crc, body = excluded.body",
+                [(*key, crc32(body), body) for *key, body in rows],
+            )
 
     def _hold(self, held: Sequence[Held], change: Change) -> None:
         for h in held:

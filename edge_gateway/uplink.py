@@ -1,5 +1,8 @@
 """Empties the outbox into the database, in a thread of its own: events first, fresh readings next, the backlog beside them.
 
+What the gateway says of how things are now goes before all of it, from memory (`tell`): it is worth nothing later, so it is not
+kept, and no full disk and no damaged outbox holds it up.
+
 A row is forgotten only after the database answered that it holds the row. What it can never take becomes a dead letter.
 """
 
@@ -19,7 +22,7 @@ import msgspec
 from edge_gateway import events
 from edge_gateway.errors import KanhuError, Misconfigured, Unavailable
 from edge_gateway.events import Entry
-from edge_gateway.sink import Refusal, Sink
+from edge_gateway.sink import Refusal, Sink, Teller
 from edge_gateway.store import Store
 from edge_gateway.store_file import damaged, read_only
 from edge_gateway.topics import Up, up
@@ -35,6 +38,8 @@ _OPERATOR_S: Final = 8.0
 _ASKED_MOST_S: Final = 600.0  # longer than this we do not wait, whatever the database asks for
 _SUSPECTS: Final = 3  # so many single entries the sink falls over, and none it takes: the fault is not in the entries
 
+Write = Callable[[Sequence[Entry]], list[Refusal]]
+
 
 class OutboxTrouble(Exception):
     """Our own file cannot be read or written now; the database has nothing to do with it."""
@@ -45,6 +50,7 @@ class UplinkState:
     """What a screen shows of the way to the database; written by the uplink's thread only."""
 
     sent: int = 0
+    told: int = 0  # beside the outbox
     refused: int = 0
     damaged: int = 0
     trouble: str = ""  # why nothing goes out at the moment; "" when it does
@@ -95,6 +101,9 @@ class Uplink:
         self._backlog_to = 0
         self._failures = 0
         self._outbox_trouble = ""
+        self._telling = threading.Lock()
+        self._round: list[Entry] = []  # of `tell`
+        self._round_after = 0.0  # monotonic s: not tried again before
         self.between = threading.Lock()  # held during a turn: who has it knows that nothing is on its way
 
     def start(self) -> None:
@@ -104,6 +113,19 @@ class Uplink:
     def wake(self) -> None:
         """There is something new in the outbox; any thread may call."""
         self._wake.set()
+
+    def tell(self, entries: Sequence[Entry]) -> None:
+        """Write these beside the outbox, from memory; any thread may call. What was told before and did not go out is dropped:
+        the newer says how things are now."""
+        with self._telling:
+            self._round = list(entries)
+            self._round_after = 0.0
+        self.wake()
+
+    def untell(self, owns: Callable[[str, str, str], bool]) -> None:
+        """Take what is of (site, place, device) that `owns` out of what is to be told."""
+        with self._telling:
+            self._round = [entry for entry in self._round if not owns(entry.site, entry.place, entry.device)]
 
     def stop(self, wait_s: float = 5.0) -> None:
         """End after the write that is under way; what is not confirmed stays in the outbox."""
@@ -131,9 +153,12 @@ class Uplink:
             seconds to wait before the next turn: 0.0, there may be more; None, there was nothing, wait for `wake`.
         """
         try:
+            untold = self._tell()
             db = self._reader()
             try:
                 busy = self._step(db)
+                if untold is not None and not busy:
+                    raise untold
             except KanhuError as error:
                 self._backlog_to = _last_id(db)
                 self._database_failed(error)
@@ -175,6 +200,30 @@ class Uplink:
                 self._store_thread.submit(self._store.repair).result()
             except Exception:
                 log.exception("repairing the outbox")
+
+    def _tell(self) -> KanhuError | None:
+        """Write the round that waits; why it could not be, which must never stop what is in the outbox."""
+        with self._telling:
+            entries = self._round if time.monotonic() >= self._round_after else []
+        write = self._sink.tell if isinstance(self._sink, Teller) else self._sink.write
+        refused, began = 0, time.monotonic()
+        for start in range(0, len(entries), self._batch_entries):
+            try:
+                refusals = self._write(entries[start : start + self._batch_entries], write)
+            except KanhuError as error:
+                self._round_after = time.monotonic() + _RETRY_MOST_S
+                return error
+            for refusal in refusals[:1]:
+                log.error("of the gateway's own series refused: %s %s", refusal.reason, refusal.detail)
+            refused += len(refusals)
+        if entries:
+            with self._telling:
+                if self._round is entries:
+                    self._round = []
+            self.state.told += len(entries) - refused
+            self.state.refused += refused
+            self._database_answered(time.monotonic() - began)
+        return None
 
     def _step(self, db: sqlite3.Connection) -> bool:
         """Send one batch of each kind, events before all; whether there was anything."""
@@ -234,12 +283,13 @@ class Uplink:
             self._database_answered(took_s)
         return True
 
-    def _write(self, entries: Sequence[Entry]) -> list[Refusal]:
+    def _write(self, entries: Sequence[Entry], write: Write | None = None) -> list[Refusal]:
         """As the sink's `write`, which may also fall over an entry nobody thought of: then that entry is refused.
 
         Raises:
             Unavailable: also when it falls over every entry, so that the fault is not in them.
         """
+        write = write or self._sink.write
         refusals: list[Refusal] = []
         bad: list[Refusal] = []
         taken = 0
@@ -247,7 +297,7 @@ class Uplink:
         while parts:
             part = parts.pop()
             try:
-                refusals += self._sink.write(part)
+                refusals += write(part)
                 taken += len(part)
             except KanhuError:
                 raise

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import UNSET
 
-from edge_gateway.catalog import QUANTITIES, Kind, Quantity
+from edge_gateway.catalog import OWN_GROUPS, QUANTITIES, Kind, Quantity
 from edge_gateway.decoders.senml import Record, show
 from edge_gateway.errors import Rejected
 from edge_gateway.events import Flag, Reading
@@ -28,12 +28,16 @@ def is_known(name: str) -> bool:
 
 
 def quantity_of(name: object) -> Quantity:
-    """The catalogue's line for a name, with or without a channel. Raises Rejected: `no_name`, `unknown_quantity`."""
+    """The catalogue's line for a name, with or without a channel.
+
+    Raises:
+        Rejected: `no_name`, `unknown_quantity`: also what only the gateway says of itself and of its devices.
+    """
     if not isinstance(name, str) or not name:
         raise Rejected("no_name", "a record without n")
     word, dot, channel = name.partition(".")
     quantity = QUANTITIES.get(word)
-    if quantity is None or (dot and _CHANNEL.fullmatch(channel) is None):
+    if quantity is None or quantity.group in OWN_GROUPS or (dot and _CHANNEL.fullmatch(channel) is None):
         raise Rejected("unknown_quantity", f"n is {show(name)}; see the catalogue in docs/data-model.md")
     return quantity
 

@@ -66,6 +66,7 @@ async def _erase(gateway: "Gateway", subject: Subject, by: str, reason: str) -> 
     await gateway.committer.settle()
     gateway.desk.homes.homes.pop((subject.site, subject.place), None)
     gateway.desk.homes.pasts.pop((subject.site, subject.place), None)
+    gateway.series.forget(subject.owns)
     for device in subject.devices:
         gateway.pipeline.states.pop((subject.site, device), None)
         gateway.events.publish(down(subject.site, device, Down.CONFIG), b"", retain=True)

@@ -26,15 +26,16 @@ def given(home: Home | None, required: bool) -> bool:
 @lru_cache(maxsize=4096)
 def watches(shape: str) -> bool:
     """Whether readings of this shape tell anything of a home that needs its person's word."""
-    return any(_tells(name) for name, _ in columns(shape))
+    return any(needs_consent(name) for name, _ in columns(shape))
 
 
 def unwatched(instant: Instant) -> Instant | None:
     """What of an instant works without that word, however the device put it beside the rest; None: nothing."""
-    stay = [reading for reading in instant.readings if not _tells(reading.name)]
+    stay = [reading for reading in instant.readings if not needs_consent(reading.name)]
     return Instant.of(instant.time_ns, instant.uptime_ns, stay) if stay else None
 
 
-def _tells(name: str) -> bool:
+def needs_consent(name: str) -> bool:
+    """Whether readings of this name tell anything of the person in whose home they are measured."""
     quantity = QUANTITIES.get(split_name(name)[0])
     return quantity is None or quantity.group not in _ALL_THE_SAME

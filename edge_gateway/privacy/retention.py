@@ -6,13 +6,14 @@ An open alert stays whatever its age. Hourly and daily sums stay. Everything is 
 import logging
 import sqlite3
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge_gateway.aside import aside
 from edge_gateway.errors import KanhuError
 from edge_gateway.rescue import measure
-from edge_gateway.settings import Privacy
+from edge_gateway.settings import Privacy, Settings
 from edge_gateway.sink import Eraser
 from edge_gateway.visits import cut
 
@@ -27,6 +28,8 @@ FIRST_S: Final = 600.0  # after the start: the clock of a machine that was off c
 JUMP_NS: Final = DAY_NS
 # Raw motion: who was in which room when. Its group in the catalogue, and its measurement.
 PRESENCE: Final = "presence"
+HOME: Final = "home"  # each minute: who is away
+SILENCE: Final = "silence"
 
 
 class Retention:
@@ -71,13 +74,22 @@ class Retention:
             log.info("kept no longer: %s", ", ".join(f"{what} {n}" for what, n in gone.items() if n))
         if rules.visit_days and g.settings.visits.enabled:
             await self._cut_visits(now_ns, rules.visit_days)
-        if rules.presence_days and isinstance(g.sink, Eraser):
-            before_ns, sink = now_ns - rules.presence_days * DAY_NS, g.sink
+        await self._forget(now_ns)
+
+    async def _forget(self, now_ns: int) -> None:
+        """What the database holds of people's days, and of silence."""
+        g = self._gateway
+        sink = g.sink
+        if not isinstance(sink, Eraser):
+            return
+        told = ""
+        for measurement, days in database_days(g.settings).items():
+            before_ns = now_ns - days * DAY_NS
             try:
-                await aside(lambda: sink.forget(PRESENCE, before_ns), "retention")
-                g.troubles.set("retention", "")
+                await aside(partial(sink.forget, measurement, before_ns), "retention")
             except KanhuError as error:
-                g.troubles.set("retention", f"readings older than {rules.presence_days} days are not deleted: {error}")
+                told = told or f"readings of `{measurement}` older than {days} days are not deleted: {error}"
+        g.troubles.set("retention", told)
 
     async def _cut_visits(self, now_ns: int, days: int) -> None:
         """Part by part: taps are judged between them. A ledger that cannot be used now is asked again in an hour."""
@@ -90,6 +102,15 @@ class Retention:
                     return
         except KanhuError as error:
             log.warning("the ledger of visits is not cut: %s", error)
+
+
+def database_days(settings: Settings) -> dict[str, int]:
+    """Measurement -> days that the database keeps it; without those it keeps for ever."""
+    presence = settings.privacy.presence_days
+    silence = settings.gateway.silence_days
+    # How long ago somebody moved in the kitchen says when somebody did.
+    days = {PRESENCE: presence, HOME: presence, SILENCE: min(silence or presence, presence or silence)}
+    return {measurement: kept for measurement, kept in days.items() if kept}
 
 
 def prune(db: sqlite3.Connection, rules: Privacy, now_ns: int) -> dict[str, int]:

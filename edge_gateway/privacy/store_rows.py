@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from isal.isal_zlib import crc32
 
-from edge_gateway import alerts, events
+from edge_gateway import alerts, events, overdue
 from edge_gateway.alerts import Alert
 from edge_gateway.errors import Unavailable
 from edge_gateway.privacy.raw import RawSeal
@@ -15,6 +15,7 @@ from edge_gateway.privacy.subject import Subject
 from edge_gateway.rescue import measure
 from edge_gateway.visits import codec
 
+_EXPECTED: Final = (overdue.SITE, overdue.EXPECTED)  # which devices are waited for, of all homes
 _PACKED: Final = ("write", "outbox")  # stages of dead letters whose payload is a packed row of the outbox
 OUTBOX_ROWS: Final = 200  # at a time; a row has up to some 2,000 readings
 Counts = dict[str, int]
@@ -37,6 +38,9 @@ def erase(db: sqlite3.Connection, subject: Subject, seal: RawSeal | None) -> Cou
 def _home(db: sqlite3.Connection, subject: Subject) -> int:
     where = (subject.site, subject.place)
     rows = db.execute("DELETE FROM home WHERE site = ? AND place = ?", where).rowcount
+    for body in [one for (one,) in db.execute("SELECT body FROM home WHERE site = ? AND part = ?", _EXPECTED)]:
+        if (left := overdue.without(body, subject.owns)) is not None:
+            db.execute("UPDATE home SET crc = ?, body = ? WHERE site = ? AND part = ?", (crc32(left), left, *_EXPECTED))
     rows += db.execute("DELETE FROM home_log WHERE site = ? AND place = ?", where).rowcount
     mentioned = [
         (subject.struck(detail), number)

@@ -13,7 +13,7 @@ from edge_gateway.events import split_name
 from edge_gateway.registry import Device, Registry
 from edge_gateway.rules import words
 from edge_gateway.rules.paused import MAINTENANCE
-from edge_gateway.rules.rule import Finding, Returned, Rule, Severity, Verdict, View
+from edge_gateway.rules.rule import Finding, HomesSeen, Returned, Rule, Severity, Verdict, View
 
 SITE_DEVICES: Final = 5  # fewer silent devices than this are never taken for a silent site
 # A device this many cadences behind is likely silent too; waiting for each one's own limit would raise thirty alerts first.
@@ -69,7 +69,7 @@ def _expected(view: View, listening_since_ns: int) -> dict[str, list[_Expected]]
     heard, added, now_ns = view.heard, view.expected, view.monotonic_ns
     since: list[tuple[Device, int]] = []
     for key, device in view.registry.devices.items():
-        if device.silence_s <= 0 or _is_off(device, view):
+        if device.silence_s <= 0 or is_off(device, view.homes):
             continue
         since_ns = max(heard.get(key, 0), added.get(key, 0), listening_since_ns)
         since.append((device, since_ns))
@@ -81,9 +81,9 @@ def _expected(view: View, listening_since_ns: int) -> dict[str, list[_Expected]]
     return sites
 
 
-def _is_off(device: Device, view: View) -> bool:
+def is_off(device: Device, homes: HomesSeen) -> bool:
     """Off on purpose, until the pause or the absence ends. An SOS button has to work in a pause too, but not in repairs."""
-    where, homes = (device.site, device.place), view.homes
+    where = (device.site, device.place)
     if where in homes.absent:
         return True
     reason = homes.paused.get(where) if device.place else None
