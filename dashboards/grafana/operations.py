@@ -1,26 +1,21 @@
 """Operations: is every gateway alive, taking in, storing, and telling people? For whoever runs the machines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
+from dashboards.grafana.gateway_queries import GATEWAY, MEASUREMENT, each, increases, levels, plain, rates
+from dashboards.grafana.operations_panels import NO_GATEWAY, people, store
 from dashboards.grafana.options import Options
 from dashboards.grafana.page import Page, address
-from dashboards.grafana.panels import BLUE, GREEN, ORANGE, RED, YELLOW, Column, Word, rows, series, states
-from dashboards.grafana.query import InfluxQL, leveled, select
+from dashboards.grafana.panels import GREEN, ORANGE, RED, YELLOW, Column, Word, rows, series, states
+from dashboards.grafana.query import InfluxQL, select
 from dashboards.grafana.text import Help, Language, Text
 
-MEASUREMENT: Final = "gateway"
-GATEWAY: Final = '"device" =~ /^${gateway:regex}$/'
 PER_MINUTE: Final = "suffix: /min"
 
 YES: Final = Word(Text("是", "yes"), GREEN)
 NO: Final = Word(Text("否", "no"), RED)
 YES_NO: Final = {"1": YES, "0": NO}
-
-_NO_GATEWAY: Final = Text(
-    "网关没有写数据: 看“网关没有消息”的处理手册。", "the gateway wrote nothing: see the runbook's page on a silent gateway."
-)
-_NONE: Final = Text("不用做什么。", "nothing.")
 
 
 def build(options: Options, language: Language) -> dict[str, Any]:
@@ -38,8 +33,8 @@ def build(options: Options, language: Language) -> dict[str, Any]:
     page.variable("gateway", Text("网关", "Gateway"), 'SHOW TAG VALUES FROM "gateway" WITH KEY = "device"')
     _now(page)
     _messages(page)
-    _store(page)
-    _people(page)
+    store(page)
+    people(page)
     return page.build()
 
 
@@ -126,13 +121,13 @@ def _now(page: Page) -> None:
         Text("连接和时钟", "Connections and clock"),
         Help(
             Text("绿色表示连接着, 时钟可信。", "Green: connected, and the clock is trusted."),
-            _NO_GATEWAY,
+            NO_GATEWAY,
             Text(
                 "红色的时段里, 消息留在设备和待发送里, 没有丢。",
                 "while it is red, messages wait in devices and outbox; none is lost.",
             ),
         ),
-        states(_levels(page, _each(page, words, "min"), _each(page, words, "min", "_min")), YES_NO, page.language),
+        states(levels(page, each(page, words, "min"), each(page, words, "min", "_min")), YES_NO, page.language),
         width=24,
         height=6,
         help_page="broker",
@@ -155,13 +150,13 @@ def _messages(page: Page) -> None:
                 "每条消息都以这四种之一结束; 重复的已经保存过。",
                 "Every message ends as one of these; a duplicate was stored before.",
             ),
-            _NO_GATEWAY,
+            NO_GATEWAY,
             Text(
                 "“待认领”要登记设备, “无法识别”看 kanhu dead-letters。",
                 "register held devices; look at dead letters with kanhu dead-letters.",
             ),
         ),
-        series(_rates(page, ends), PER_MINUTE, least=0),
+        series(rates(page, ends), PER_MINUTE, least=0),
         help_page="dead-letters",
     )
     page.add(
@@ -169,11 +164,11 @@ def _messages(page: Page) -> None:
         Text("代理丢弃, 数据库拒收", "Dropped by the broker, refused by the database"),
         Help(
             Text("这段时间里新增的条数; 应该一直是 0。", "How many were added in each span; it should stay 0."),
-            _NO_GATEWAY,
+            NO_GATEWAY,
             Text("任何一个数都要查原因。", "find the cause of every single one."),
         ),
         series(
-            _increases(page, {"broker_dropped": Text("代理丢弃", "dropped"), "database_refused": Text("拒收", "refused")}),
+            increases(page, {"broker_dropped": Text("代理丢弃", "dropped"), "database_refused": Text("拒收", "refused")}),
             "short",
             least=0,
             bars=True,
@@ -185,13 +180,13 @@ def _messages(page: Page) -> None:
         Text("不是设备自己的时间", "Times that are not the device's own"),
         Help(
             Text("这段时间里, 时间由网关算出的消息。", "Messages whose time the gateway had to compute."),
-            _NO_GATEWAY,
+            NO_GATEWAY,
             Text(
                 "持续出现: 设备没有对时 (NTP), 或者网关时钟不准。",
                 "when it lasts: devices without NTP, or a wrong clock at the gateway.",
             ),
         ),
-        series(_increases(page, {"times_repaired": Text("推算时间", "computed")}), "short", least=0, bars=True),
+        series(increases(page, {"times_repaired": Text("推算时间", "computed")}), "short", least=0, bars=True),
         help_page="clock",
     )
     page.add(
@@ -199,180 +194,14 @@ def _messages(page: Page) -> None:
         Text("设备", "Devices"),
         Help(
             Text("应有的设备和失联的设备。", "Devices that are expected, and those that are silent."),
-            _NO_GATEWAY,
+            NO_GATEWAY,
             Text("失联的点进设备面板。", "see the fleet for those that are silent."),
         ),
         series(
-            _plain(page, {"devices_expected": Text("应有", "expected"), "devices_silent": Text("失联", "silent")}, "max"),
+            plain(page, {"devices_expected": Text("应有", "expected"), "devices_silent": Text("失联", "silent")}, "max"),
             "short",
             least=0,
         ),
         help_page="device-silent",
         links=[(Text("设备", "Fleet"), address("fleet", page.language))],
     )
-
-
-def _store(page: Page) -> None:
-    page.row(102, Text("保存和发送", "Storing and sending"))
-    page.add(
-        20,
-        Text("待发送条数", "Outbox depth"),
-        Help(
-            Text("等着进数据库的条目。", "Entries that wait for the database."),
-            _NO_GATEWAY,
-            Text("一直增长: 数据库不在或太慢。", "if it keeps growing the database is away or too slow."),
-        ),
-        series(_plain(page, {"outbox_entries": Text("条目", "entries")}, "max"), "short", least=0),
-        help_page="outbox",
-    )
-    page.add(
-        21,
-        Text("最早待发送", "Age of the oldest entry"),
-        Help(
-            Text("最早的条目等了多久。平时几秒。", "How long the oldest entry has waited; normally seconds."),
-            _NO_GATEWAY,
-            Text("超过 10 分钟: 看数据库。", "beyond 10 minutes: look at the database."),
-        ),
-        series(_plain(page, {"outbox_age": Text("最早", "oldest")}, "max"), "s", least=0, steps=[(None, GREEN), (600, RED)]),
-        help_page="outbox",
-    )
-    page.add(
-        22,
-        Text("提交和写入用时", "Commit and write times"),
-        Help(
-            Text(
-                "一次落盘和一次写数据库用多久, 每段时间里最长的。",
-                "How long a commit to disk and a write to the database took, at most.",
-            ),
-            _NO_GATEWAY,
-            Text("落盘超过 1 秒: 磁盘太慢或坏了。", "a commit beyond 1 s: the disk is too slow, or failing."),
-        ),
-        series(
-            _plain(page, {"commit_time": Text("落盘", "commit"), "write_time": Text("写数据库", "write")}, "max"), "s", least=0
-        ),
-        help_page="disk",
-    )
-    page.add(
-        23,
-        Text("磁盘剩余", "Free disk space"),
-        Help(
-            Text("网关数据所在的磁盘。", "Of the disk that holds the gateway's data."),
-            _NO_GATEWAY,
-            Text(
-                "满了以后读数留在设备里, 事件照收。", "when it is full readings stay with the devices; events are still taken."
-            ),
-        ),
-        series(_plain(page, {"disk_free": Text("剩余", "free")}, "min"), "bytes", least=0),
-        help_page="disk",
-    )
-
-
-def _people(page: Page) -> None:
-    page.row(103, Text("告警和通知", "Alerts and messages to people"))
-    page.add(
-        30,
-        Text("通知", "Messages to people"),
-        Help(
-            Text("发出的和失败的通知, 每段时间新增。", "Messages that were sent and that failed, added in each span."),
-            _NO_GATEWAY,
-            Text("有失败: kanhu channels 检查渠道。", "where some fail, check the channel with kanhu channels."),
-        ),
-        series(
-            _increases(page, {"notices_sent": Text("已发", "sent"), "notices_failed": Text("失败", "failed")}),
-            "short",
-            least=0,
-            bars=True,
-        ),
-        help_page="notices",
-    )
-    page.add(
-        31,
-        Text("未处理告警", "Open alerts"),
-        Help(
-            Text(
-                "未处理的和已通知但没有人接手的告警。",
-                "Alerts that are open, and those that somebody was told of and nobody accepted.",
-            ),
-            _NO_GATEWAY,
-            Text("没有人接手: 打电话给值班的人。", "nobody accepts: call who is on duty."),
-        ),
-        series(
-            _plain(
-                page, {"alerts_open": Text("未处理", "open"), "alerts_unaccepted": Text("没有人接手", "not accepted")}, "max"
-            ),
-            "short",
-            least=0,
-        ),
-        help_page="unaccepted",
-    )
-    page.add(
-        32,
-        Text("最久没有人接手", "Longest without a person"),
-        Help(
-            Text(
-                "已通知的告警里, 等得最久的等了多久。0 表示没有。",
-                "How long the one that waits longest has waited for a person; 0: none does.",
-            ),
-            _NO_GATEWAY,
-            Text("超过 5 分钟: 打电话。", "beyond 5 minutes: telephone."),
-        ),
-        series(
-            _plain(page, {"alert_unaccepted_age": Text("等待", "waits")}, "max"),
-            "s",
-            least=0,
-            steps=[(None, GREEN), (300, RED)],
-        ),
-        help_page="unaccepted",
-    )
-    page.add(
-        33,
-        Text("证书剩余", "Time left of certificates"),
-        Help(
-            Text("最先到期的证书还剩多久。", "How long the first certificate to end is still valid."),
-            Text("网关没有证书, 或者没有写数据。", "the gateway has no certificate, or wrote nothing."),
-            Text("不到 14 天: 换证书。", "below 14 days: renew it."),
-        ),
-        series(
-            _plain(page, {"certificate_left": Text("剩余", "left")}, "min"),
-            "s",
-            least=0,
-            steps=[(None, RED), (14 * 86_400, BLUE)],
-        ),
-        help_page="certificate",
-    )
-
-
-def _each(page: Page, words: Mapping[str, Text], function: str, suffix: str = "") -> str:
-    """`min("broker_connected") AS "broker", ...`: the column's name is the series' name, in the page's language."""
-    return ", ".join(f'{function}("{name}{suffix}") AS "{page.say(text)}"' for name, text in words.items())
-
-
-def _levels(page: Page, raw: str, rolled: str) -> list[InfluxQL]:
-    return leveled("A", MEASUREMENT, raw, rolled, [GATEWAY], ["device"], "$tag_device $col", page.options.zone)
-
-
-def _plain(page: Page, words: Mapping[str, Text], function: str) -> list[InfluxQL]:
-    """The largest or smallest value of each span."""
-    return _levels(page, _each(page, words, function), _each(page, words, function, f"_{function}"))
-
-
-def _rates(page: Page, words: Mapping[str, Text]) -> list[InfluxQL]:
-    """Totals as what was added a minute."""
-
-    def what(suffix: str) -> str:
-        return ", ".join(
-            f'non_negative_derivative(max("{name}{suffix}"), 1m) AS "{page.say(text)}"' for name, text in words.items()
-        )
-
-    return _levels(page, what(""), what("_max"))
-
-
-def _increases(page: Page, words: Mapping[str, Text]) -> list[InfluxQL]:
-    """Totals as what was added in each span."""
-
-    def what(suffix: str) -> str:
-        return ", ".join(
-            f'non_negative_difference(max("{name}{suffix}")) AS "{page.say(text)}"' for name, text in words.items()
-        )
-
-    return _levels(page, what(""), what("_max"))
