@@ -57,6 +57,8 @@ def _faults(dashboard: Json, options: Options) -> Iterator[str]:
         yield from _mark_faults(dashboard, names, options)
         for link in dashboard.get("links", []):
             yield from link_faults(link, names, options)
+            if link.get("placement"):
+                yield f"link {link['title']!r}: placement {link['placement']!r} hides it in a menu"
     yield from _place_faults(dashboard["panels"])
     for panel in panels_of(dashboard):
         for fault in panel_faults(panel, language, names, options):

@@ -54,6 +54,7 @@ class Query:
         names: fields and tags it names, without those it makes itself (`AS "x"`).
         made: names it gives (`AS "x"`).
         tags: it groups by.
+        columns: it answers with, besides the time and the tags.
         times: what `time(...)` groups by, `1d` or `$__interval`.
         zones: of `tz('...')`.
         faults: what could not be read.
@@ -64,6 +65,7 @@ class Query:
     names: frozenset[str]
     made: frozenset[str]
     tags: tuple[str, ...]
+    columns: tuple[str, ...]
     times: tuple[str, ...]
     zones: tuple[str, ...]
     faults: tuple[str, ...]
@@ -90,6 +92,7 @@ def read(text: str) -> Query:
         names=names - made,
         made=made,
         tags=tuple(sorted(grouped)),
+        columns=tuple(_columns(tokens)),
         times=tuple(_arguments(tokens, "time")),
         zones=tuple(_arguments(tokens, "tz")),
         faults=tuple(faults),
@@ -155,6 +158,24 @@ def _grouped(tokens: list[Token]) -> Iterator[str]:
             inside = False
         elif inside and token.kind == "name":
             yield token.bare
+
+
+def _columns(tokens: list[Token]) -> Iterator[str]:
+    """Names of what the outermost SELECT answers with: its alias, else the function's or the field's name."""
+    depth = 0
+    parts: list[list[Token]] = [[]]
+    for token in tokens[1:]:
+        if depth == 0 and token.kind == "word" and token.bare == "from":
+            break
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if depth == 0 and token.text == ",":
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    for part in parts:
+        named = next((token for before, token in _pairs(part) if before.kind == "word" and before.bare == "as"), None)
+        if named is not None or part:
+            yield (named or part[0]).bare
 
 
 def _arguments(tokens: list[Token], function: str) -> Iterator[str]:

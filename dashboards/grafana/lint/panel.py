@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Set
 from typing import Any, Final
 
+from dashboards.grafana.lint.columns import column_faults
 from dashboards.grafana.lint.dashboard_keys import FIELD, PANEL
 from dashboards.grafana.lint.links import called_links, link_faults, map_faults
 from dashboards.grafana.lint.panel_keys import PANEL_TYPES, PanelType
@@ -38,6 +39,7 @@ def panel_faults(panel: Json, language: Language | None, variables: Set[str], op
     if kind.reads:
         yield from _unit_faults(panel)
         yield from target_faults(panel, variables, options.zone)
+        yield from column_faults(panel)
     elif panel.get("targets"):
         yield f"a panel of type {panel['type']} asks no queries"
     for key, form in (("interval", _INTERVAL), ("timeFrom", _SPAN), ("timeShift", _SPAN)):
