@@ -126,12 +126,14 @@ _GATEWAY_RULES: Final = (
     _rule(
         "outbox-growing",
         GATEWAY,
-        # The smallest of each ten minutes: an outbox that is emptied at times does not grow, however full it was.
+        # The smallest of each ten minutes: an outbox that is emptied at times does not grow, however full it was. The wait, and
+        # not a longer range, makes it nearly an hour: after a gap a range would hold two values that say little.
         select('difference(min("outbox_entries"))', "gateway", (), ("time(10m)", "site", "device"), "none"),
         ("gt", (0.0,)),
         "outbox",
-        window_s=3600,
+        window_s=1800,
         reducer="min",
+        for_s=1800,
     ),
     _rule(
         "database-refusing",

@@ -50,9 +50,9 @@ SUMMARIES: Final = {
         "Look at the database and the network.",
     ),
     "outbox-growing": Text(
-        f"网关 {_GATEWAY} 的待发送一小时来一直在增加, 每 10 分钟至少 {_NUMBER} 条: 到达快于写入。请检查数据库。",
-        f"The outbox of gateway {_GATEWAY} has grown for an hour, by at least {_NUMBER} entries each 10 minutes: more comes in "
-        "than the database takes. Look at the database.",
+        f"网关 {_GATEWAY} 的待发送近一小时来一直在增加, 每 10 分钟至少 {_NUMBER} 条: 到达快于写入。请检查数据库。",
+        f"The outbox of gateway {_GATEWAY} has grown for nearly an hour, by at least {_NUMBER} entries each 10 minutes: more "
+        "comes in than the database takes. Look at the database.",
     ),
     "database-refusing": Text(
         f"数据库半小时内拒收了网关 {_GATEWAY} 的 {_NUMBER} 条记录, 它们成了无法识别的消息。请看原因, 改好后重试。",
