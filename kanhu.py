@@ -24,6 +24,7 @@ from operations.commands import (
     cards,
     channels,
     console,
+    dashboards,
     database,
     dead_letters,
     device,
@@ -63,6 +64,7 @@ app.add_typer(privacy.app, name="privacy")
 app.add_typer(database.app, name="ingest")
 app.add_typer(firmware.app, name="firmware")
 app.add_typer(console.app, name="console")
+app.add_typer(dashboards.app, name="dashboards")
 app.command()(look.status)
 app.command()(look.doctor)
 app.command()(database.export)

@@ -16,7 +16,7 @@ ALLOWED: dict[str, set[str]] = {
     "ingest": VOCABULARY,
     "simulator": VOCABULARY,
     # Of the console only who may log in and where it is: `kanhu console user` works without its web server.
-    "operations": {"edge_gateway", "ingest", *CONSOLE_USERS},
+    "operations": {"edge_gateway", "ingest", "dashboards.grafana", *CONSOLE_USERS},
     "dashboards": {"edge_gateway", "ingest"},
     "firmware": set(),
 }

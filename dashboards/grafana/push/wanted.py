@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from dashboards.grafana import contact_points, objects, policies
 from dashboards.grafana.contact_points import filled, variables
+from dashboards.grafana.lint import lint_contact_points, lint_dashboard, lint_routes, lint_rule_group
 from dashboards.grafana.objects import Placed
 from dashboards.grafana.options import Options
 from dashboards.grafana.query import KANHU, ROLLUPS
@@ -78,6 +79,18 @@ def wanted(options: Options, environment: Mapping[str, str], login: Login) -> Wa
         points=[point(body, environment) for body in contact_points.contact_points(options)],
         routes=policies.routes,
     )
+
+
+def faults(asked: Wanted, options: Options) -> list[str]:
+    """What Grafana would take without a word although it is wrong: faults of this program, a line each."""
+    found = [f"{body['uid']}: {fault}" for _, body in asked.dashboards for fault in lint_dashboard(body, options)]
+    for group in asked.rule_groups:
+        found += [f"{group['title']}: {fault}" for fault in lint_rule_group(group, "api", options)]
+    # Not those that were filled in: a fault quotes what is wrong, and that may be a secret.
+    plain = contact_points.contact_points(options)
+    names = sorted({body["name"] for body in plain})
+    labels = sorted({label for group in asked.rule_groups for rule in group["rules"] for label in rule["labels"]})
+    return [*found, *lint_contact_points(plain), *lint_routes(list(asked.routes(names)), names, labels)]
 
 
 def nothing() -> Wanted:
