@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from dashboards.grafana import runbook
+from dashboards.grafana.text import Language
 from edge_gateway.catalog import QUANTITIES, Quantity
 from edge_gateway.events import Flag, TimeQuality
 from edge_gateway.reasons import REASONS
@@ -75,11 +77,13 @@ def test_every_flag_time_quality_tag_and_measurement_is_explained() -> None:
 
 
 def write() -> None:
-    """Put the tables of the code into the docs."""
+    """Put the tables of the code into the docs, and the pages that are nothing else."""
     for name, (file, table) in TABLES.items():
         path = DOCS / file
         before, begin, _, end, after = _block(name).split(path.read_text(encoding="utf-8"))
         path.write_text(f"{before}{begin}{table()}\n{end}{after}", encoding="utf-8")
+    for language, file in {Language.EN: "runbook.md", Language.ZH: "runbook.zh-CN.md"}.items():
+        (DOCS / file).write_text(runbook.document(language), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -21,5 +21,5 @@ def build(options: Options, language: Language) -> dict[str, Any]:
         refresh="",
     )
     for help_ in PAGES:
-        page.say_only(help_.number, help_.title, words_only(help_.body.of(language)))
+        page.say_only(help_.number, help_.title, words_only(help_.body(language)))
     return page.build()
