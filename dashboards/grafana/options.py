@@ -55,7 +55,7 @@ class Options:
             raise Misconfigured(f"the tiles' address is {self.tiles!r}", "it needs {z}, {x} and {y}")
         try:
             ZoneInfo(self.zone)
-        except (ValueError, OSError) as error:
+        except (KeyError, ValueError, OSError) as error:
             raise Misconfigured(f"the zone is {self.zone!r}", "an IANA zone such as Asia/Shanghai") from error
         if not self.languages:
             raise Misconfigured("no language is asked for", "zh, en or both")
