@@ -5,6 +5,7 @@ Runs in the event loop; the transaction itself runs in the store's one thread, o
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -112,6 +113,7 @@ class Committer:
         self._timer: asyncio.TimerHandle | None = None
         self._running: asyncio.Task[None] | None = None
         self._paused: list[Source] = []
+        self._paused_at = 0.0
         self._again = False  # something that is not a message has to be saved after the commit under way
         self.halted = False
         self.commits = self.failures = 0
@@ -143,8 +145,14 @@ class Committer:
         waiting = _size(self._pipeline.work)
         if waiting >= 4 * self._commit_messages and source not in self._paused:
             source.pause(_BUSY)
+            if not self._paused:
+                self._paused_at = time.monotonic()
             self._paused.append(source)
         self.soon(urgent or waiting >= self._commit_messages)
+
+    def paused_s(self) -> float:
+        """For how long nothing is read because a transaction does not end; 0: it is read."""
+        return time.monotonic() - self._paused_at if self._paused else 0.0
 
     def _ring(self, messages: Sequence[Publication]) -> None:
         """Nothing can be taken in: somebody who calls for help is heard all the same."""

@@ -8,6 +8,7 @@ one that could not be told is replaced by the next. Without a time-series databa
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -27,8 +28,11 @@ from edge_gateway.state import DeviceState
 if TYPE_CHECKING:
     from edge_gateway.service import Gateway
 
+log = logging.getLogger(__name__)
+
 _AT_ONCE: Final = 100  # devices, before an SOS may pass
 _JUMP_NS: Final = 5 * 10**9
+_SAVED_WITHIN_S: Final = 5.0
 _FLEET: Final = (
     "silent_for",
     "cadence",
@@ -60,6 +64,7 @@ class Series:
         self._last: dict[Key, _Last] = {}  # what the last round told of, so that a series that ends is ended
         self._clocks: tuple[int, int] | None = None
         self._boot, self._round = 0, 0
+        self._saving: asyncio.Task[None] | None = None
 
     def restore(self, rows: list[tuple[str, str, str, bytes]]) -> None:
         """Go on from what is on disk; at the start only, for afterwards the memory is right whatever the disk does."""
@@ -107,14 +112,25 @@ class Series:
             told += entries
             if number % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
-        if not g.full and not g.committer.halted:
-            await self.save()
+        await self._save_in_time()
         if tells:
             g.uplink.tell(told)
 
     def entries(self, now_ns: int) -> list[Entry]:
         """What one round tells of devices, quantities and homes."""
         return [entry for entries in self._parts(now_ns, True) for entry in entries]
+
+    async def _save_in_time(self) -> None:
+        """A disk that is full, fails or stands still must not hold up what is told."""
+        g = self._gateway
+        if g.full or g.committer.halted:
+            return
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.get_running_loop().create_task(self.save())
+        done, _ = await asyncio.wait([self._saving], timeout=_SAVED_WITHIN_S)
+        for task in done:
+            if (error := task.exception()) is not None:
+                log.warning("how silent devices are is told, but not saved: %s", error)
 
     async def save(self) -> None:
         """Put what is remembered on disk.

@@ -26,6 +26,7 @@ from edge_gateway.health import Health
 from edge_gateway.heartbeat import Heartbeat
 from edge_gateway.homes.watch import Order
 from edge_gateway.housekeeping import Housekeeping
+from edge_gateway.notify.watched import Watched
 from edge_gateway.pipeline import Pipeline
 from edge_gateway.privacy import names, raw
 from edge_gateway.receipts import Receipts
@@ -54,6 +55,7 @@ _DAMAGE: Final = frozenset(
 _CRY_AFTER_S: Final = 5.0
 _LIVE_S: Final = 0.25  # between two looks for cards that do not answer
 _SOON: Final = 12.0  # after a start its own series go on within this part of a round: 5 s of a minute
+_STUCK_S: Final = 3.0  # nothing is read any more: the disk stands still, and devices are not to blame
 _RING_S: Final = 5.0  # for the event loop to take up what a thread asks
 _STATIONS_S: Final = 10.0  # after a change of the registry a station is on the map
 _CODES_S: Final = 30.0  # between two looks for enrolment codes that are too old
@@ -83,6 +85,7 @@ class Gateway:
         self._store_opened = self.store.opened
         self.full_since = 0.0
         self._failing_since = math.inf
+        self._heard = False
         known = registry.load(settings.registry)
         self.troubles = Troubles()
         public = settings.console.public_url.rstrip("/")
@@ -140,6 +143,7 @@ class Gateway:
         self.health = Health(self)
         self.series = Series(self)
         self.stations = Stations(self)
+        self.watched = Watched(self)
         self.expect_in_database(known)
         self.housekeeping = Housekeeping(self)
         self.broker_dropped: int | None = None  # nobody knows before the broker has told it
@@ -185,6 +189,7 @@ class Gateway:
                     # By itself: nothing that hangs or fails in the other may keep an SOS from its next round.
                     self._every(1.0, lambda: self.desk.tick(self.pipeline.states)),
                     self._every(1.0, self.heartbeat.tick),
+                    self._every(1.0, self._listen),
                     self._every(1.0, self.series.tick),
                     self._every(every_s, self.health.write_readings, every_s / _SOON),
                     self._every(every_s, self.series.write, every_s / _SOON),
@@ -285,11 +290,18 @@ class Gateway:
         self.troubles.set("broker_data", detail)
         self._listen()
 
+    def hears(self) -> bool:
+        """Whether what a device says now is taken in: on both sessions, readings too, and by a store that saves."""
+        saves = not self.full and not self.committer.halted and self._failing_since == math.inf
+        return self.connected() and saves and self.committer.paused_s() < _STUCK_S
+
     def _listen(self) -> None:
-        """A device is silent only if it could have been heard: on both sessions, and readings too."""
-        hears = self.connected() and not self.full
-        self.desk.listening(hears)
-        self.series.listening(hears)
+        """A device is silent only if it could have been heard."""
+        hears = self.hears()
+        if hears != self._heard:
+            self._heard = hears
+            self.desk.listening(hears)
+            self.series.listening(hears)
 
     def _database_told(self, trouble: str) -> None:
         self.troubles.set("database", trouble)
