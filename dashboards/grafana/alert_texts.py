@@ -33,7 +33,7 @@ _HOME: Final = "{{ $labels.place }}"
 _SPAN: Final = "{{ humanizeDuration $values.B.Value }}"
 _NUMBER: Final = '{{ printf "%.0f" $values.B.Value }}'
 _RATIO: Final = '{{ printf "%.1f" $values.B.Value }}'
-_VALUE: Final = '{{ printf "%.2f" $values.B.Value }}'
+_VALUE: Final = '{{ printf "%.4g" $values.B.Value }}'
 _SHARE: Final = "{{ humanizePercentage $values.B.Value }}"
 
 SUMMARIES: Final = {
@@ -102,8 +102,8 @@ SUMMARIES: Final = {
         f"Nobody has accepted an alert of gateway {_GATEWAY} for {_SPAN}. See which one, and tell those on duty.",
     ),
     "battery": Text(
-        f"{_DEVICE} 最近一次报告的电量是 {_NUMBER} %。请充电或更换电池。",
-        f"{_DEVICE} last reported a battery of {_NUMBER} %. Charge or replace it.",
+        f"{_DEVICE} 最近一次报告的电量是 {_VALUE} %。请充电或更换电池。",
+        f"{_DEVICE} last reported a battery of {_VALUE} %. Charge or replace it.",
     ),
     "device-silent": Text(
         f"{_DEVICE} 失联: 沉默时间已是上限的 {_RATIO} 倍。请检查电源和网络。",
