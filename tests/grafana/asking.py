@@ -12,7 +12,8 @@ from urllib.request import Request, urlopen
 from tests.grafana.expand import ALL, Range, Variable, expand, expand_variable, left_over, length_ms
 
 SOURCES: Final = {"kanhu": "", "kanhu-rollups": "_rollups"}  # uid of a data source -> what follows the bucket's name
-_WORDS: Final = re.compile(r'"[^"]*"|\'[^\']*\'|/(?:\\.|[^/])+/|[()]|[^\s()"\',]+|,')
+# A slash begins a regular expression only behind =~ or !~; else it divides.
+_WORDS: Final = re.compile(r'"[^"]*"|\'[^\']*\'|[=!]~ */(?:\\.|[^/])+/|[()]|[^\s()"\',]+|,')
 _CLAUSES: Final = ("fill", "ORDER", "LIMIT", "OFFSET", "SLIMIT", "SOFFSET", "tz")
 
 

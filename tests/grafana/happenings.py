@@ -5,7 +5,6 @@ mornings; only the last of them may end up to a day earlier than the story.
 """
 
 import html
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,12 +14,12 @@ from random import Random
 from typing import Final
 
 from simulator import village
-from simulator.plan import Key, Planned
+from simulator.plan import Key, Planned, at_once
 from simulator.recordings import RECORDINGS
 from simulator.recordings.cnemc import device_id
 from simulator.recordings.row import Recording, Row
 from simulator.replay import pack
-from simulator.senml import Head, Instant, Loss, Value, encode
+from simulator.senml import Instant, Loss, Value
 from tests.grafana.meals import Meals
 from tests.grafana.telling import Speaker, Told
 from tests.recordings.expected import EXPECTED, Expected, cn_answers
@@ -36,6 +35,17 @@ TOWN: Final = "wutong"
 RIVER: Final = "qingxi"
 FELL_SILENT_S: Final = 3 * 3600.0  # before the end somebody pulls home-2's plug
 REBOOT_S: Final = 20 * 3600.0
+HEALTH: Final = frozenset(
+    {"rssi", "memory_free", "uptime", "outbox_records", "restarts", "reconnects", "battery_level", "battery_voltage"}
+    | {"firmware", "reset_cause"}
+)
+DEPTH: Final = "2m"
+# What probe-3 measures at a depth of its own: in the middle of the believable range, and beyond it; in the catalogue's unit.
+WATER: Final = {
+    "water_temperature": (19.0, 55.0), "ph": (7.6, 15.0), "dissolved_oxygen": (7.9, 31.0), "conductivity": (0.04, 9.0),
+    "turbidity": (12.0, 5000.0), "water_level": (1.4, 120.0), "cod_mn": (3.1, 2000.0), "ammonia_n": (0.2, 2000.0),
+    "total_p": (0.09, 2000.0), "total_n": (1.4, 2000.0), "chlorophyll_a": (0.004, 20.0), "algae_density": (2e6, 2e13),
+}  # fmt: skip
 
 
 @dataclass
@@ -102,10 +112,10 @@ class Script:
             plan = life(Random(f"grafana/{name}"), (TOWN, name), start_s)
             ends_s = self.end_s - (FELL_SILENT_S if name == "home-2" else 0)
             yield self._lived(TOWN, name, plan, ends_s, 60.0)
-        yield self._lived(
-            RIVER, "probe-1", village.boat(Random("grafana/boat"), (RIVER, "probe-1"), start_s), self.end_s, 300.0
-        )
-        yield self._lived(RIVER, "probe-2", village.probe(Random("grafana/p2"), (RIVER, "probe-2"), start_s), self.end_s, 300.0)
+        for name, life in {"probe-1": village.boat, "probe-2": village.probe}.items():
+            plan = life(Random(f"grafana/{name}"), (RIVER, name), start_s)
+            yield self._lived(RIVER, name, plan, self.end_s, 300.0)
+        yield self._deep()
         yield self._strange()
 
     def _lived(self, site: str, device: str, plan: Iterator[Planned], ends_s: float, cadence_s: float) -> Iterator[Told]:
@@ -150,14 +160,29 @@ class Script:
         at_s = planned.at_s - 5
         return Planned(planned.key, at_s, (Instant(round(at_s * 1e6) * 1000, values),))
 
+    def _deep(self) -> Iterator[Told]:
+        """probe-3: of twenty readings one is impossible and two have no value; once it was calibrated and once maintained."""
+        start_s = self.end_s - LIVED_S
+        speaker = Speaker(RIVER, "probe-3", start_s - 60)
+        yield speaker.born(start_s - 1, 900.0, "1.2.0 3fa1")
+        for number in range(round(LIVED_S / 900)):
+            at_s = start_s + 900 * number
+            turn = number % 20
+            values = [
+                Value(f"{name}.{DEPTH}", None if turn in (3, 4) else bad if turn == 9 else round(good + good * turn / 200, 6))
+                for name, (good, bad) in WATER.items()
+            ]
+            values.append(Value("station_status", "维护" if number % 60 == 55 else "正常"))
+            if number % 60 == 56:
+                values.append(Value("calibration", "pH 4.01 7.00 9.18"))
+            yield speaker.says(at_once((RIVER, "probe-3"), at_s, *values))
+
     def _strange(self) -> Iterator[Told]:
         """A device nobody registered, and bytes that are no message."""
         for number in range(3):
             at_s = self.end_s - 5 * 3600 + 600 * number
             guest = Speaker(TOWN, "new-device", at_s - 60)
-            yield guest.says(
-                Planned((TOWN, "new-device"), at_s, (Instant(round(at_s) * 10**9, (Value("temperature", 21.0),)),))
-            )
+            yield guest.says(at_once((TOWN, "new-device"), at_s, Value("temperature", 21.0)))
             yield Told(at_s + 1, TOWN, "home-1", "data", b"[{ no message")
 
 

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from edge_gateway.events import Entry, Flag, Reading, Readings, TimeQuality
+from edge_gateway.registry import Registry, parse
 from edge_gateway.settings import Influx, Settings
 from ingest.rollups import open_rollups
 from ingest.sinks import open_sink
-from tests.grafana.happenings import RIVER
-from tests.grafana.story import read
+from tests.grafana.happenings import BEGINS_S, DEPTH, RIVER, WATER
+from tests.grafana.story import read, registry
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 END_S: Final = datetime(2026, 6, 30, 5, tzinfo=UTC).timestamp()  # 13:00 in Shanghai
@@ -30,7 +31,7 @@ AT_ONCE: Final = 5000
 _DEPENDS_ON: Final = (
     "edge_gateway",
     "simulator",
-    *(f"tests/grafana/{name}.py" for name in ("story", "happenings", "meals", "telling", "stand_in")),
+    *(f"tests/grafana/{name}.py" for name in ("story", "happenings", "meals", "telling")),
 )
 
 
@@ -41,10 +42,12 @@ class Seed:
     Attributes:
         entries: in the order in which they were stored.
         end_ns: when the story ends: now, for whoever looks.
+        known: the registry of the story.
     """
 
     entries: Sequence[Entry]
     end_ns: int
+    known: Registry
 
 
 def story(data: Path, end_s: float = END_S) -> Seed:
@@ -63,7 +66,7 @@ def story(data: Path, end_s: float = END_S) -> Seed:
             assert told.returncode == 0, told.stderr[-4000:]
             part.replace(file)
         entries = read(file)
-    return Seed([*entries, *_doubted(round(end_s))], round(end_s) * 10**9)
+    return Seed([*entries, *_doubted(round(end_s))], round(end_s) * 10**9, parse(registry(data)))
 
 
 def load(seed: Seed, influx: Influx, folder: Path, without: Sequence[str] = ()) -> None:
@@ -76,7 +79,9 @@ def load(seed: Seed, influx: Influx, folder: Path, without: Sequence[str] = ()) 
     """
     settings = Settings(data_dir=folder, influx=influx)
     rollups = open_rollups(settings, open_sink(settings), ZONE)
+    rollups.expect(seed.known)
     try:
+        rollups.recompute_due(seed.end_ns - BEGINS_S * 10**9)  # from here on an hour in which nothing came is one
         entries = [entry for entry in seed.entries if f"{entry.site}/{entry.device}" not in without]
         for begin in range(0, len(entries), AT_ONCE):
             refused = rollups.write(entries[begin : begin + AT_ONCE])
@@ -87,16 +92,13 @@ def load(seed: Seed, influx: Influx, folder: Path, without: Sequence[str] = ()) 
 
 
 def _doubted(end_s: int) -> list[Readings]:
-    """An hour of readings that a quality check doubts; no check of ours says so yet, devices and people may."""
+    """An hour of readings of probe-3 that a quality check doubts; no check of ours says so yet, devices and people may."""
     found = []
-    for n in range(12):
-        time_ns = (end_s - 7200 + 300 * n) * 10**9 + 5
-        readings = [Reading("ph", 9.8, int(Flag.SUSPECT)), Reading("turbidity", 410.0, int(Flag.SUSPECT))]
-        readings.append(Reading("dissolved_oxygen", None, int(Flag.MISSING)))
-        readings.append(Reading("conductivity", 9.0, int(Flag.FAIL)))
-        found.append(
-            Readings.of(RIVER, "probe-2", "point-2", 7, n + 1, time_ns, time_ns, "ntp", TimeQuality.DEVICE, None, readings)
-        )
+    for n in range(6):
+        time_ns = (end_s - 7200 + 600 * n) * 10**9 + 5
+        readings = [Reading(f"{name}.{DEPTH}", good * 1.5, int(Flag.SUSPECT)) for name, (good, _) in WATER.items()]
+        about = RIVER, "probe-3", "point-3", 7, n + 1, time_ns, time_ns, "ntp", TimeQuality.DEVICE, None
+        found.append(Readings.of(*about, readings))
     return found
 
 

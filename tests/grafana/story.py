@@ -25,10 +25,10 @@ from simulator.recordings import RECORDINGS
 from simulator.registry_text import registry_text
 from simulator.senml import Instant, Value
 from tests.faults.phone import Phone
-from tests.grafana import stand_in
-from tests.grafana.happenings import BEGINS_S, RECORDED, RIVER, TOWN, Script, stations
+from tests.grafana.happenings import BEGINS_S, DEPTH, HEALTH, RECORDED, RIVER, TOWN, WATER, Script, stations
 from tests.grafana.meals import READERS, Meals
 from tests.grafana.telling import Speaker, Told
+from tests.servers import make_certificates
 
 SECOND: Final = 1_000_000_000
 STEP_S: Final = 600.0
@@ -89,16 +89,28 @@ def registry(data: Path) -> str:
     """Sites and devices of recordings and village; three homes, of which one is paused and one was never tested."""
     text = "\n".join(_recorded(data, name) for name in RECORDED)
     rooms = frozenset(
-        {"temperature", "humidity", "contact.door", "battery_level", "sos", "selftest", *(f"motion.{r}" for r in village.ROOMS)}
+        {"temperature", "humidity", "contact.door", "sos", "selftest", *(f"motion.{r}" for r in village.ROOMS), *HEALTH}
     )
     homes = [Device(TOWN, f"home-{n}", f"home-{n}", "elder_home", 60.0, 180.0, rooms) for n in (1, 2, 3)]
     readers = [
-        Device(TOWN, name, place, "rider_reader", 300.0, 900.0, frozenset({"tap", "proof", "battery_level", "outbox_records"}))
+        Device(TOWN, name, place, "rider_reader", 300.0, 900.0, frozenset({"tap", "proof", "reader_resets", *HEALTH}))
         for name, place in READERS.items()
     ]
+    water = frozenset({"station_status", "calibration", *(f"{name}.{DEPTH}" for name in WATER)})
     probes = [
         Device(RIVER, "probe-1", "", "river_probe", 300.0, 900.0),
-        Device(RIVER, "probe-2", "point-2", "river_probe", 300.0, 900.0),
+        Device(RIVER, "probe-2", "point-2", "river_probe", 300.0, 900.0, lat=30.31, lon=120.17),
+        Device(
+            RIVER,
+            "probe-3",
+            "point-3",
+            "river_probe",
+            900.0,
+            2700.0,
+            water | {"station_status", "calibration"},
+            lat=30.33,
+            lon=120.19,
+        ),
     ]
     sites = [Site(TOWN, "梧桐社区"), Site(RIVER, "清溪河")]
     return text + registry_text(sites, [*homes, *readers, *probes])
@@ -133,15 +145,16 @@ class Story:
             "gateway": {"ballast_mb": 0, "metrics_port": 0},
             # Series that only a time-series database gets are written too; nothing is sent there.
             "influx": {"url": "http://127.0.0.1:1", "kind": "influxdb1"},
+            "console": {"tls_certificate": str(make_certificates(folder / "tls").file("broker.pem"))},
             "alerts": {"people": [{"id": name, "urls": [self.phone.url]} for name in ("zhang", "li")]},
         }
         self.settings = Settings(data_dir=folder / "var", registry=folder / "registry.toml", **given)
-        self._file, self._minutes = file, 0
+        self._file = file
         self._homes = {name: Speaker(TOWN, name, end_s - BEGINS_S, boot=9) for name in ("home-1", "home-3")}
         self._acts: list[tuple[float, Callable[[], Awaitable[object]]]] = []
 
     async def tell(self) -> None:
-        from edge_gateway.service import Gateway  # after the clock is known
+        from edge_gateway.service import DROPPED_TOPIC, Gateway  # after the clock is known
 
         self.clock.install()
         self.gateway = g = Gateway(self.settings, FileSink(self._file.open("wb")), lambda: self.clock.now_ns)
@@ -150,7 +163,9 @@ class Story:
         g._restore()
         begins_s = self.end_s - BEGINS_S
         await self._hear(begins_s)
-        g.desk.listening(True)
+        g._listen()
+        dropped: Any = SimpleNamespace(topic=DROPPED_TOPIC, payload=b"0")
+        g._broker_said([dropped])
         await self._prepare()
         self._acts = sorted(self._what_people_do(), key=lambda act: act[0])
         at_s = begins_s
@@ -199,9 +214,10 @@ class Story:
         await self._answered()
         while await g.visits.work():
             pass
+        g.stations.tick()
+        g.series.tick()
         g.health.write_readings()
-        self._minutes += 1
-        g.pipeline.work.data += stand_in.minute(g, self._minutes)
+        await g.series.write()
         await self._empty()
 
     async def _answered(self) -> None:

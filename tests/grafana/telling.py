@@ -31,12 +31,13 @@ class Speaker:
     began_s: float
     boot: int = 1
     seq: int = 0
+    clk: str = "ntp"
 
     def says(self, planned: Planned, late_s: float = 1.0, losses: tuple[Loss, ...] = ()) -> Told:
         self.seq += 1
         now_ns = round(planned.at_s * 1e6) * 1000
         up_s = max(planned.at_s - self.began_s, 0.0)
-        payload = encode(Head(self.boot, self.seq, "ntp", now_ns, up_s, planned.err_s), planned.instants, losses)
+        payload = encode(Head(self.boot, self.seq, self.clk, now_ns, up_s, planned.err_s), planned.instants, losses)
         return Told(planned.at_s + late_s, self.site, self.device, "event" if planned.event else "data", payload)
 
     def born(self, at_s: float, cadence_s: float, firmware: str) -> Told:
