@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from dashboards.grafana import alert_rules, meals, operations, river, runbook_page
+from dashboards.grafana import alert_rules, fleet, homes, meals, operations, river, runbook_page
 from dashboards.grafana.options import Options
 from dashboards.grafana.page import folder
 from dashboards.grafana.query import KANHU, ROLLUPS
@@ -13,6 +13,8 @@ ALERTS_FOLDER: Final = "kanhu-alerts"
 
 DASHBOARDS: Final[tuple[Callable[[Options, Language], dict[str, Any]], ...]] = (
     operations.build,
+    fleet.build,
+    homes.build,
     meals.build,
     river.build,
     runbook_page.build,

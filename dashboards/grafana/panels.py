@@ -49,6 +49,7 @@ class Column(NamedTuple):
         title: its heading.  unit: of Grafana's list (`s`, `percentunit`, `dateTimeFromNow` ...).
         words: values shown as words.  steps: (from, colour): the cell's background.
         link: where a click leads, with `${__data.fields.<name>}`.
+        links: several of them, (title, address), from which a click lets choose.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Column(NamedTuple):
     width: int = 0
     decimals: int | None = None
     link: str = ""
+    links: Sequence[tuple[Text, str]] = ()
 
 
 def series(
@@ -147,15 +149,17 @@ def rows(
     columns: Sequence[Column],
     language: Language,
     *,
-    by: str = "",
+    by: str | Sequence[str] = (),
     descending: bool = True,
     more: Sequence[models.DataTransformerConfig] = (),
     newest_first: bool = False,
 ) -> table.Panel:
     """A table of these columns, in this order, and no others; several targets are joined where their tags agree.
 
+    With several targets `Time`, where it is a column (or `Time (min)`, which `more` makes), is that of the first.
+
     Args:
-        by: the column it is sorted by at first.
+        by: the column it is sorted by at first, or several of them, the most important first.
         more: transformations before columns are named and put in order.
         newest_first: sorted by `Time`, which has to be one of the columns.
     """
@@ -163,7 +167,9 @@ def rows(
     drawn.cell_height(common.TableCellHeight.SM)
     if len(targets) > 1:
         # Times differ from query to query and would keep rows apart.
-        drawn.with_transformation(transformation("filterFieldsByName", {"exclude": {"names": ["Time"]}}))
+        timed = any(column.name.startswith("Time") for column in columns)
+        others = [target.ref for target in targets[1:]] if timed else []
+        drawn.with_transformation(transformation("filterFieldsByName", {"exclude": {"names": ["Time"]}}, others))
         drawn.with_transformation(transformation("merge", {}))
     for one in more:
         drawn.with_transformation(one)
@@ -180,10 +186,10 @@ def rows(
     )
     for column in columns:
         drawn.override_by_name(column.title.of(language), _looks(column, language))
-    first = "Time" if newest_first else by
+    first = ["Time"] if newest_first else [by] if isinstance(by, str) else by
+    titles = {column.name: column.title.of(language) for column in columns}
     if first:
-        title = next(column.title for column in columns if column.name == first)
-        drawn.sort_by([common_builders.TableSortByFieldState().display_name(title.of(language)).desc(descending)])
+        drawn.sort_by([common_builders.TableSortByFieldState().display_name(titles[name]).desc(descending) for name in first])
     return drawn
 
 
@@ -245,9 +251,10 @@ def mapping(words: Mapping[str, Word], language: Language) -> models.ValueMap:
     return models.ValueMap(options=results)
 
 
-def transformation(name: str, options: Mapping[str, Any]) -> models.DataTransformerConfig:
-    """One step between the database's answer and the panel."""
-    return models.DataTransformerConfig(id_val=name, options=dict(options))
+def transformation(name: str, options: Mapping[str, Any], refs: Sequence[str] = ()) -> models.DataTransformerConfig:
+    """One step between the database's answer and the panel; `refs`: of the answers to these queries only."""
+    only = models.MatcherConfig(id_val="byRefId", options=f"/^(?:{'|'.join(refs)})$/") if refs else None
+    return models.DataTransformerConfig(id_val=name, filter_val=only, options=dict(options))
 
 
 def apart(drawn: timeseries.Panel, ending: str, color: str, *, bars: bool = False) -> None:
@@ -260,6 +267,26 @@ def apart(drawn: timeseries.Panel, ending: str, color: str, *, bars: bool = Fals
             models.DynamicConfigValue(id_val="unit", value="none"),
         ]
     drawn.override_by_regexp(f"/{ending}$/", looks)
+
+
+def line(drawn: timeseries.Panel, names: str, color: str) -> None:
+    """Draw the series whose names match thin, in one colour, and leave them out of the legend."""
+    hidden = {"legend": True, "tooltip": False, "viz": False}
+    looks = [fixed(color), _custom("fillOpacity", 0), _custom("lineStyle", {"fill": "dot"}), _custom("hideFrom", hidden)]
+    drawn.override_by_regexp(names, looks)
+
+
+def look(unit: str, steps: Sequence[tuple[float | None, str]]) -> list[models.DynamicConfigValue]:
+    """Unit and colours of one of several values of a panel."""
+    made = [{"value": value, "color": color} for value, color in steps]
+    colored = models.DynamicConfigValue(id_val="thresholds", value={"mode": "absolute", "steps": made})
+    return [models.DynamicConfigValue(id_val="unit", value=unit), colored]
+
+
+def only_with(name: str) -> models.DataTransformerConfig:
+    """Of a joined table the rows in which this column is not empty."""
+    one = {"fieldName": name, "config": {"id": "isNotNull", "options": {}}}
+    return transformation("filterByValue", {"filters": [one], "type": "include", "match": "any"})
 
 
 def _custom(name: str, value: object) -> models.DynamicConfigValue:
@@ -286,22 +313,19 @@ def _tooltip() -> common_builders.VizTooltipOptions:
 
 
 def _looks(column: Column, language: Language) -> list[models.DynamicConfigValue]:
-    looks = [models.DynamicConfigValue(id_val="unit", value=column.unit)]
+    looks = look(column.unit, column.steps) if column.steps else [models.DynamicConfigValue(id_val="unit", value=column.unit)]
     if column.decimals is not None:
         looks.append(models.DynamicConfigValue(id_val="decimals", value=column.decimals))
     if column.width:
         looks.append(models.DynamicConfigValue(id_val="custom.width", value=column.width))
     if column.words:
         looks.append(models.DynamicConfigValue(id_val="mappings", value=[mapping(column.words, language)]))
-    if column.steps:
-        steps = [{"value": value, "color": color} for value, color in column.steps]
-        looks.append(models.DynamicConfigValue(id_val="thresholds", value={"mode": "absolute", "steps": steps}))
     if column.steps or column.words:
         looks.append(models.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}))
-    if column.link:
-        looks.append(
-            models.DynamicConfigValue(id_val="links", value=[{"title": column.title.of(language), "url": column.link}])
-        )
+    leads = [*([(column.title, column.link)] if column.link else []), *column.links]
+    if leads:
+        made = [{"title": title.of(language), "url": to} for title, to in leads]
+        looks.append(models.DynamicConfigValue(id_val="links", value=made))
     return looks
 
 

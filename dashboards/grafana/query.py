@@ -82,9 +82,18 @@ def select(
     tail: str = "",
 ) -> str:
     """A SELECT over the chosen time; `where` are further conditions, `group` tags (quoted here) or a `time(...)`."""
+    return _select(what, f'"{measurement}"', where, group, fill, tail)
+
+
+def within(what: str, inner: str, where: Sequence[str] = (), group: Sequence[str] = ()) -> str:
+    """A SELECT over the rows of another: of the latest of each device the worst of each place."""
+    return _select(what, f"({inner})", where, group)
+
+
+def _select(what: str, origin: str, where: Sequence[str], group: Sequence[str], fill: str = "", tail: str = "") -> str:
     conditions = " AND ".join(["$timeFilter", *(one for one in where if one)])
     grouped = ", ".join(one if one.startswith("time(") else f'"{one}"' for one in group)
-    parts = [f'SELECT {what} FROM "{measurement}" WHERE {conditions}']
+    parts = [f"SELECT {what} FROM {origin} WHERE {conditions}"]
     if grouped:
         parts.append(f"GROUP BY {grouped}")
     if fill:
@@ -105,13 +114,14 @@ def leveled(
     zone: str = "Asia/Shanghai",
     raw_where: Sequence[str] = (),
     fill: str = "none",
+    rolled_where: Sequence[str] = (),
 ) -> list[InfluxQL]:
     """Three targets of which one answers: readings, hours or days, by how long the chosen range is.
 
     Args:
         ref: of the first; the others are `<ref>h` and `<ref>d`.
         raw: what is selected from readings, `mean("ph")`.  rolled: from sums, `mean("ph_mean")`.
-        where: conditions of all three.  raw_where: of readings only, such as their flag.
+        where: conditions of all three.  raw_where: of readings only, such as their flag.  rolled_where: of sums only.
         tags: series are told apart by these.
     """
     hours, days = f"$__interval_ms >= {HOURS_FROM_MS}", f"$__interval_ms >= {DAYS_FROM_MS}"
@@ -120,9 +130,15 @@ def leveled(
     return [
         InfluxQL(ref, select(raw, measurement, [*where, *raw_where, few], ["time($__interval)", *tags], fill), KANHU, alias),
         InfluxQL(
-            f"{ref}h", select(rolled, f"{measurement}_1h", [*where, hours, fewer], ["time(1h)", *tags], fill), ROLLUPS, alias
+            f"{ref}h",
+            select(rolled, f"{measurement}_1h", [*where, *rolled_where, hours, fewer], ["time(1h)", *tags], fill),
+            ROLLUPS,
+            alias,
         ),
         InfluxQL(
-            f"{ref}d", select(rolled, f"{measurement}_1d", [*where, days], ["time(1d)", *tags], fill, zoned), ROLLUPS, alias
+            f"{ref}d",
+            select(rolled, f"{measurement}_1d", [*where, *rolled_where, days], ["time(1d)", *tags], fill, zoned),
+            ROLLUPS,
+            alias,
         ),
     ]

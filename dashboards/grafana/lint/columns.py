@@ -26,7 +26,10 @@ def column_faults(panel: Json) -> Iterator[str]:
             if name not in columns:
                 yield f"transformation {step['id']}: there is no column {name!r}; {like(name, columns)}"
         made = _STEPS.get(step["id"])
+        # A step with a filter leaves the answers to other queries as they are.
+        untouched: frozenset[str] = columns if step.get("filter") else frozenset()
         columns = made(step["options"], columns) if made else None
+        columns = columns | untouched if columns is not None else None
         if columns is None:
             return
     if columns is not None:
