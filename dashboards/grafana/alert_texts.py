@@ -60,9 +60,9 @@ SUMMARIES: Final = {
         "See why, mend it and retry them.",
     ),
     "dead-letters": Text(
-        f"网关 {_GATEWAY} 半小时内有 {_NUMBER} 条消息无法识别。请看是哪个设备、为什么: kanhu dead-letters。",
+        f"网关 {_GATEWAY} 半小时内有 {_NUMBER} 条消息无法识别。请看是哪个设备、为什么: kanhu dead-letters list。",
         f"{_NUMBER} messages at gateway {_GATEWAY} could not be taken within half an hour. "
-        "See which device and why: kanhu dead-letters.",
+        "See which device and why: kanhu dead-letters list.",
     ),
     "broker-dropping": Text(
         f"网关 {_GATEWAY} 的消息代理半小时内丢弃了 {_NUMBER} 条消息; 没有回执的设备会重发。"
