@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import ssl
 import stat
@@ -140,11 +141,39 @@ def test_the_settings_of_the_containers_are_settings_of_ours(tmp_path: Path, mon
     assert f":{settings_files.Settings().gateway.metrics_port}/metrics" in SERVICES["gateway"]["healthcheck"]["test"][-1]
 
 
-def test_grafana_reads_the_buckets_that_set_up_makes() -> None:
-    sources = yaml.safe_load((ROOT / "docker/grafana/provisioning/datasources/kanhu.yml").read_text())["datasources"]
+def built_for_grafana(folder: Path) -> Path:
+    """What the set-up service builds, by its own command in its own environment, into `folder`."""
+    script = (ROOT / "docker/setup-database.sh").read_text().replace("\\\n", " ")
+    command = next(shlex.split(line) for line in script.splitlines() if line.startswith("kanhu dashboards build"))
+    assert command[3] == command[command.index("--files") + 1], "Grafana finds the files where they are built"
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("KANHU_")}
+    environment |= SERVICES["setup-database"]["environment"] | {"KANHU_DATA_DIR": str(folder / "data")}
+    done = subprocess.run(
+        [sys.executable, ROOT / "kanhu.py", *command[1:3], folder / "files", *command[4:]],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "files"
+
+
+def test_grafana_reads_the_buckets_that_set_up_makes_from_files_that_set_up_builds(tmp_path: Path) -> None:
+    grafana, files = SERVICES["grafana"], built_for_grafana(tmp_path)
+    assert grafana["environment"]["GF_PATHS_PROVISIONING"] == "/run/kanhu/grafana/files/provisioning"
+    assert grafana["env_file"] == SERVICES["setup-database"]["env_file"], "one knows the channels that the other leaves out"
+    sources = yaml.safe_load((files / "provisioning/datasources/kanhu.yml").read_text())["datasources"]
     bucket = settings_files.Influx().bucket
     assert [(s["uid"], s["jsonData"]["dbName"]) for s in sources] == [("kanhu", bucket), ("kanhu-rollups", f"{bucket}_rollups")]
-    assert all(s["secureJsonData"]["httpHeaderValue1"].startswith("Token $__file{/run/kanhu/grafana/") for s in sources)
+    assert all(s["url"] == "http://influxdb:8086" for s in sources)
+    token = "Token $__file{/run/kanhu/grafana/influx-reader.token}"
+    assert all(s["secureJsonData"] == {"httpHeaderValue1": token} for s in sources)
+    providers = yaml.safe_load((files / "provisioning/dashboards/kanhu.yml").read_text())["providers"]
+    for provider in providers:
+        path = provider["options"]["path"].removeprefix("/run/kanhu/grafana/files/")
+        assert len(list((files / path).glob("*.json"))) >= 6
 
 
 def test_the_examples_of_a_site_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
