@@ -22,8 +22,10 @@ FLEET: Final = Group("kanhu-fleet", 300)
 RIVER: Final = Group("kanhu-river", 300)
 GROUPS: Final = (GATEWAY, PEOPLE, FLEET, RIVER)
 
-# A gateway is silent after three of its minutes; its restart takes less than two.
-SILENT_S: Final = 180
+# A gateway is silent after three of its minutes; its restart takes less than two. The last of them is the rule's wait, so that
+# one question that the database did not answer, as while it restarts, alarms nobody.
+SILENT_S: Final = 120
+SILENT_FOR_S: Final = 60
 # The others look further back, so that a restart or an update is no gap. `last` takes the newest in any case.
 SEEN_S: Final = 900
 GROWN_S: Final = 1800  # how long "arriving" and "dropping" are told after the last one
@@ -104,7 +106,7 @@ def _gateway_silent(gateway: str) -> Rule:
         window_s=SILENT_S,
         reducer="last",
         threshold=("lt", (1.0,)),  # never: a count is at least 1, or there is none
-        for_s=0,
+        for_s=SILENT_FOR_S,
         page="gateway-silent",
         no_data="Alerting",
         error="Alerting",

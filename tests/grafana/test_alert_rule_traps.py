@@ -99,6 +99,18 @@ def test_a_database_that_cannot_be_asked_is_an_alert_of_the_silent_gateway(influ
     assert statuses(asked_by(ask, "gateway-silent-gateway", 60)) == [("firing", "Error"), ("resolved", "")]
 
 
+def test_a_database_that_restarts_alarms_nobody(influxdb1: Database) -> None:
+    gateway(lambda minute: 0.0, "outbox_entries", 60).write(influxdb1)
+    reached = asker(influxdb1)
+
+    def ask(query: str, from_s: float, to_s: float) -> Sequence[model.Series]:
+        if 30 <= (to_s - BEGIN_S) / MINUTE < 31:
+            raise OSError("connection refused")
+        return reached(query, from_s, to_s)
+
+    assert [name for name in api_rules() if asked_by(ask, name, 60)] == []
+
+
 def test_a_new_grafana_over_an_empty_database_tells_of_the_gateway_and_of_nothing_else(influxdb1: Database) -> None:
     ask = asker(influxdb1)
     told = {name: asked_by(ask, name, 30) for name in api_rules()}

@@ -1,4 +1,4 @@
-"""Every alert rule in simulated time on a real InfluxDB 1.6: it fires, it does not, its series vanishes, its data is back.
+"""Every alert rule in simulated time on a real InfluxDB: it fires, it does not, its series vanishes, its data is back.
 
 The evaluator is a model of Grafana (`tests/grafana/model.py`); no Grafana runs here.
 """
@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from dashboards.grafana.alert_rules import RULES
-from tests.databases import InfluxDB1
+from tests.databases import Server
 from tests.grafana import model
 from tests.grafana.rule_minutes import BEGIN_S, DAY, MINUTE, Fields, Minutes, api_rules, asker, filed
 
@@ -93,11 +93,12 @@ def said(case: Case, value: float) -> Fields:
     return {case.field: value, **dict(case.others)}
 
 
-@pytest.fixture(scope="module")
-def ask(influxdb1_server: InfluxDB1) -> model.Ask:
+@pytest.fixture(scope="module", params=["influxdb1", "influxdb2"])
+def ask(request: pytest.FixtureRequest) -> model.Ask:
     """All stories in one database: no two rules ask for the same field."""
-    influxdb1_server.start()
-    database = influxdb1_server.database()
+    server: Server = request.getfixturevalue(f"{request.param}_server")
+    server.start()
+    database = server.database()
     minutes = Minutes()
     for case in CASES.values():
         story(minutes, case, BEGIN_S)
