@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.grafana import alert_rules, runbook
-from dashboards.grafana.alert_rule import span
+from dashboards.grafana import runbook
 from dashboards.grafana.text import Language
 from edge_gateway.catalog import QUANTITIES, Quantity
 from edge_gateway.events import Flag, TimeQuality
@@ -39,37 +38,9 @@ def reasons_table() -> str:
     )
 
 
-def rules_table(language: Language) -> str:
-    """Every alert rule: when it fires, how long it has to last, who is told."""
-    heads = {
-        Language.EN: "| rule | fires when | lasts | without data | told | severity |",
-        Language.ZH: "| 规则 | 什么时候报 | 持续 | 没有数据时 | 由谁通知 | 级别 |",
-    }
-    lines = [heads[language], "|---|---|---|---|---|---|"]
-    for rule in alert_rules.RULES:
-        kind, limits = rule.threshold
-        field = re.findall(r'"(\w+)"', rule.query)[0 if "FROM (" not in rule.query else 1]
-        sign = {"gt": ">", "lt": "<", "outside_range": "∉"}[kind]
-        limit = " .. ".join(f"{number:,.12g}" for number in limits)
-        unit = {"count": "", "/": "", "%EL": "%"}.get(QUANTITIES[field].unit, QUANTITIES[field].unit)
-        when = f"`{field}` {sign} {limit} {unit}".strip()
-        if rule.reducer == "sum":
-            when += {Language.EN: f", added within {span(rule.window_s)}", Language.ZH: f", {span(rule.window_s)} 内新增"}[
-                language
-            ]
-        if rule.no_data == "Alerting":
-            when = {Language.EN: "no data, or no answer", Language.ZH: "没有数据, 或问不到"}[language]
-        title = f"{rule.title.of(language)} (`{rule.uid}`)"
-        lasts = span(rule.for_s) if rule.for_s else ""
-        lines.append(f"| {title} | {when} | {lasts} | `{rule.no_data}` | {rule.via} | {rule.severity} |")
-    return "\n".join(lines)
-
-
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "catalogue": ("data-model.md", catalogue_table),
     "reasons": ("contract.md", reasons_table),
-    "rules": ("dashboards.md", lambda: rules_table(Language.EN)),
-    "规则": ("dashboards.zh-CN.md", lambda: rules_table(Language.ZH)),
 }
 
 

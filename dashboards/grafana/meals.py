@@ -61,17 +61,18 @@ def build(options: Options, language: Language) -> dict[str, Any]:
     return page.build()
 
 
-def _state(name: str) -> str:
-    return f"\"state\" = '{name}'"
+def _state(name: str) -> list[str]:
+    """A visit that nobody planned belongs to no service, and is not hidden by the choice of one."""
+    return [PLACES if name == "unplanned" else HERE, f"\"state\" = '{name}'"]
 
 
 def _visits(page: Page) -> None:
     page.row(100, Text("上门", "Visits"))
     counts = [
-        InfluxQL(ref, select(f'count("counted") AS "{name}"', "visit", [HERE, _state(name)], ["site", "place"]), table=True)
+        InfluxQL(ref, select(f'count("counted") AS "{name}"', "visit", _state(name), ["site", "place"]), table=True)
         for ref, name in zip(_REFS, SHOWN, strict=False)
     ]
-    review = select('sum("reviewing") AS "review"', "visit", [HERE, '"reviewing" > 0'], ["site", "place"])
+    review = select('sum("reviewing") AS "review"', "visit", [PLACES, '"reviewing" > 0'], ["site", "place"])
     page.add(
         1,
         Text("按地点", "By place"),
@@ -108,7 +109,7 @@ def _visits(page: Page) -> None:
             select(
                 f'count("counted") AS "{page.say(STATES[name].text)}"',
                 "visit",
-                [HERE, _state(name)],
+                _state(name),
                 ["time(1d)"],
                 "0",
                 f"tz('{page.options.zone}')",
@@ -151,7 +152,7 @@ def _visits(page: Page) -> None:
     waiting = select(
         '"state", "grade", "courier", "late_s", "reasons"',
         "visit",
-        [HERE, '"reviewing" = 1'],
+        [PLACES, '"reviewing" = 1'],
         ["site", "place"],
         tail=f"LIMIT {FEW}",
     )
