@@ -116,7 +116,7 @@ def _first_difference(one: Json, other: Json) -> str:
     for left, right in zip(mine, theirs, strict=False):
         if left != right:
             return left[0]
-    return f"{len(mine)} against {len(theirs)} panels"
+    return f"{len(mine)} against {len(theirs)} variables, annotations and panels"
 
 
 def _rule_faults(build: "Build", options: Options) -> Iterator[str]:

@@ -46,7 +46,7 @@ def panels_of(dashboard: Json) -> Iterator[Json]:
 def _faults(dashboard: Json, options: Options) -> Iterator[str]:
     broken = list(faults(dashboard, DASHBOARD))
     yield from broken
-    if not isinstance(dashboard, dict) or not isinstance(dashboard.get("panels"), list):
+    if not _has_panels(dashboard):
         return
     variables = _variables(dashboard)
     names = frozenset(name for name, _ in variables)
@@ -67,6 +67,14 @@ def _faults(dashboard: Json, options: Options) -> Iterator[str]:
     yield from outside_faults(dashboard, options)
     if language is Language.EN:
         yield from _chinese_faults({key: value for key, value in dashboard.items() if key != "links"})
+
+
+def _has_panels(held: Json) -> bool:
+    """Whether what should be a dashboard or a row has a list of panels, so that each can be looked at by itself."""
+    panels = held.get("panels") if isinstance(held, dict) else None
+    if not isinstance(panels, list) or not all(isinstance(panel, dict) for panel in panels):
+        return False
+    return all(_has_panels(panel) for panel in panels if "panels" in panel)
 
 
 def _language(dashboard: Json) -> Language | None:

@@ -75,7 +75,7 @@ def read(text: str) -> Query:
     """`text` as it stands in a dashboard or rule, with Grafana's words in it."""
     # A choice stands within a regular expression, where any letters will do.
     tokens, faults = _tokens(CHOICE.sub("x", text))
-    if not faults:
+    if tokens and not faults:
         faults = list(_statement_faults(tokens))
     made = frozenset(token.bare for before, token in _pairs(tokens) if token.kind == "name" and before.bare == "as")
     grouped = frozenset(_grouped(tokens))

@@ -180,7 +180,7 @@ _TEXT: Final = PanelType(
     keys({}),
     reads=False,
 )
-_GAUGE_SIZES: Final = {"sizing": words("auto manual"), **named(WHOLE, "minVizWidth minVizHeight maxVizHeight")}
+_GAUGE_SIZES: Final = {"sizing": words("auto manual"), **named(WHOLE, "minVizWidth minVizHeight")}
 
 PANEL_TYPES: Final[dict[str, PanelType]] = {
     "stat": PanelType(
@@ -241,6 +241,7 @@ PANEL_TYPES: Final[dict[str, PanelType]] = {
                 "valueMode": words("color text hidden"),
                 "namePlacement": words("auto top left hidden"),
                 "showUnfilled": FLAG,
+                "maxVizHeight": WHOLE,
                 "legend": LEGEND,
                 "reduceOptions": REDUCE,
                 "orientation": ORIENTATION,

@@ -42,13 +42,17 @@ def level_faults(targets: Sequence[Json]) -> Iterator[str]:
     if not bounded:
         return
     limits = sorted({limit for _, one in bounded for _, limit in one})
-    for interval_ms in sorted({1, *(at + step for at in limits for step in (-1, 0, 1) if at + step > 0), limits[-1] * 100}):
-        active = [target for target, one in bounded if answers(one, interval_ms)]
-        if not active:
-            yield f"at an interval of {interval_ms} ms no target answers: the panel is empty for such a range"
-        names = [_series(target) for target in active]
-        for name in sorted({one for one in names if names.count(one) > 1}):
-            yield f"at an interval of {interval_ms} ms two targets answer for {name!r}: each series is drawn twice"
+    gap, doubled = 0, ""
+    for interval_ms in sorted({1, *(at + step for at in limits for step in (-1, 0, 1) if at + step > 0)}):
+        names = [_series(target) for target, one in bounded if answers(one, interval_ms)]
+        if not names:
+            gap = gap or interval_ms
+        if twice := [one for one in names if names.count(one) > 1]:
+            doubled = doubled or f"at an interval of {interval_ms} ms two targets answer for {twice[0]!r}"
+    if gap:
+        yield f"at an interval of {gap} ms no target answers: the panel is empty for such a range"
+    if doubled:
+        yield f"{doubled}: each series is drawn twice"
 
 
 def _series(target: Json) -> str:
