@@ -11,7 +11,7 @@ from edge_gateway import alert_commands, events
 from edge_gateway.commands import Handler
 from edge_gateway.errors import Rejected, Unavailable
 from edge_gateway.homes import commands as home_commands
-from edge_gateway.notify import inbound
+from edge_gateway.notify import inbound, watched
 from edge_gateway.privacy import commands as privacy_commands
 from edge_gateway.privacy.raw import opened
 from edge_gateway.store_file import read_only
@@ -45,6 +45,7 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
             "totals": gateway.totals(),
             "numbers": gateway.health.numbers(),
             "notices": gateway.desk.notices(),
+            "grafana": dict(gateway.watched.counts),
             "metrics_port": gateway.health.port,
             "full": gateway.full,
             "alerts": gateway.settings.alerts.digest(),
@@ -72,6 +73,7 @@ def handlers(gateway: "Gateway") -> Mapping[str, Handler]:
         "device.command": command,
         **alert_commands.handlers(gateway),
         **inbound.handlers(gateway),
+        **watched.handlers(gateway),
         **desk_commands.handlers(gateway),
         **privacy_commands.handlers(gateway),
         **home_commands.handlers(gateway),

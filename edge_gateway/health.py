@@ -191,6 +191,10 @@ class Health(Collector):
         for outcome, number in g.desk.notices().items():
             notices.add_metric([outcome], number)
         yield notices
+        watched = CounterMetricFamily("kanhu_grafana_alerts", "What Grafana said since the start", labels=["said"])
+        for said, number in g.watched.counts.items():
+            watched.add_metric([said], number)
+        yield watched
         troubles = GaugeMetricFamily("kanhu_trouble", "1 for each trouble an operator should know", labels=["cause"])
         for cause in sorted(g.troubles.now):
             troubles.add_metric([cause], 1.0)

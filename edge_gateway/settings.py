@@ -187,12 +187,13 @@ class Inbound(_Section):
     Attributes:
         kind: how it speaks; `fields`: as the table `fields` says.
         secret_file: holds the last part of the address, at least 20 letters and digits.
-        token_file: the token of WeCom's or Feishu's callback.
-        key_file: what the provider signs or seals with: DingTalk's AppSecret, Feishu's Encrypt Key, WeCom's EncodingAESKey.
+        token_file: the token of WeCom's or Feishu's callback; the credentials of Grafana's Authorization header.
+        key_file: what the provider signs or seals with: DingTalk's AppSecret, Feishu's Encrypt Key, WeCom's EncodingAESKey,
+            Grafana's HMAC secret.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")
-    kind: Literal["aliyun", "tencent", "yunpian", "twilio", "dingtalk", "feishu", "wecom", "fields"]
+    kind: Literal["aliyun", "tencent", "yunpian", "twilio", "dingtalk", "feishu", "wecom", "fields", "grafana"]
     secret_file: Path
     token_file: Path | None = None
     key_file: Path | None = None

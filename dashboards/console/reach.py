@@ -55,6 +55,7 @@ PUBLIC_COMMANDS: Final = frozenset(
         "alerts.close_link",
         "alerts.heard",
         "alerts.report",
+        "alerts.watched",
     }
 )
 

@@ -159,6 +159,11 @@ class Alert(msgspec.Struct):
         return self.severity is Severity.URGENT
 
     @property
+    def outside(self) -> bool:
+        """Another watcher, Grafana, found it: for technicians, and it stands in nobody's way."""
+        return self.rule == "grafana"
+
+    @property
     def unanswered(self) -> bool:
         """Nobody has accepted it yet."""
         return self.state in (State.RAISED, State.NOTIFIED)

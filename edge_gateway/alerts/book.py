@@ -188,18 +188,18 @@ class AlertBook:
         """Messages to send now, most urgent first. Save `take()`, send them, then answer each with `delivered` or `failed`."""
         flooded = self._flooded()
         notices: list[Notice] = []
-        gathered: dict[tuple[bool, str, int], list[tuple[Alert, Send]]] = {}
+        gathered: dict[tuple[bool, bool, str, int], list[tuple[Alert, Send]]] = {}
         for alert in list(self._by_key.values()):
             if not ladder.is_due(alert, self.settings, now_ns) or not self._goes_on(alert, now_ns):
                 continue
-            together = alert.test or (flooded and not alert.urgent)
+            together = alert.test or alert.outside or (flooded and not alert.urgent)
             grid_s = self.settings.repeat_s if together and not alert.test else 0.0
             sends = ladder.advance(alert, self.settings, self._people(alert, now_ns), now_ns, grid_s)
             self._unsaved[alert.id] = alert
             for send in sends:
                 self._flying.add((alert.id, send.step, send.person, send.channel))
                 if together:
-                    gathered.setdefault((alert.test, send.person, send.channel), []).append((alert, send))
+                    gathered.setdefault((alert.test, alert.outside, send.person, send.channel), []).append((alert, send))
                 else:
                     notices.append(self._notice([(alert, send)], now_ns))
         notices += [self._notice(pairs, now_ns) for pairs in gathered.values()]
@@ -332,7 +332,8 @@ class AlertBook:
     def _raise(self, finding: Finding, flooded: bool, now_ns: int) -> None:
         alert = raised(finding, self._ids.new(finding, now_ns), now_ns)
         self._by_key[alert.key] = self._by_id[alert.id] = alert
-        grid_s = self.settings.repeat_s if flooded and not alert.urgent and not alert.test else 0.0
+        together = (flooded or alert.outside) and not alert.urgent and not alert.test
+        grid_s = self.settings.repeat_s if together else 0.0
         ladder.begin(alert, self.settings, now_ns, ladder.on_grid(now_ns, grid_s))
         self._enter(alert, State.RAISED, GATEWAY, finding.rule, now_ns)
 
@@ -374,8 +375,9 @@ class AlertBook:
         self._entries.append(enter(alert, state, by, reason, now_ns))
 
     def _flooded(self) -> bool:
-        soft = (1 for alert in self._by_key.values() if alert.unanswered and not alert.urgent and not alert.test)
-        return sum(soft) > DIGEST_OVER
+        # Those of another watcher are told together by themselves: however many, they delay no word about a person.
+        counted = (alert for alert in self._by_key.values() if not alert.urgent and not alert.test and not alert.outside)
+        return sum(alert.unanswered for alert in counted) > DIGEST_OVER
 
 
 def _named(person: str) -> None:

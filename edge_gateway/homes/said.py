@@ -16,4 +16,6 @@ EMERGENCY_UNTIL: Final = "emergency.until_s"
 EMERGENCY_SINCE: Final = "emergency.since_s"
 EMERGENCY_BY: Final = "emergency.by"
 # The person is fine; the device is still dead.
-EQUIPMENT: Final = frozenset({"silence", "sensor", "detector", "deaf", "unprotected", "selftest", "rule-failed", "damaged"})
+EQUIPMENT: Final = frozenset(
+    {"silence", "sensor", "detector", "deaf", "unprotected", "selftest", "rule-failed", "damaged", "grafana"}
+)

@@ -20,8 +20,8 @@ log = logging.getLogger(__name__)
 
 # Arguments that people type freely; in `people.set` they are the name itself.
 _TYPED: Final = frozenset({"reason", "note", "text", "comment", "why"})
-# What a card showed, and answers that are looked at for a keyword and not kept: neither waits for the map.
-_NOT_KEPT: Final = frozenset({"visits.tap", "alerts.reply", "alerts.heard", "alerts.report"})
+# What a card showed, answers that are looked at for a keyword and not kept, and what no person typed: none waits for the map.
+_NOT_KEPT: Final = frozenset({"visits.tap", "alerts.reply", "alerts.heard", "alerts.report", "alerts.watched"})
 _PATIENCE_S: Final = 3.0
 
 

@@ -21,17 +21,18 @@ from hypothesis import strategies as st
 from dashboards.console.inbound import part
 from dashboards.console.inbound.cipher import sealed, unsealed
 from dashboards.console.inbound.door import LATE_S, PROVIDERS, Memory, Ports
-from dashboards.console.inbound.messages import Call, Reply, Report, Told
+from dashboards.console.inbound.messages import Call, Reply, Report, Told, Watch
 from dashboards.console.inbound.wecom import signature
 from edge_gateway.errors import Misconfigured, Rejected, Unavailable
 from edge_gateway.notify.dingtalk import sign
+from edge_gateway.notify.watched import said_of
 from edge_gateway.settings import Fields, Inbound
 from tests.console.courier import Switch, switched
 from tests.web import Answer, send
 
 _WORDS = (
     "text content mobile sid report_status time success biz_id phone_number send_time createAt senderStaffId msgId event "
-    "header message from userid MessageSid Body From Digits"
+    "header message from userid MessageSid Body From Digits alerts labels annotations status startsAt generatorURL kanhu_rule"
 )
 _NAMES = _WORDS.split()
 NOW = 1_795_000_000.0  # 2026-11-18 19:06:40 in Beijing
@@ -383,6 +384,11 @@ _VALUES = st.recursive(
 @example(value={"text": {"content": 5}, "senderStaffId": [1], "createAt": float("nan")}, raw=b"", kind="dingtalk")
 @example(value={"header": 5, "event": {"message": {"content": 7, "message_type": "text"}}}, raw=b"", kind="feishu")
 @example(value=[{"sid": {}, "report_status": {"a": 1}, "time": 1e308, "mobile": "1", "text": "x"}], raw=b"", kind="tencent")
+@example(
+    value={"alerts": [{"labels": {"kanhu_rule": "r"}, "status": "firing", "startsAt": "2026-01-01T00:00:00Z"}]},
+    raw=b"",
+    kind="grafana",
+)
 @hypothesis.settings(max_examples=200, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
 def test_whatever_comes_is_read_or_refused(keys: Path, value: Any, raw: bytes, kind: str) -> None:
     text = json.dumps(value, ensure_ascii=False)
@@ -397,6 +403,8 @@ def test_whatever_comes_is_read_or_refused(keys: Path, value: Any, raw: bytes, k
                     assert message.sender
                     assert 0 < len(message.text) <= 500
                     assert message.at_s is None or math.isfinite(message.at_s)
+                elif isinstance(message, Watch):
+                    assert all(said_of(dict(one)).rule for one in message.alerts)
                 else:
                     assert all(isinstance(one, str) and 0 < len(one) <= 200 for one in message.references)
 

@@ -23,7 +23,8 @@ from dashboards.console.courier.limits import Limit
 from dashboards.console.inbound.dingtalk import DingTalk
 from dashboards.console.inbound.feishu import Feishu
 from dashboards.console.inbound.fields import KNOWN, FieldsProvider
-from dashboards.console.inbound.messages import Call, Provider, Reply, Told
+from dashboards.console.inbound.grafana import Grafana
+from dashboards.console.inbound.messages import Call, Provider, Reply, Told, Watch
 from dashboards.console.inbound.wecom import WeCom
 from edge_gateway.errors import Misconfigured, Rejected, Unavailable
 from edge_gateway.settings import Inbound, secret
@@ -35,6 +36,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
     "fields": FieldsProvider(),
     "dingtalk": DingTalk(),
     "feishu": Feishu(),
+    "grafana": Grafana(),
     "wecom": WeCom(),
 }
 LATE_S: Final = 600.0
@@ -42,6 +44,9 @@ AGAIN_S: Final = 60.0  # within it a provider that was not answered comes again
 SHORTEST: Final = 20  # characters of a secret
 _REMEMBERED: Final = 2000
 _COMMAND_S: Final = 5.0
+_WATCHED_AT_ONCE: Final = 50  # alerts in one command
+_SHOWN: Final = 3  # reasons in one answer
+_WHY: Final = 300
 _STRANGERS: Final = "/"  # no name of a provider
 
 
@@ -119,7 +124,9 @@ def _take(ports: Ports, memory: Memory, name: str, key: str, call: Call) -> Resp
         return Response(answer.body, 200, media_type=answer.kind)
     except Rejected as error:
         _write(ports, memory, name, f"{error.reason}: {error.detail}")
-        return PlainTextResponse(error.reason, 403 if error.reason in ("not_theirs", "no_key") else 400)
+        # Grafana writes our answer into its log; chats and gateways of SMS would show it to whoever wrote.
+        said = f"{error.reason}: {error.detail}\n" if setting.kind == "grafana" else error.reason
+        return PlainTextResponse(said, 403 if error.reason in ("not_theirs", "no_key") else 400)
     except Misconfigured as error:
         log.error("console.inbound %s: %s", name, error)
         return PlainTextResponse("not set up", 503, {"Retry-After": "60"})
@@ -155,11 +162,33 @@ def _give_on(ports: Ports, memory: Memory, setting: Inbound, told: Told) -> str:
     for message in told.messages:
         if isinstance(message, Reply):
             words = _reply(ports, memory, setting, message) or words
+        elif isinstance(message, Watch):
+            words = _watch(ports, message)
         else:
             # One that nobody waits for is counted by the gateway: it may be faster than the answer that told the message's id.
             told_of = {"references": list(message.references)[:8], "arrived": message.arrived, "reason": message.reason}
             ports.call("alerts.report", _COMMAND_S, **told_of)
     return words
+
+
+def _watch(ports: Ports, watch: Watch) -> str:
+    """All that can be understood, whatever stands beside it; nothing of it twice harms.
+
+    Raises:
+        Rejected: `unreadable`, the rest.
+    """
+    about = {
+        "left_out": watch.left_out,
+        "tests": watch.tests,
+        "unread": len(watch.unread),
+        "why": "; ".join(watch.unread)[:_WHY],
+    }
+    for begin in range(0, max(len(watch.alerts), 1), _WATCHED_AT_ONCE):
+        ports.call("alerts.watched", _COMMAND_S, alerts=list(watch.alerts[begin : begin + _WATCHED_AT_ONCE]), **about)
+        about = {}
+    if watch.unread:
+        raise Rejected("unreadable", "; ".join(watch.unread[:_SHOWN]))
+    return f"taken: {len(watch.alerts)}"
 
 
 def _reply(ports: Ports, memory: Memory, setting: Inbound, reply: Reply) -> str:

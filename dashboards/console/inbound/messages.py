@@ -39,6 +39,22 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """What another watcher says of what it watches; each alert as the gateway's command `alerts.watched` takes it.
+
+    Attributes:
+        left_out: alerts that it did not hand in because they are too many.
+        tests: somebody tried whether we are there.
+        unread: why an alert of it could not be understood, one line each.
+    """
+
+    alerts: tuple[Mapping[str, Any], ...] = ()
+    left_out: int = 0
+    tests: int = 0
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request of a provider.
 
@@ -67,7 +83,7 @@ class Told:
         answer: to be given instead of the usual one: a provider tries whether we are there.
     """
 
-    messages: tuple[Reply | Report, ...] = ()
+    messages: tuple[Reply | Report | Watch, ...] = ()
     answer: Answer | None = None
 
 
