@@ -12,6 +12,7 @@ from dashboards.grafana.options import Options
 
 GATEWAY: Final = "kanhu-gateway"
 OUTSIDE: Final = "kanhu-outside"
+TOKEN: Final = "KANHU_GRAFANA_WEBHOOK_TOKEN"  # noqa: S105 (the name of a variable)
 
 _VARIABLE: Final = re.compile(r"\$(KANHU_[A-Z0-9_]+)")
 
@@ -37,11 +38,16 @@ class LeftOut(NamedTuple):
     missing: tuple[str, ...]
 
 
-def contact_points(options: Options) -> list[dict[str, Any]]:
-    """All of them, as the provisioning API takes them; several of one name are one contact point with several ways."""
+def contact_points(options: Options, environment: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """All of them, as the provisioning API takes them; several of one name are one contact point with several ways.
+
+    Args:
+        environment: where the webhook's token is set in it, the webhook shows it.
+    """
     del options  # the same at every site
+    token = bool((environment or {}).get(TOKEN, "").strip())
     return [
-        _point("kanhu-webhook", GATEWAY, "webhook", _webhook()),
+        _point("kanhu-webhook", GATEWAY, "webhook", _webhook(token)),
         _point("kanhu-email", OUTSIDE, "email", {"addresses": "$KANHU_GRAFANA_EMAIL", "subject": TITLE, "message": MESSAGE}),
         _point(
             "kanhu-wecom",
@@ -65,10 +71,11 @@ def contact_points(options: Options) -> list[dict[str, Any]]:
     ]
 
 
-def _webhook() -> dict[str, Any]:
+def _webhook(token: bool) -> dict[str, Any]:
     # The console takes 256 kB a request; what is beyond 100 alerts is told as "more".
-    about = {"url": "$KANHU_GRAFANA_WEBHOOK_URL", "httpMethod": "POST", "maxAlerts": 100}
-    return {**about, "title": "kanhu", "message": "-"}
+    about = {"url": "$KANHU_GRAFANA_WEBHOOK_URL", "httpMethod": "POST", "maxAlerts": 100, "title": "kanhu", "message": "-"}
+    shown = {"authorization_scheme": "Bearer", "authorization_credentials": f"${TOKEN}"}
+    return {**about, **shown} if token else about
 
 
 def _point(uid: str, name: str, kind: str, settings: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +97,7 @@ def variables(value: object) -> tuple[str, ...]:
 def chosen(options: Options, environment: Mapping[str, str]) -> list[dict[str, Any]]:
     """Those whose variables are all set and not empty."""
     gone = {one.uid for one in left_out(options, environment)}
-    return [point for point in contact_points(options) if point["uid"] not in gone]
+    return [point for point in contact_points(options, environment) if point["uid"] not in gone]
 
 
 def left_out(options: Options, environment: Mapping[str, str]) -> list[LeftOut]:

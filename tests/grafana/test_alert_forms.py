@@ -159,6 +159,14 @@ def test_a_channel_whose_variable_is_not_set_is_left_out_and_named() -> None:
     assert len(contact_points.chosen(OPTIONS, EVERYTHING)) == 5
 
 
+def test_the_webhook_shows_its_token_where_one_is_set() -> None:
+    with_token = EVERYTHING | {"KANHU_GRAFANA_WEBHOOK_TOKEN": "t0ken"}
+    webhook = contact_points.chosen(OPTIONS, with_token)[0]
+    assert contact_points.filled(webhook, with_token)["settings"]["authorization_credentials"] == "t0ken"
+    assert "t0ken" not in json.dumps(webhook)
+    assert "authorization_credentials" not in contact_points.chosen(OPTIONS, EVERYTHING)[0]["settings"]
+
+
 def test_a_push_fills_the_secrets_in_and_changes_nothing_else() -> None:
     for point in contact_points.chosen(OPTIONS, EVERYTHING):
         filled = contact_points.filled(point, EVERYTHING)
