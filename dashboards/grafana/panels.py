@@ -156,7 +156,7 @@ def rows(
 ) -> table.Panel:
     """A table of these columns, in this order, and no others; several targets are joined where their tags agree.
 
-    With several targets `Time`, where it is a column (or `Time (min)`, which `more` makes), is that of the first.
+    With several targets `Time`, where it is a column (or what `more` makes of it, `Time (min)`), is that of the first.
 
     Args:
         by: the column it is sorted by at first, or several of them, the most important first.
