@@ -14,7 +14,7 @@ from edge_gateway.alerts.alert import Alert
 from edge_gateway.events import Flag, split_name
 from edge_gateway.homes import learn, selftest
 from edge_gateway.homes.home import Away, Home, Past
-from edge_gateway.homes.said import EQUIPMENT, SEEN_AT, SEEN_BY
+from edge_gateway.homes.said import ELDER, EQUIPMENT, SEEN_AT, SEEN_BY
 from edge_gateway.homes.setting import HomeSetting
 from edge_gateway.privacy import consent
 from edge_gateway.registry import Registry
@@ -192,7 +192,10 @@ def _reason(
         return Rank.PAUSED, ("没有知情同意, 不看护", "no consent, not watched"), 0
     if home.pause is not None and now_ns < home.pause.until_ns:
         end_ns = home.pause.until_ns
-        told = f"老人已暂停到 {zh(end_ns, facts.zone)}", f"paused by the elder until {en(end_ns, facts.zone)}"
+        until_zh, until_en = zh(end_ns, facts.zone), en(end_ns, facts.zone)
+        told = f"已暂停到 {until_zh} ({home.pause.by} 登记)", f"paused until {until_en} (noted by {home.pause.by})"
+        if home.pause.by == ELDER:
+            told = f"老人自己按键暂停到 {until_zh}", f"paused by the elder's own button until {until_en}"
         return Rank.PAUSED, told, home.pause.since_ns
     if home.away is not None and (not home.away.until_ns or now_ns < home.away.until_ns):
         return Rank.AWAY, _gone(home.away, facts.zone), home.away.since_ns

@@ -3,9 +3,11 @@
 The title is what a locked telephone shows to anybody: it says how urgent it is and nothing about whom.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from edge_gateway import evidence_words
 from edge_gateway.alerts import Item, Notice
 from edge_gateway.rules import Severity
 
@@ -66,8 +68,15 @@ def _single(item: Item, notice: Notice) -> str:
     why_zh, why_en = _reopened(item)
     how_zh, how_en = _accept(item, notice)
     zh = [item.text_zh + again_zh, why_zh, f"已通知: {told}" if told else "", *how_zh]
+    zh += _proof("依据:", item, evidence_words.zh)
     en = [item.text_en + again_en, why_en, f"Told so far: {told}" if told else "", *how_en]
-    return "\n".join([*filter(None, zh), "", *filter(None, en), "", *item.evidence, item.alert])
+    en += _proof("Evidence:", item, evidence_words.en)
+    return "\n".join([*filter(None, zh), "", *filter(None, en), "", item.alert])
+
+
+def _proof(title: str, item: Item, read: Callable[[str], str]) -> list[str]:
+    """The last pieces of evidence in words, each with its time."""
+    return [title, *(f"· {read(line)}" for line in item.evidence)] if item.evidence else []
 
 
 def _accept(item: Item, notice: Notice) -> tuple[list[str], list[str]]:

@@ -11,6 +11,7 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from edge_gateway import sensor_words
 from edge_gateway.events import Flag, split_name
 from edge_gateway.homes.home import Home, Watched
 from edge_gateway.homes.seen import Seen
@@ -174,7 +175,7 @@ def _look(ladder: Ladder, rule: str, watched: Watched, view: View) -> Iterator[V
         return
     name, _, device = name.partition("@")
     room = split_name(name)[1]
-    where = f"{home.place} ({room})" if room else home.place
+    where_zh, where_en = (f"{home.place} ({word})" if word else home.place for word in sensor_words.room(room))
     do_zh, do_en = _DO[ladder.name][step]
     beyond_zh, beyond_en = ("高于", "above") if ladder.sign > 0 else ("低于", "below")
     yield Finding(
@@ -185,8 +186,8 @@ def _look(ladder: Ladder, rule: str, watched: Watched, view: View) -> Iterator[V
         device=device,
         place=home.place,
         occurred_ns=since_ns,
-        text_zh=f"{where}: {ladder.zh}, {words.zh(since_ns, zone)} 起{beyond_zh} {limit:g} °C。{do_zh}",
-        text_en=f"{where}: {ladder.en}, {beyond_en} {limit:g} °C since {words.en(since_ns, zone)}. {do_en}",
+        text_zh=f"{where_zh}: {ladder.zh}, {words.zh(since_ns, zone)} 起{beyond_zh} {limit:g} °C。{do_zh}",
+        text_en=f"{where_en}: {ladder.en}, {beyond_en} {limit:g} °C since {words.en(since_ns, zone)}. {do_en}",
         evidence=_evidence(ladder, home, zone),
         returns=True,
     )

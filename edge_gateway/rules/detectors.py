@@ -8,6 +8,7 @@ A detector in the lane of events is judged at once; one that tells its state bes
 from collections.abc import Iterator
 from typing import Final
 
+from edge_gateway import sensor_words
 from edge_gateway.events import Event, Flag, split_name
 from edge_gateway.homes.home import Home, Watched
 from edge_gateway.homes.seen import Seen
@@ -135,6 +136,7 @@ def _finding(
 
 def _unreadable(view: View, event: Event, name: str, where: str, evidence: str) -> Finding:
     zone = words.zone(view.registry, event.site)
+    name_zh, name_en = sensor_words.reading(name)
     return Finding(
         key=f"detector/{event.site}/{where}",
         rule="detector",
@@ -143,10 +145,10 @@ def _unreadable(view: View, event: Event, name: str, where: str, evidence: str) 
         device=event.device,
         place=event.place,
         occurred_ns=event.time_ns,
-        text_zh=f"{where}: 探测器 ({name}) {words.zh(event.time_ns, zone)} 的消息读不出来, 不知道是不是报警。"
+        text_zh=f"{where}: 探测器 ({name_zh}) {words.zh(event.time_ns, zone)} 的消息读不出来, 不知道是不是报警。"
         "请打电话确认, 并让技术人员检查探测器。",
-        text_en=f"{where}: the message of a detector ({name}) at {words.en(event.time_ns, zone)} cannot be read, nobody knows "
-        "whether it is an alarm. Call the home, and have the detector checked.",
+        text_en=f"{where}: the message of a detector ({name_en}) at {words.en(event.time_ns, zone)} cannot be read, "
+        "nobody knows whether it is an alarm. Call the home, and have the detector checked.",
         evidence=(evidence,),
         anew=True,
     )

@@ -6,10 +6,11 @@ Ends when every sensor of the device was seen to be well again in this run of th
 from collections.abc import Iterator
 from typing import Final
 
+from edge_gateway import sensor_words
 from edge_gateway.rules import words
 from edge_gateway.rules.rule import Fault, Finding, Returned, Rule, Severity, Verdict, View
 
-_CAUSES: Final = {
+CAUSES: Final = {
     "missing": ("没有数据", "silent while the device is heard"),
     "never": ("从来没有数据", "never heard of"),
     "broken": ("设备说传感器坏了", "broken, the device says so itself"),
@@ -40,8 +41,8 @@ def _finding(view: View, site: str, device: str, faults: tuple[Fault, ...]) -> F
     known = view.registry.find(site, device)
     place = known.place if known is not None else ""
     where = f"{place} ({device})" if place else device
-    told_zh = [f"{f.name} {_CAUSES[f.cause][0]} ({words.zh(f.since_ns, zone)} 起)" for f in faults[:_NAMED]]
-    told_en = [f"{f.name} {_CAUSES[f.cause][1]} (since {words.en(f.since_ns, zone)})" for f in faults[:_NAMED]]
+    told_zh = [f"{_called(f.name, 0)} {CAUSES[f.cause][0]} ({words.zh(f.since_ns, zone)} 起)" for f in faults[:_NAMED]]
+    told_en = [f"{_called(f.name, 1)} {CAUSES[f.cause][1]} (since {words.en(f.since_ns, zone)})" for f in faults[:_NAMED]]
     more_zh, more_en = (f" 等 {len(faults)} 个", f" and {len(faults) - _NAMED} more") if len(faults) > _NAMED else ("", "")
     return Finding(
         key=f"{RULE.name}/{site}/{device}",
@@ -56,6 +57,12 @@ def _finding(view: View, site: str, device: str, faults: tuple[Fault, ...]) -> F
         evidence=tuple(_evidence(fault, words.exact(fault.since_ns, zone)) for fault in faults[:_NAMED]),
         returns=True,
     )
+
+
+def _called(name: str, language: int) -> str:
+    """In words, with the name by which a technician finds it."""
+    called = sensor_words.reading(name)[language]
+    return called if called == name else f"{called} [{name}]"
 
 
 def _evidence(fault: Fault, since: str) -> str:

@@ -25,16 +25,16 @@ def local(time_ns: int, where: tzinfo) -> datetime:
         return datetime.max.replace(tzinfo=where) if time_ns > 0 else _EPOCH
 
 
-def zh(time_ns: int, where: tzinfo) -> str:
+def zh(time_ns: int, where: tzinfo, seconds: bool = False) -> str:
     """11月20日 14:05"""
     moment = local(time_ns, where)
-    return f"{moment.month}月{moment.day}日 {moment:%H:%M}{_label(moment)}"
+    return f"{moment.month}月{moment.day}日 {moment:%H:%M}{f':{moment:%S}' if seconds else ''}{_label(moment)}"
 
 
-def en(time_ns: int, where: tzinfo) -> str:
+def en(time_ns: int, where: tzinfo, seconds: bool = False) -> str:
     """20 Nov 14:05"""
     moment = local(time_ns, where)
-    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment:%H:%M}{_label(moment)}"
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment:%H:%M}{f':{moment:%S}' if seconds else ''}{_label(moment)}"
 
 
 def exact(time_ns: int, where: tzinfo) -> str:

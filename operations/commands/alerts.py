@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from edge_gateway import commands, view
+from edge_gateway import commands, evidence_words, view
 from edge_gateway.alerts import Alert, State
 from edge_gateway.alerts.story import NEXT, NOW, story
 from edge_gateway.errors import Misconfigured, Unavailable
@@ -136,7 +136,7 @@ def _print(alert: Alert, registry: Registry, whole: bool = False) -> None:
                 + "; ".join(f"{words.moment(n.at_ns, now_ns, where)} {escape(n.zh)} {escape(n.en)}" for n in coming)
             )
         return
-    out.print("  证据 evidence:", *(f"\n    {escape(words.printable(line))}" for line in alert.evidence))
+    out.print("  证据 evidence:", *(f"\n    {escape(words.printable(_seen(line)))}" for line in alert.evidence))
     if alert.count > 1:
         out.print(f"  found {alert.count} times while it was open")
     if alert.chain:
@@ -153,3 +153,9 @@ def _print(alert: Alert, registry: Registry, whole: bool = False) -> None:
         for line in lines:
             text = f"{escape(words.printable(line.zh))} · {escape(words.printable(line.en))}"
             out.print(f"    {words.moment(line.at_ns, now_ns, where)} {text}")
+
+
+def _seen(line: str) -> str:
+    """A piece of evidence in both languages."""
+    said = evidence_words.read(line)
+    return evidence_words.zh(line) if said.zh == said.en else f"{evidence_words.zh(line)} / {said.en}"

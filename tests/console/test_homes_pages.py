@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dashboards.console.audit import Audit
+from dashboards.console.homes import words
 from dashboards.console.store import Store
 from edge_gateway.alerts.alert import Alert, State
 from edge_gateway.errors import Unavailable
@@ -169,7 +170,7 @@ def test_an_sos_is_accepted_by_one_tap_and_closed_with_a_reason_by_who_is_logged
     console.enter(page, "anna", "/round")
     page.locator(card(page, "w3-201")).get_by_role("link", name="查看告警").click()
     expect(page.locator(".steps li.on")).to_have_count(2)
-    expect(page.locator(".evidence")).to_contain_text("sos d-w3-201")
+    expect(page.locator(".evidence")).to_contain_text("按了紧急按钮 [d-w3-201")
     assert alert(morning, sos).state is State.RAISED, "looking accepts nothing"
     page.get_by_role("button", name="我来接手").click()
     expect(page.locator("#did")).to_contain_text("您已接手")
@@ -422,6 +423,29 @@ def test_the_band_of_a_day_shows_life_bed_and_absence(browser: Browser, console:
     page.context.close()
 
 
+def test_a_pause_by_the_elders_own_button_is_shown_as_that(console: ConsoleProcess, morning: Morning) -> None:
+    morning.say("yunhe/d-w7-306", "pause", True, event=True)
+    morning.tick()
+    cookie = console.cookie("anna")
+    page = console.get("/home?site=yunhe&place=w7-306", cookie).text
+    assert "老人自己按键暂停到" in page and "· 老人自己按键<" in page
+    assert "老人 · 暂停 · 到" in page, "in the log"
+    told = console.get(f"/alert?id={morning.open('w7-306', 'paused')}", cookie).text
+    assert "老人自己暂停看护" in told
+
+
+def test_evidence_is_in_the_readers_language_and_a_place_has_its_community(console: ConsoleProcess, morning: Morning) -> None:
+    cookie, worry = console.cookie("anna"), morning.open("w3-202", "inactivity")
+    page = console.get(f"/alert?id={worry}", cookie).text
+    assert "05:12:00 厨房 有动静 [d-w3-202]" in page and "运河社区" in page
+    kept, noon_ns = "2026-11-21 05:12:00+0800 motion.kitchen d-1", 1_795_233_600 * 10**9
+    assert words.evidence(kept, noon_ns, "en") == "today 05:12:00 kitchen motion [d-1]"
+    assert words.evidence(kept, noon_ns, "zh-CN") == "今天 05:12:00 厨房 有动静 [d-1]"
+    assert words.evidence("an error without a time", noon_ns, "en") == "an error without a time"
+    listed = console.get("/alerts", cookie).text
+    assert "运河社区 · w3-202" in listed and "运河社区 · w3-201" in listed
+
+
 def test_pause_away_consent_and_emergency_are_said_on_the_page_and_stand_in_the_log(
     browser: Browser, console: ConsoleProcess, morning: Morning
 ) -> None:
@@ -432,7 +456,7 @@ def test_pause_away_consent_and_emergency_are_said_on_the_page_and_stand_in_the_
     page.locator("[name=reason]").fill("回老家前收拾")
     page.get_by_role("button", name="暂停看护").click()
     expect(page.locator("#did")).to_have_text("✓ w7-305 已暂停。")
-    expect(page.locator("section.home")).to_contain_text("老人已暂停")
+    expect(page.locator("section.home")).to_contain_text("(anna 登记)")
     paused = home(morning, "w7-305").pause
     assert paused is not None
     assert (paused.by, paused.reason) == ("anna", "回老家前收拾")

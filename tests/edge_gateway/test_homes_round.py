@@ -49,6 +49,12 @@ def row(found: Facts, place: str) -> Row:
     return next(one for one in morning_round(found) if one.place == place)
 
 
+def test_a_pause_by_the_elders_own_button_is_told_as_that() -> None:
+    paused = home("paused", pause=Pause(NOW - HOUR, NOW + HOUR, "elder"))
+    zh, en = row(facts(paused), "paused").why[0]
+    assert zh.startswith("老人自己按键暂停到 11月") and en.startswith("paused by the elder's own button until")
+
+
 def test_who_may_be_in_danger_comes_first_and_who_is_looked_after_comes_late() -> None:
     asking = home("asking", asked=Asked("inactivity/s/asking", NOW - 60 * SECOND, NOW + 540 * SECOND))
     seen = home("seen", timers={SEEN_AT: NOW - HOUR}, notes={SEEN_BY: "zhang"})
@@ -80,7 +86,7 @@ def test_who_may_be_in_danger_comes_first_and_who_is_looked_after_comes_late() -
     assert not row(found, "sos").soft
     assert row(found, "worry").soft
     assert row(found, "gone").why[0] == ("在女儿家, 到 11月23日 02:00", "at the daughter's until 23 Nov 02:00")
-    assert row(found, "paused").why[0][0].startswith("老人已暂停到 11月")
+    assert row(found, "paused").why[0][0].startswith("已暂停到 11月")
     assert row(found, "quiet").why[0][0] == "已 7 小时没有动静, 满 12 小时会询问"
 
 

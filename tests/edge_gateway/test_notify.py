@@ -170,12 +170,15 @@ def test_a_letter_is_chinese_first_and_says_how_to_accept() -> None:
         "home-1: 紧急求助, 11月21日 12:00 按下。请马上打电话或上门。 (第 3 次通知)\n"
         "已通知: li\n"
         "接手: kanhu alerts accept 20261121-0400-sos-3f2a1 --by zhang\n"
+        "依据:\n"
+        "· 11月21日 12:00:00 按了紧急按钮 [button-3]\n"
         "\n"
         "home-1: SOS pressed at 21 Nov 12:00. Call or go there now. (message 3)\n"
         "Told so far: li\n"
         "Accept: kanhu alerts accept 20261121-0400-sos-3f2a1 --by zhang\n"
+        "Evidence:\n"
+        "· 21 Nov 12:00:00 SOS pressed [button-3]\n"
         "\n"
-        "2026-11-21 12:00:00+0800 sos button-3\n"
         "20261121-0400-sos-3f2a1"
     )
 

@@ -55,9 +55,9 @@ def test_the_words_say_where_what_since_when_and_what_to_do() -> None:
     home = room([("10:00", 30.5), ("12:10", 30.5)])
     alert = home.alert("heat")
     assert alert.text_zh == (
-        "3-201 (living): 室温过高, 11月20日 10:00 起高于 30 °C。请打电话: 开空调、多喝水, 找凉快的地方; 今天再看一次。"
+        "3-201 (客厅): 室温过高, 11月20日 10:00 起高于 30 °C。请打电话: 开空调、多喝水, 找凉快的地方; 今天再看一次。"
     )
-    assert alert.text_en.startswith("3-201 (living): too hot, above 30 °C since 20 Nov 10:00. Call:")
+    assert alert.text_en.startswith("3-201 (living room): too hot, above 30 °C since 20 Nov 10:00. Call:")
 
 
 def test_one_measurement_is_no_evidence_and_a_dip_begins_the_time_anew() -> None:

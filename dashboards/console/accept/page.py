@@ -165,7 +165,7 @@ def _said(title: str, why: str, class_: str, *more: Html | None) -> Html:
 
 
 def _evidence(look: Look) -> Html | None:
-    lines = [tag("li", str(line)) for line in look.alert["evidence"][-_EVIDENCE:]]
+    lines = [tag("li", homes.evidence(str(line), look.now_ns, look.lang)) for line in look.alert["evidence"][-_EVIDENCE:]]
     return (
         tag("section", tag("h2", look.say("evidence")), tag("ul", *lines, class_="evidence"), class_="card") if lines else None
     )

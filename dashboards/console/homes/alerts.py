@@ -9,7 +9,7 @@ from starlette.responses import Response
 from dashboards.console.homes import frame
 from dashboards.console.homes.frame import Visit, button, link
 from dashboards.console.homes.people import names, names_link
-from dashboards.console.homes.words import REASONS, STATES, moment, pick, reason, severity
+from dashboards.console.homes.words import REASONS, STATES, evidence, moment, pick, reason, severity
 from dashboards.console.html import Html, form, tag
 from dashboards.console.roles import Forbidden, Right, sees_some_of
 from edge_gateway.alerts import story
@@ -72,6 +72,7 @@ async def show(request: Request, id: str = "", names: str = "") -> Response:
                 tag("span", severity(alert.severity, of.lang), class_="badge"),
                 class_="top",
             ),
+            tag("p", frame.site_name(of, alert.site), class_="facts site") if alert.place or alert.device else None,
             tag("p", without_place(text, alert.place), class_="reason"),
             tag("p", of.say("a_test"), class_="also") if alert.test else None,
             _steps(of, alert),
@@ -164,7 +165,7 @@ def _item(of: Visit, alert: Alert) -> Html:
     return tag(
         "a",
         tag("span", tag("span", severity(alert.severity, of.lang), class_="badge"), class_="top"),
-        tag("b", alert.place or alert.device or frame.site_name(of, alert.site)),
+        tag("b", frame.where(of, alert.site, alert.place or alert.device)),
         tag("span", words, class_="reason"),
         tag("span", f"{when} · {state}", class_="facts"),
         href=link("/alert", id=alert.id),
@@ -258,7 +259,7 @@ async def _who(of: Visit, alert: Alert, wanted: bool) -> Html | None:
 
 
 def _evidence(of: Visit, alert: Alert) -> Html:
-    lines = [tag("li", line) for line in alert.evidence[-_EVIDENCE:]]
+    lines = [tag("li", evidence(line, of.now_ns, of.lang)) for line in alert.evidence[-_EVIDENCE:]]
     more = tag("p", of.say("times", count=alert.count), class_="facts") if alert.count > 1 else None
     return tag("section", tag("h2", of.say("evidence")), tag("ul", *lines, class_="evidence"), more, class_="card")
 

@@ -252,6 +252,11 @@ def site_name(of: Visit, site: str) -> str:
     return (known.name or site) if known else site
 
 
+def where(of: Visit, site: str, what: str) -> str:
+    """梧桐苑 · 3-201: a place, or a device, with the community it is in."""
+    return " · ".join(part for part in (site_name(of, site), what) if part)
+
+
 def choose(of: Visit, wanted: str, urgent: Collection[str] = ()) -> str:
     """The site of this page: the one asked for, if some of it is his; else his first `urgent` one, his first, or ""."""
     if wanted and sees_some_of(of.session.user, wanted):

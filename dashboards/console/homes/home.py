@@ -19,6 +19,7 @@ from edge_gateway.errors import Misconfigured, Rejected, Unavailable
 from edge_gateway.homes import selftest
 from edge_gateway.homes.home import Home, Past
 from edge_gateway.homes.round import AWAY, Facts, Row, morning_round, without_place
+from edge_gateway.homes.said import ELDER
 from edge_gateway.homes.setting import HomeSetting
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ def _head(of: Visit, facts: Facts, row: Row, home: Home, here: str) -> Html:
     return tag(
         "section",
         tag("div", tag("h1", row.place), tag("span", rank(row.rank, of.lang), class_="badge"), class_="top"),
+        tag("p", frame.site_name(of, row.site), class_="facts site"),
         tag("p", why[0], class_="reason") if why else None,
         *(tag("p", one, class_="also") for one in why[1:]),
         frame.facts_line(known(of, facts, row)),
@@ -231,9 +233,8 @@ def _pause(of: Visit, facts: Facts, home: Home, setting: HomeSetting, here: str)
         over = paused.until_ns <= facts.now_ns
         key = "pause_over" if over else "paused_until"
         words = of.say(key, when=moment(paused.until_ns, of.now_ns, facts.zone, of.lang))
-        parts += [
-            tag("p", " · ".join(p for p in (words, of.say("paused_by", who=paused.by), paused.reason) if p), class_="facts"),
-        ]
+        who = of.say("paused_by_elder") if paused.by == ELDER else of.say("paused_by", who=paused.by)
+        parts.append(tag("p", " · ".join(part for part in (words, who, paused.reason) if part), class_="facts"))
         if of.may(Right.CARE):
             parts.append(button(of, "/home/resume", of.say("resume"), "", here, site=setting.site, place=setting.place))
     if of.may(Right.CARE):

@@ -8,6 +8,7 @@ from dashboards.console.homes.words import TEXTS, emergency, moment, pick
 from dashboards.console.html import Html, tag
 from edge_gateway.errors import Misconfigured, Unavailable
 from edge_gateway.homes.round import AWAY, EMERGENCY, Facts
+from edge_gateway.homes.said import ELDER
 from edge_gateway.homes.watch import Note
 
 _LINES: Final = 40
@@ -43,4 +44,5 @@ def words(of: Visit, note: Note, facts: Facts) -> str:
     elif note.what == "consent" and first in ("given", "withdrawn"):
         rest = f"{of.say('consent_yes' if first == 'given' else 'consent_no')} {more}"
     end = of.say("until_when", when=moment(int(until[1]), of.now_ns, facts.zone, of.lang)) if until else ""
-    return " · ".join(part for part in (note.who, what, end, rest) if part)
+    who = of.say("the_elder") if note.who == ELDER else note.who
+    return " · ".join(part for part in (who, what, end, rest) if part)

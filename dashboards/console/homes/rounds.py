@@ -131,7 +131,7 @@ def _mode(of: Visit, facts: Facts) -> Html | None:
 def _banner(of: Visit, alert: Alert) -> Html:
     """What is of no single home: the whole site is concerned."""
     words = pick((alert.text_zh, alert.text_en), of.lang)
-    head = tag("b", of.say("whole_site"))
+    head = tag("b", frame.where(of, alert.site, of.say("whole_site")) if alert.site else alert.device or of.say("by_gateway"))
     opened = tag("a", of.say("open_alert"), href=link("/alert", id=alert.id), class_="act")
     return tag("section", head, tag("p", words), opened if of.sees(alert.site) else None, class_=f"banner {alert.severity}")
 

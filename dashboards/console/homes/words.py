@@ -1,16 +1,16 @@
 """Every text of the homes' pages in Chinese and English, and times as a tired person reads them. Pure."""
 
 from collections.abc import Mapping
-from datetime import timedelta, tzinfo
+from datetime import UTC, timedelta, tzinfo
 from typing import Final
 
 from edge_gateway.alerts.alert import State
 from edge_gateway.alerts.story import reason_words
-from edge_gateway.catalog import QUANTITIES
-from edge_gateway.events import split_name
+from edge_gateway.evidence_words import read
 from edge_gateway.homes.round import EMERGENCY, RANKS, Rank
 from edge_gateway.rules.rule import Severity
 from edge_gateway.rules.words import local, span_en, span_zh
+from edge_gateway.sensor_words import sign
 
 Words = tuple[str, str]
 
@@ -143,6 +143,8 @@ TEXTS: Final[Mapping[str, Words]] = {
     "press_due": ("下次走访请老人真正按一次按钮。", "At the next visit ask for a real press of the button."),
     "paused_until": ("已暂停到 {when}", "paused until {when}"),
     "paused_by": ("{who} 登记", "noted by {who}"),
+    "paused_by_elder": ("老人自己按键", "by the elder's own button"),
+    "the_elder": ("老人", "the elder"),
     "pause_over": ("暂停 {when} 已结束", "the pause ended {when}"),
     "pause": ("暂停看护", "Pause"),
     "pause_why": (
@@ -179,6 +181,7 @@ TEXTS: Final[Mapping[str, Words]] = {
     "log_seen": ("看过了，平安", "seen, fine"),
     "log_unseen": ("撤销“看过了”", "took back “seen”"),
     "log_paused": ("暂停", "paused"),
+    "log_pause_refused": ("要求暂停，没有改变", "asked for a pause, nothing changed"),
     "log_resumed": ("恢复看护", "watched again"),
     "log_away": ("外出", "away"),
     "log_back": ("回家", "back"),
@@ -215,29 +218,6 @@ STATES: Final[Mapping[State, Words]] = {
     State.CLOSED: ("已处理", "closed"),
 }
 REASONS: Final = ("visited_fine", "false_press", "ambulance", "test")
-_ROOMS: Final[Mapping[str, Words]] = {
-    "kitchen": ("厨房", "kitchen"),
-    "living": ("客厅", "living room"),
-    "livingroom": ("客厅", "living room"),
-    "living_room": ("客厅", "living room"),
-    "bedroom": ("卧室", "bedroom"),
-    "bath": ("卫生间", "bathroom"),
-    "bathroom": ("卫生间", "bathroom"),
-    "toilet": ("卫生间", "toilet"),
-    "hall": ("门厅", "hall"),
-    "front": ("大门", "front door"),
-    "front_door": ("大门", "front door"),
-    "main_door": ("大门", "front door"),
-    "entrance": ("大门", "front door"),
-    "door": ("门", "door"),
-    "fridge": ("冰箱", "fridge"),
-    "balcony": ("阳台", "balcony"),
-}
-_ACTS: Final[Mapping[str, Words]] = {
-    "seen": ("工作人员看过", "seen by staff"),
-    "cancel": ("本人按了“我没事”", "the elder pressed “I am fine”"),
-    "sos": ("按了紧急按钮", "SOS pressed"),
-}
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -274,14 +254,18 @@ def reason(text: str, lang: str) -> str:
 
 
 def sensor(name: str, lang: str) -> str:
-    """厨房 有动静, of `motion.kitchen`; a channel nobody has a word for stays as it is."""
-    if name in _ACTS:
-        return pick(_ACTS[name], lang)
-    quantity, channel = split_name(name)
-    known = QUANTITIES.get(quantity)
-    what = (known.en if lang == "en" else known.zh) if known else quantity
-    where = pick(_ROOMS[channel], lang) if channel in _ROOMS else channel
-    return f"{where} {what}".strip()
+    """厨房 有动静, of `motion.kitchen`; what was seen last in a home."""
+    return pick(sign(name), lang)
+
+
+def evidence(line: str, now_ns: int, lang: str) -> str:
+    """今天 14:05:10 厨房 有动静 [home-1]: a line that a rule wrote, in words."""
+    piece = read(line)
+    said = pick((piece.zh, piece.en), lang)
+    if piece.at_ns is None:
+        return said
+    label = " UTC" if piece.zone is UTC else ""
+    return f"{moment(piece.at_ns, now_ns, piece.zone, lang)}:{local(piece.at_ns, piece.zone):%S}{label} {said}"
 
 
 def span(seconds: float, lang: str) -> str:
