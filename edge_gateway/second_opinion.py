@@ -19,6 +19,9 @@ MORE: Final = f"{RULE}/more"  # the alert for all that are too many
 MOST: Final = 40  # open alerts of Grafana's; a fault of the machinery is one cause, whatever it does to a thousand devices
 _UNKNOWN: Final = "unknown"
 
+# Rules of Grafana's that see what a rule of the gateway's own has said already: one cause, one alert.
+_SAME: Final = {"kanhu-device-silent": ("silence",), "kanhu-sensor-silent": ("silence", "sensor")}
+
 # Why Grafana ended an alert, or raised it, without having seen what the rule asks for.
 _REASONS: Final = {
     "MissingSeries": ("这一项不再有数据", "its series no longer comes"),
@@ -82,6 +85,13 @@ def verdict(said: Said, known: Alert | None, registry: Registry, now_ns: int) ->
         return Returned(known.key, said.at_ns, "resolved", _line(said.at_ns, said, registry, "resolved"))
     line = _line(said.at_ns, said, registry, f"{_UNKNOWN} {said.reason}")
     return None if line in known.evidence else _finding(said, registry, line, _UNKNOWN, known.severity)
+
+
+def is_told(said: Said, own: Iterable[Alert]) -> bool:
+    """Whether an open alert of the gateway's own is about this very thing: of the device, its receiver or its whole site."""
+    rules = _SAME.get(said.rule, ())
+    same = (alert for alert in own if alert.rule in rules and alert.site == said.site)
+    return said.word is Word.FIRING and any(alert.device in ("", said.device) for alert in same)
 
 
 def firing_line(said: Said, registry: Registry, known: Alert | None = None, now_ns: int = 0) -> str:

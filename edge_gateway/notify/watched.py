@@ -12,13 +12,14 @@ from edge_gateway.alerts import Alert, unpack
 from edge_gateway.commands import Handler
 from edge_gateway.errors import Rejected
 from edge_gateway.rules.rule import Returned
-from edge_gateway.second_opinion import MORE, MOST, RULE, Said, Word, firing_line, split, too_many, verdict
+from edge_gateway.second_opinion import MORE, MOST, RULE, Said, Word, firing_line, is_told, split, too_many, verdict
 from edge_gateway.text import escaped
 
 if TYPE_CHECKING:
     from edge_gateway.service import Gateway
 
 AT_ONCE: Final = 100  # in one command
+_COUNTED: Final = ("firing", "resolved", "unknown", "repeated", "told_already", "beyond", "test", "unread")
 _TROUBLE: Final = "grafana"
 _TROUBLE_S: Final = 3600.0
 _NAME: Final = 250  # characters of a rule's uid or an instance
@@ -32,13 +33,12 @@ class Watched:
     """What was told since the start.
 
     Attributes:
-        counts: alerts by what was said of them; `repeated`: nothing new; `beyond`: too many; `test`; `unread`: not understood.
+        counts: alerts by what was said of them; `repeated`: nothing new; `told_already`: the gateway's own rules said it;
+            `beyond`: too many; `test`; `unread`: not understood.
     """
 
     gateway: "Gateway"
-    counts: dict[str, int] = field(
-        default_factory=lambda: dict.fromkeys(("firing", "resolved", "unknown", "repeated", "beyond", "test", "unread"), 0)
-    )
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
     _unread_s: float = -math.inf  # monotonic, when something could not be understood last
 
     async def tell(self, said: list[Said], left_out: int) -> None:
@@ -49,6 +49,10 @@ class Watched:
         known = {alert.key: alert for alert in book.open_alerts() if alert.rule == RULE}
         new = [one for one in said if one.key in known or not self._was_closed(one, closed)]
         self.counts["repeated"] += len(said) - len(new)
+        own = [alert for alert in book.open_alerts() if alert.rule != RULE]
+        told = [one for one in new if one.key not in known and is_told(one, own)]
+        self.counts["told_already"] += len(told)
+        new = [one for one in new if one not in told]
         taken, beyond = split(new, known.__contains__, len(known.keys() - {MORE}))
         for one in taken:
             found = verdict(one, known.get(one.key), registry, now_ns)

@@ -9,7 +9,7 @@ import pytest
 from edge_gateway.alerts import Alert, AlertBook, State
 from edge_gateway.duty.chain import is_equipment
 from edge_gateway.errors import Rejected
-from edge_gateway.rules import Finding, Severity
+from edge_gateway.rules import Finding, Returned, Severity
 from edge_gateway.second_opinion import MORE, MOST
 from edge_gateway.settings import Alerts, Person
 from tests.home_gateway import SECOND, HomeGateway
@@ -176,6 +176,27 @@ def test_what_was_beyond_is_told_when_grafana_repeats_it_and_there_is_room(gatew
     tell(gateway, *(said("resolved", NOW + MINUTE, instance=f"i-{n}") for n in range(30)))
     tell(gateway, many[MOST])
     assert f"grafana/kanhu-silent/i-{MOST}" in {a.key for a in alerts(gateway)}
+
+
+@pytest.mark.parametrize(
+    ("device", "rule", "raised"),
+    [
+        pytest.param("home-1", "kanhu-device-silent", False, id="of the device"),
+        pytest.param("", "kanhu-device-silent", False, id="of the site or the receiver"),
+        pytest.param("home-2", "kanhu-device-silent", True, id="of another"),
+        pytest.param("home-1", "kanhu-battery", True, id="of another thing"),
+    ],
+)
+def test_what_the_gateway_has_said_itself_is_not_told_twice(gateway: HomeGateway, device: str, rule: str, raised: bool) -> None:
+    silent = Finding(
+        "silence/yunhe/x", "silence", Severity.WARNING, "yunhe", device, "", NOW, "没有声音", "silent", ("x",), returns=True
+    )
+    gateway.do(lambda: gateway.gateway.desk.book.apply([silent], NOW))
+    counts = tell(gateway, said(rule=rule))
+    assert (len(alerts(gateway)), counts) == ((1, {"firing": 1}) if raised else (0, {"told_already": 1}))
+    gateway.do(lambda: gateway.gateway.desk.book.apply([Returned(silent.key, NOW, "heard_again")], NOW))
+    tell(gateway, said(rule=rule))
+    assert len(alerts(gateway)) == 1, "and where it says so no longer, Grafana's repeat does"
 
 
 def test_what_could_not_be_understood_is_counted_and_a_trouble(gateway: HomeGateway) -> None:
