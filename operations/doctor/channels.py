@@ -37,7 +37,7 @@ def answers(settings: Settings) -> Result:
         return ok("nobody is told of alerts, so nobody answers")
     if not settings.console.public_url:
         return warn("messages carry no link to accept with", "set [console] public_url to what people's telephones can open")
-    if settings.alerts.replies and not settings.console.inbound:
+    if settings.alerts.replies and all(provider.kind == "grafana" for provider in settings.console.inbound):
         return warn("messages ask for an answer that nobody hands in", "add [[console.inbound]], or set alerts.replies = false")
     return ok(f"a link in every message, {len(settings.console.inbound)} providers may call")
 

@@ -95,6 +95,14 @@ def test_the_doctor_looks_at_addresses_and_at_the_way_back(tmp_path: Path) -> No
     (tmp_path / "key").chmod(0o600)
     inbound = [{"name": "sms", "kind": "aliyun", "secret_file": tmp_path / "key"}]
     assert "is short" in checks.answers(settings(tmp_path, "wecom://KEY123", inbound=inbound)).seen
+    (tmp_path / "key").write_text("x" * 20)
+    outcomes = {}
+    for kind in ("aliyun", "grafana"):
+        console = {"public_url": "https://kanhu.example.org", "inbound": [{**inbound[0], "kind": kind}]}
+        asking = settings(tmp_path, "wecom://KEY123", **console)
+        asking = asking.model_copy(update={"alerts": asking.alerts.model_copy(update={"replies": True})})
+        outcomes[kind] = checks.answers(asking).outcome
+    assert outcomes == {"aliyun": Outcome.OK, "grafana": Outcome.WARN}, "Grafana hands in no person's answer"
 
 
 @pytest.mark.parametrize("page", ["channels.md", "channels.zh-CN.md"])
