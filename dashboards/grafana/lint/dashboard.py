@@ -157,7 +157,7 @@ def _variable_faults(dashboard: Json, options: Options) -> Iterator[str]:
         if not query.upper().startswith("SHOW TAG VALUES"):
             yield f"{said}: {query!r} is no SHOW TAG VALUES"
         # Only those before it have a value when it is asked.
-        for fault in query_faults(query, variable["datasource"].get("uid", ""), seen | {""}, options.zone):
+        for fault in query_faults(query, variable["datasource"].get("uid", ""), seen, options.zone):
             yield f"{said}: {fault}"
         seen.add(name)
 
@@ -181,7 +181,7 @@ def _mark_faults(dashboard: Json, names: Set[str], options: Options) -> Iterator
         if target.get("rawQuery") is not True or not target.get("query"):
             yield f"{said}: needs a target with rawQuery true and a query"
             continue
-        for fault in query_faults(target["query"], mark["datasource"].get("uid", ""), names or {""}, options.zone):
+        for fault in query_faults(target["query"], mark["datasource"].get("uid", ""), names, options.zone):
             yield f"{said}: {fault}"
         for key in ("textColumn", "tagsColumn", "titleColumn", "timeEndColumn"):
             columns = [one for one in str(target.get(key) or "").split(",") if one]

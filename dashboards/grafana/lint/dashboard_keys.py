@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from dashboards.grafana.lint.panel_parts import CALCULATIONS
 from dashboards.grafana.lint.shape import (
     ANYTHING,
     FLAG,
@@ -18,8 +19,12 @@ from dashboards.grafana.lint.shape import (
     either,
     keys,
     named,
+    numbers,
+    split,
     words,
 )
+
+_SHADES: Final = ("", "super-light-", "light-", "semi-dark-", "dark-")
 
 SOURCE: Final = keys(named(TEXT, "type uid"), "type uid")
 LINK: Final = keys(
@@ -31,7 +36,11 @@ LINK: Final = keys(
     },
     "title",
 )
-_RESULT: Final = keys({**named(TEXT, "text color icon"), "index": WHOLE})
+# Grafana's own names and codes; it draws another word in black, or not at all.
+_COLOR_NAME: Final = words(
+    " ".join(f"{shade}{hue}" for hue in split("red orange yellow green blue purple") for shade in _SHADES) + " text transparent"
+)
+_RESULT: Final = keys({**named(TEXT, "text icon"), "color": _COLOR_NAME, "index": WHOLE})
 _MAPPING: Final = Tagged(
     "type",
     {
@@ -47,7 +56,7 @@ _MAPPING: Final = Tagged(
 _THRESHOLDS: Final = keys(
     {
         "mode": words("absolute percentage"),
-        "steps": ListOf(keys({"value": either(NUMBER, NULL), "color": TEXT}, "value color")),
+        "steps": ListOf(keys({"value": either(NUMBER, NULL), "color": _COLOR_NAME}, "value color")),
     },
     "mode steps",
 )
@@ -58,7 +67,7 @@ _COLOR: Final = keys(
             "continuous-YlRd continuous-BlPu continuous-YlBl continuous-blues continuous-reds continuous-greens "
             "continuous-purples fixed shades"
         ),
-        "fixedColor": TEXT,
+        "fixedColor": _COLOR_NAME,
         "seriesBy": words("min max last"),
     },
     "mode",
@@ -134,7 +143,7 @@ TRANSFORMATION: Final = Tagged(
         "concatenate": _transformation({"frameNameMode": TEXT, "frameNameLabel": TEXT}),
         "renameByRegex": _transformation(named(TEXT, "regex renamePattern")),
         "reduce": _transformation(
-            {"reducers": TEXTS, "mode": TEXT, **named(FLAG, "includeTimeField labelsToFields"), "fields": TEXT}
+            {"reducers": CALCULATIONS, "mode": TEXT, **named(FLAG, "includeTimeField labelsToFields"), "fields": TEXT}
         ),
         "calculateField": _transformation(
             {
@@ -152,7 +161,7 @@ TRANSFORMATION: Final = Tagged(
         ),
         "sortBy": _transformation({"fields": MapOf(ANYTHING), "sort": ListOf(keys({"field": TEXT, "desc": FLAG}, "field"))}),
         "groupBy": _transformation(
-            {"fields": MapOf(keys({"aggregations": TEXTS, "operation": either(words("aggregate groupby"), NULL)}))}
+            {"fields": MapOf(keys({"aggregations": CALCULATIONS, "operation": either(words("aggregate groupby"), NULL)}))}
         ),
         "groupingToMatrix": _transformation(named(TEXT, "rowField columnField valueField emptyValue")),
         "labelsToFields": _transformation({"mode": words("columns rows"), "keepLabels": TEXTS, "valueLabel": TEXT}),
@@ -224,7 +233,9 @@ VARIABLE: Final = Tagged(
                 "options": ListOf(_CHOICE),
                 **named(TEXT, "name label description allValue regex definition staticOptionsOrder"),
                 **named(FLAG, "multi includeAll skipUrlSync allowCustomValue"),
-                **named(WHOLE, "hide refresh sort"),
+                "hide": numbers(0, 1, 2, 3),
+                "refresh": numbers(0, 1, 2),
+                "sort": numbers(*range(9)),
                 "staticOptions": ListOf(_CHOICE),
                 # Of other kinds of variables; the SDK writes them on all.
                 **named(ANYTHING, "auto auto_min auto_count"),
@@ -256,7 +267,7 @@ DASHBOARD: Final = keys(
         "tags": TEXTS,
         "time": keys(named(TEXT, "from to"), "from to"),
         "timepicker": keys({"hidden": FLAG, "refresh_intervals": TEXTS, "quick_ranges": ListOf(ANYTHING), "nowDelay": TEXT}),
-        "graphTooltip": WHOLE,
+        "graphTooltip": numbers(0, 1, 2),
         "fiscalYearStartMonth": WHOLE,
         **named(TEXT, "uid title description timezone refresh weekStart"),
         **named(FLAG, "editable liveNow preload"),

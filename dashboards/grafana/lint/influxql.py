@@ -31,6 +31,7 @@ _FUNCTIONS: Final = split(
     "derivative non_negative_derivative difference non_negative_difference moving_average cumulative_sum elapsed "
     "abs round floor ceil pow sqrt ln log log2 log10 exp time fill tz now"
 )
+_SUMS: Final = split("mean last first min max sum count median spread stddev percentile top bottom integral distinct")
 
 
 class Token(NamedTuple):
@@ -55,6 +56,8 @@ class Query:
         made: names it gives (`AS "x"`).
         tags: it groups by.
         columns: it answers with, besides the time and the tags.
+        sums: a function makes one value of many somewhere in it.  limited: it says how many rows it wants.
+        fills: what `fill(...)` puts into gaps.
         times: what `time(...)` groups by, `1d` or `$__interval`.
         zones: of `tz('...')`.
         faults: what could not be read.
@@ -66,6 +69,9 @@ class Query:
     made: frozenset[str]
     tags: tuple[str, ...]
     columns: tuple[str, ...]
+    sums: bool
+    limited: bool
+    fills: tuple[str, ...]
     times: tuple[str, ...]
     zones: tuple[str, ...]
     faults: tuple[str, ...]
@@ -93,6 +99,9 @@ def read(text: str) -> Query:
         made=made,
         tags=tuple(sorted(grouped)),
         columns=tuple(_columns(tokens)),
+        sums=any(token.kind == "word" and token.bare in _SUMS for token in tokens),
+        limited=any(token.kind == "word" and token.bare == "limit" for token in tokens),
+        fills=tuple(_arguments(tokens, "fill")),
         times=tuple(_arguments(tokens, "time")),
         zones=tuple(_arguments(tokens, "tz")),
         faults=tuple(faults),

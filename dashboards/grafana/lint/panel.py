@@ -7,6 +7,7 @@ from typing import Any, Final
 from dashboards.grafana.lint.columns import column_faults
 from dashboards.grafana.lint.dashboard_keys import FIELD, PANEL
 from dashboards.grafana.lint.links import called_links, link_faults, map_faults
+from dashboards.grafana.lint.naming import naming_faults
 from dashboards.grafana.lint.panel_keys import PANEL_TYPES, PanelType
 from dashboards.grafana.lint.shape import Json, faults, like
 from dashboards.grafana.lint.targets import target_faults
@@ -30,7 +31,8 @@ def panel_faults(panel: Json, language: Language | None, variables: Set[str], op
         yield f"type {panel.get('type')!r}: {like(str(panel.get('type')), PANEL_TYPES)}"
     if broken or kind is None:
         return
-    yield from _type_faults(panel, kind)
+    broken = list(_type_faults(panel, kind))
+    yield from broken
     yield from _text_faults(panel, kind, language)
     for link in called_links(panel):
         yield from link_faults(link, variables, options)
@@ -40,6 +42,8 @@ def panel_faults(panel: Json, language: Language | None, variables: Set[str], op
         yield from _unit_faults(panel)
         yield from target_faults(panel, variables, options.zone)
         yield from column_faults(panel)
+        # Values of overrides are whole only when the keys of the type have no fault.
+        yield from () if broken else naming_faults(panel)
     elif panel.get("targets"):
         yield f"a panel of type {panel['type']} asks no queries"
     for key, form in (("interval", _INTERVAL), ("timeFrom", _SPAN), ("timeShift", _SPAN)):

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dashboards.grafana.lint.shape import FLAG, NUMBER, NUMBERS, TEXT, TEXTS, WHOLE, Shape, either, keys, named, words
+from dashboards.grafana.lint.shape import FLAG, NUMBER, NUMBERS, TEXT, TEXTS, WHOLE, ListOf, Shape, either, keys, named, words
 
 ORIENTATION: Final = words("auto vertical horizontal")
 SHOW_VALUE: Final = words("auto never always")
@@ -12,12 +12,19 @@ HIDE: Final = keys(named(FLAG, "tooltip legend viz"))
 THRESHOLDS: Final = keys({"mode": words("off line dashed area line+area dashed+area series")}, "mode")
 LINE_STYLE: Final = keys({"fill": words("solid dash dot square"), "dash": NUMBERS})
 TEXT_SIZES: Final = keys(named(NUMBER, "titleSize valueSize percentSize"))
-REDUCE: Final = keys({"calcs": TEXTS, "values": FLAG, "limit": NUMBER, "fields": TEXT}, "calcs")
+CALCULATIONS: Final = ListOf(
+    words(
+        "lastNotNull last firstNotNull first mean median min max sum count range delta step diff diffperc logmin "
+        "allIsZero allIsNull changeCount distinctCount variance stdDev allValues uniqueValues countAll "
+        "p1 p5 p10 p25 p50 p75 p90 p95 p99"
+    )
+)
+REDUCE: Final = keys({"calcs": CALCULATIONS, "values": FLAG, "limit": NUMBER, "fields": TEXT}, "calcs")
 LEGEND: Final = keys(
     {
         "displayMode": words("list table hidden"),
         "placement": words("bottom right"),
-        "calcs": TEXTS,
+        "calcs": CALCULATIONS,
         "sortBy": TEXT,
         "width": NUMBER,
         **named(FLAG, "showLegend asTable isVisible sortDesc"),

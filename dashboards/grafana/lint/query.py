@@ -17,12 +17,12 @@ _SERVER: Final = frozenset({"$timeFilter", "$__interval", "$__interval_ms"})
 _LEVEL: Final = re.compile(r"\$__interval_ms\s*(<=|>=|<|>)\s*(\d+)")
 
 
-def query_faults(text: str, source: str, variables: Set[str], zone: str) -> Iterator[str]:
-    """Of one query of a panel, a variable or an annotation; in a rule `variables` is empty.
+def query_faults(text: str, source: str, variables: Set[str] | None, zone: str) -> Iterator[str]:
+    """Of one query of a panel, a variable or an annotation, or of a rule.
 
     Args:
         source: uid of the data source it is sent to.
-        variables: names of the dashboard's variables.
+        variables: names of the dashboard's variables; None: it is a rule's, which has no browser to fill them in.
         zone: in which the site's days begin.
     """
     if not text.strip():
@@ -36,6 +36,7 @@ def query_faults(text: str, source: str, variables: Set[str], zone: str) -> Iter
     if not query.faults:
         yield from _name_faults(query, source)
         yield from _day_faults(query, zone)
+        yield from _gap_faults(query)
 
 
 def level(text: str) -> tuple[tuple[str, int], ...]:
@@ -49,13 +50,13 @@ def answers(levels: tuple[tuple[str, int], ...], interval_ms: int) -> bool:
     return all(holds[sign](interval_ms, limit) for sign, limit in levels)
 
 
-def _word_faults(text: str, variables: Set[str]) -> Iterator[str]:
+def _word_faults(text: str, variables: Set[str] | None) -> Iterator[str]:
     for found in GRAFANA_WORD.finditer(text):
         word = found.group()
         if word in _SERVER:
             continue
         choice = CHOICE.fullmatch(word)
-        if not variables:
+        if variables is None:
             yield f"{word}: Grafana's server does not fill that in, and a rule has no browser: the answer would be empty"
         elif choice is None:
             yield f'{word}: a variable stands as "tag" =~ /^${{name:regex}}$/, which holds for one, several and all'
@@ -93,3 +94,8 @@ def _day_faults(query: Query, zone: str) -> Iterator[str]:
         yield f"tz('{wrong}') is not the site's zone, {zone}"
     if any(re.fullmatch(r"\d+[dw]", length) for length in query.times) and not query.zones:
         yield f"groups by days without tz('{zone}'): they would begin at midnight UTC"
+
+
+def _gap_faults(query: Query) -> Iterator[str]:
+    for how in sorted(set(query.fills) & {"previous", "linear"}):
+        yield f"fill({how}) draws a value where nothing was measured: silence has to be seen"

@@ -144,7 +144,7 @@ def _query_faults(part: Json, interval_s: float, options: Options) -> Iterator[s
         yield "rawQuery is not true: Grafana accepts it and evaluates it to an error"
     if model["intervalMs"] < 1000 or model["maxDataPoints"] < 1:
         yield f"intervalMs {model['intervalMs']} and maxDataPoints {model['maxDataPoints']}: $__interval would be a guess"
-    yield from query_faults(model["query"], source, frozenset(), options.zone)
+    yield from query_faults(model["query"], source, None, options.zone)
     devices = sorted(set(read(model["query"]).measurements) & MEASURED)
     if devices and reach is not None and reach["from"] < LEAST_REACH_S:
         yield (

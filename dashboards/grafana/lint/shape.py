@@ -96,6 +96,11 @@ def words(values: str) -> OneOf:
     return OneOf(split(values))
 
 
+def numbers(*values: int) -> OneOf:
+    """One of these whole numbers."""
+    return OneOf(frozenset(values))
+
+
 def either(*shapes: "Shape") -> Either:
     """Any of these."""
     return Either(shapes)

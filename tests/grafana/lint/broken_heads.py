@@ -27,6 +27,7 @@ HEADS = [
     Broken("variable-all", put(f"{_SITE}.allValue", "*"), "and all must be '.*'"),
     Broken("variable-label", put(f"{_SITE}.label", ""), "variable 'site': has no label"),
     Broken("variable-never-asked", put(f"{_SITE}.refresh", 0), "refresh 0 never asks"),
+    Broken("variable-sort", put(f"{_SITE}.sort", 9), "templating.list[0].sort: 9 is not one of"),
     Broken("variable-selects", put(f"{_SITE}.query.query", 'SELECT "ph" FROM "water"'), "is no SHOW TAG VALUES"),
     Broken("variable-of-no-measurement", edit(f"{_SITE}.query.query", '"water"', '"river"'), "there is no such measurement"),
     Broken(

@@ -1,12 +1,18 @@
 """What can be wrong with a panel: its keys, place, words, unit and columns."""
 
 from tests.grafana.lint import good
-from tests.grafana.lint.broken import Broken, add, both, drop, edit, put
+from tests.grafana.lint.broken import Broken, Json, add, both, drop, edit, put
 
 SERIES, TABLE, TEXT, MAP, ALERTS, FOLDED = ("panels.1", "panels.2", "panels.3", "panels.4", "panels.5", "panels.6.panels.0")
 
 _BROKEN_LINK = {"title": "x", "type": "link", "url": "https://example.com/x"}
 _OVERRIDE = f"{TABLE}.fieldConfig.overrides.0"
+
+
+def _overridden(matcher: str, name: str) -> Json:
+    looks = {"matcher": {"id": matcher, "options": name}, "properties": [{"id": "color", "value": {"mode": "fixed"}}]}
+    return both(put(f"{FOLDED}.targets.0.alias", "$tag_device $col"), put(f"{FOLDED}.fieldConfig.overrides", [looks]))
+
 
 PANELS = [
     # keys and types
@@ -93,6 +99,31 @@ PANELS = [
     Broken("column-sorted", put(f"{TABLE}.options.sortBy.0.displayName", "PH"), "sortBy: there is no column 'PH'"),
     Broken("column-overridden", put(f"{_OVERRIDE}.matcher.options", "设备号"), "override: there is no column '设备号'"),
     Broken("column-of-a-map", put(f"{MAP}.options.layers.0.location.latitude", "latitude"), "there is no column 'latitude'"),
+    # names of queries, series and columns
+    Broken("layer-of-no-query", put(f"{MAP}.options.layers.0.filterData", {"id": "byRefId", "options": "B"}), "no query 'B'"),
+    Broken(
+        "step-of-no-query",
+        put(f"{TABLE}.transformations.0.filter", {"id": "byRefId", "options": "/^B/"}),
+        "transformation filterFieldsByName: there is no query '/^B/'",
+    ),
+    Broken(
+        "series-of-no-pattern",
+        _overridden("byRegexp", "/ min$/"),
+        "override '/ min$/': no series has such a name; they are called ... last",
+    ),
+    Broken(
+        "series-by-name",
+        _overridden("byName", "a min"),
+        "override 'a min': no series has such a name",
+    ),
+    Broken("link-of-no-column", edit(f"{_OVERRIDE}.properties.1.value.0.url", "fields.device", "fields.x"), "no column 'x'"),
+    Broken(
+        "number-with-noughts",
+        put(f"{SERIES}.fieldConfig.defaults.mappings", [{"type": "value", "options": {"1.0": {"text": "x"}}}]),
+        "mapping '1.0': never fits",
+    ),
+    Broken("calculation", put(f"{FOLDED}.options.reduceOptions.calcs", ["latest"]), "'latest' is not one of"),
+    Broken("colour", put(f"{FOLDED}.fieldConfig.defaults.thresholds.steps.0.color", "grün"), "'grün' is not one of"),
     # the rest
     Broken("repeat", put(f"{SERIES}.repeat", "room"), "repeat: there is no variable 'room'"),
     Broken("queries-of-an-alert-list", put(f"{ALERTS}.targets", good.levels()), "asks no queries"),

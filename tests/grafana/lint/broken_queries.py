@@ -50,6 +50,8 @@ QUERIES = [
     ),
     Broken("bare-measurement", put(NOW + ".query", _LAST.replace('"gateway"', "gateway")), "stands in double quotes"),
     Broken("names-a-database", edit(f"{HOURS}.query", '"water_1h"', '"kanhu_rollups".."water_1h"'), "names a database"),
+    # size and gaps
+    Broken("drawn-on", edit(f"{RAW}.query", "fill(none)", "fill(previous)"), "fill(previous) draws a value where nothing"),
     # names
     Broken("measurement", edit(f"{RAW}.query", '"water"', '"waters"'), "there is no such measurement"),
     Broken("measurement-of-the-other", put(f"{HOURS}.datasource", good.KANHU), "lies in the data source 'kanhu-rollups'"),

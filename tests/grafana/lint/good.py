@@ -73,7 +73,7 @@ def table_panel(language: str) -> Json:
         {"id": "filterFieldsByName", "options": {"include": {"names": ["device", "ph"]}}},
         {"id": "organize", "options": {"renameByName": {"device": heading}, "indexByName": {"device": 0, "ph": 1}}},
     ]
-    link = {"title": "Device", "url": f"/d/kanhu-river-{language}?viewPanel=2&var-device=${{__data.fields.Device}}"}
+    link = {"title": "Device", "url": f"/d/kanhu-river-{language}?viewPanel=2&var-device=${{__data.fields.device}}"}
     looks = [
         {"id": "unit", "value": "string"},
         {"id": "links", "value": [link]},
@@ -96,7 +96,7 @@ def table_panel(language: str) -> Json:
 
 
 def annotation() -> Json:
-    query = 'SELECT "calibration", "device" FROM "health" WHERE $timeFilter AND "device" =~ /^${device:regex}$/'
+    query = 'SELECT "calibration", "device" FROM "health" WHERE $timeFilter AND "device" =~ /^${device:regex}$/ LIMIT 500'
     asked = {**target(query, table=True), "fromAnnotations": True, "textColumn": "calibration", "tagsColumn": "device"}
     return {"name": "calibration", "enable": True, "iconColor": "blue", "datasource": KANHU, "target": asked}
 

@@ -8,7 +8,7 @@ from tests.grafana.lint import good
 from tests.grafana.lint.broken import Broken, both, drop, edit, put
 from tests.grafana.lint.broken_heads import ENGLISH, HEADS
 from tests.grafana.lint.broken_panels import MAP, PANELS
-from tests.grafana.lint.broken_queries import NOW, QUERIES, SERIES
+from tests.grafana.lint.broken_queries import FOLDED, NOW, QUERIES, SERIES
 
 TILES = "https://tiles.example/{z}/{x}/{y}"
 
@@ -80,6 +80,20 @@ def test_these_are_good_queries(query: str) -> None:
     dashboard = good.dashboard()
     put(f"{NOW}.query", query)(dashboard)
     assert lint_dashboard(dashboard) == []
+
+
+@pytest.mark.parametrize(("matcher", "name"), [("byName", "river-1 last"), ("byRegexp", "/ last$/")])
+def test_an_override_may_name_a_series_by_what_its_alias_can_give(matcher: str, name: str) -> None:
+    dashboard = good.dashboard()
+    looks = {"matcher": {"id": matcher, "options": name}, "properties": [{"id": "unit", "value": "s"}]}
+    both(put(f"{FOLDED}.targets.0.alias", "$tag_device $col"), put(f"{FOLDED}.fieldConfig.overrides", [looks]))(dashboard)
+    assert lint_dashboard(dashboard) == []
+
+
+def test_a_dashboard_without_variables_is_no_rule() -> None:
+    assert lint_dashboard(good.runbook()) == []
+    runbook = {**good.runbook(), "panels": [good.dashboard()["panels"][6]["panels"][0]]}
+    assert lint_dashboard(runbook) == []
 
 
 def test_a_panel_that_shows_states_as_words_needs_no_unit() -> None:
