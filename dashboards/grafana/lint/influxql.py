@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from dashboards.grafana.lint.shape import split
@@ -77,6 +78,7 @@ class Query:
     faults: tuple[str, ...]
 
 
+@lru_cache(maxsize=1024)  # each query is looked at from several sides
 def read(text: str) -> Query:
     """`text` as it stands in a dashboard or rule, with Grafana's words in it."""
     # A choice stands within a regular expression, where any letters will do.

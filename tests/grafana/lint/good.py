@@ -3,8 +3,6 @@
 import json
 from typing import Any
 
-import yaml
-
 Json = Any
 Files = dict[str, bytes]
 
@@ -242,8 +240,5 @@ def build() -> dict[str, Json]:
 
 
 def files(built: dict[str, Json]) -> Files:
-    """Written out, as `kanhu dashboards build` would."""
-    return {
-        path: (json.dumps(held) if path.endswith(".json") else yaml.safe_dump(held, allow_unicode=True)).encode()
-        for path, held in built.items()
-    }
+    """Written out, as `kanhu dashboards build` would; JSON is YAML too."""
+    return {path: json.dumps(held, ensure_ascii=False).encode() for path, held in built.items()}
