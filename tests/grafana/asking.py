@@ -209,7 +209,8 @@ def _names(panel: Mapping[str, Any]) -> frozenset[str]:
     for step in panel.get("transformations", []):
         options = step.get("options", {})
         if step["id"] == "filterFieldsByName":
-            found |= set(options.get("include", {}).get("names", []))
+            # A step that groups rows before adds how it did to the names of columns.
+            found |= {re.sub(r" \(\w+\)$", "", name) for name in options.get("include", {}).get("names", [])}
     return frozenset(found)
 
 

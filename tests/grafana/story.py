@@ -89,7 +89,20 @@ def registry(data: Path) -> str:
     """Sites and devices of recordings and village; three homes, of which one is paused and one was never tested."""
     text = "\n".join(_recorded(data, name) for name in RECORDED)
     rooms = frozenset(
-        {"temperature", "humidity", "contact.door", "sos", "selftest", *(f"motion.{r}" for r in village.ROOMS), *HEALTH}
+        {
+            "temperature",
+            "humidity",
+            "contact.door",
+            "bed",
+            "bed.guest",
+            "temperature.bedroom",
+            "presence.living_room",
+            "co2",
+            "sos",
+            "selftest",
+            *(f"motion.{r}" for r in village.ROOMS),
+            *HEALTH,
+        }
     )
     homes = [Device(TOWN, f"home-{n}", f"home-{n}", "elder_home", 60.0, 180.0, rooms) for n in (1, 2, 3)]
     readers = [
@@ -264,6 +277,9 @@ class Story:
             (end_s - 1.6 * day_s + 1800, lambda: self._close("sos")),
             (end_s - 1.2 * day_s, lambda: self._ask("homes.pause", site=TOWN, place="home-3", by="li", until_ns=self._ns(-0.9),
                                                     reason="hospital")),
+            (end_s - 0.5 * day_s, lambda: self._press("home-1")),
+            (end_s - 0.5 * day_s + 90, lambda: self._accept("sos")),
+            (end_s - 0.5 * day_s + 900, lambda: self._close("sos")),
             (end_s - 7200, lambda: self._press("home-3")),  # nobody accepts it
         ]  # fmt: skip
 
