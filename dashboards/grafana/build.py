@@ -117,7 +117,7 @@ def _rules(options: Options, before: bytes) -> dict[str, Any]:
     title = next(one["title"] for one in folders(options) if one["uid"] == ALERTS_FOLDER)
     groups = [alert_rules.file_form(group, title) for group in rule_groups(options)]
     ours = {rule["uid"] for group in groups for rule in group["rules"]}
-    old = yaml.safe_load(before) or {}
+    old = _read(_RULES, before)
     past = {rule["uid"] for group in old.get("groups", []) for rule in group["rules"]}
     past |= {rule["uid"] for rule in old.get("deleteRules", [])}
     written: dict[str, Any] = {"apiVersion": 1, "groups": groups}
@@ -128,7 +128,7 @@ def _rules(options: Options, before: bytes) -> dict[str, Any]:
 
 def _gone(before: Mapping[str, bytes], name: str, key: str, deleted: str, ours: set[str]) -> list[str]:
     """uids of what an earlier build had and this one has not."""
-    old = yaml.safe_load(before.get(_alerting(name), b"")) or {}
+    old = _read(_alerting(name), before.get(_alerting(name), b""))
     past = {receiver["uid"] for point in old.get(key, []) for receiver in point["receivers"]}
     past |= {point["uid"] for point in old.get(deleted, [])}
     return sorted(past - ours)
@@ -166,6 +166,19 @@ def _replace(path: Path, content: bytes) -> None:
     beside = path.with_name(f".{path.name}.new")
     beside.write_bytes(content)
     beside.replace(path)
+
+
+def _read(path: str, content: bytes) -> dict[str, Any]:
+    """What an earlier build wrote: it knows what has to be taken out of Grafana now."""
+    try:
+        read = yaml.safe_load(content) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        read, why = None, f": {error}".replace("\n", " ")
+    else:
+        why = f": {type(read).__name__}"
+    if not isinstance(read, dict):
+        raise Misconfigured(f"cannot read {path} of the last build{why}", "bring it back, or remove the folder and build anew")
+    return read
 
 
 def _json(value: object) -> bytes:

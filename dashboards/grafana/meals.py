@@ -136,12 +136,15 @@ def _visits(page: Page) -> None:
         height=9,
         help_page="visits",
     )
-    late = select('"late_s" AS "late"', "visit", [HERE, '"late_s" > 0'], ["place"])
+    late = select('max("late_s") AS "late"', "visit", [HERE, '"late_s" > 0'], ["time($__interval)", "place"], "none")
     page.add(
         3,
         Text("迟到多久", "How late"),
         Help(
-            Text("每个点是一次迟到, 画在计划的时间。", "Each dot is one late visit, at the time for which it was planned."),
+            Text(
+                "每个点是一次迟到, 画在计划的时间; 时间长了是每段里最久的一次。",
+                "Each dot is a late visit, at the time for which it was planned; over long times the longest of each span.",
+            ),
             Text("没有迟到。", "nobody was late."),
             Text("同一个地点一直迟到: 改计划或者改路线。", "when one place is always late, change the plan or the round."),
         ),

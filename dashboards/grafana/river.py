@@ -160,7 +160,7 @@ def _completeness(page: Page) -> None:
         counted = f'100 * sum("{q.name}_count") / sum("expected") AS "{page.say(q.title)}"'
         # Only days of probes that measure it at all: others have no such field.
         where = [HERE, f'"{q.name}_count" >= 0', '"expected" > 0']
-        query = select(counted, "water_1d", where, ["time(1d)", "device"], "0", f"tz('{page.options.zone}')")
+        query = select(counted, "water_1d", where, ["time(1d)", "device"], "none", f"tz('{page.options.zone}')")
         targets.append(InfluxQL("ABCDEFGHIJ"[position], query, ROLLUPS, "$tag_device $col"))
     page.add(
         10,
