@@ -20,7 +20,7 @@ plain fields
     status           `online` float (1 or 0), `boot` int, `firmware` string; the last two only when told
     alert            `alert`, `state`, `by`, `reason` string; `waited_s` float (since it was raised), absent in old entries
     visit            `visit`, `state`, `grade`, `person`, `courier`, `reasons` string; `counted`, `reviewing` float (1 or 0),
-                     `late_s` float; the texts only when not empty
+                     `late_s` float; the texts also when empty
 time
     Integer nanoseconds since 1970 UTC, of the measurement. Same series and time: the last write wins, so a repeat is harmless.
 
@@ -149,8 +149,8 @@ def points(entry: Entry) -> list[Point]:
             ("reviewing", 1.0 if entry.reviewing else 0.0),
             ("late_s", float(entry.late_s)),
         ]
-        words = {name: clean(getattr(entry, name)) for name in VISIT_TEXTS}
-        fields += [(name, text) for name, text in words.items() if text]
+        # Empty ones too: what changes in a visit is written over it, and a field left out would keep the older word.
+        fields += [(name, clean(getattr(entry, name))) for name in VISIT_TEXTS]
         return [Point("visit", entry.site, entry.device, entry.place, entry.plan, labels, fields, time_ns)]
     else:
         labels = (("rule", entry.rule), ("severity", entry.severity))

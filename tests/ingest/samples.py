@@ -119,6 +119,7 @@ def rows_of_each(time_ns: int) -> dict[str, list[dict[str, object]]]:
             {
                 **{"site": "village", "device": "gateway", "place": "p2", "time": time_ns, "visit": "village/door-1/17/2"},
                 **{"state": "gone", "grade": "none", "counted": 0.0, "reviewing": 0.0, "late_s": 0.0},
+                **{"person": "", "courier": "", "reasons": ""},
             },
         ],
     }

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 import pytest
 
 from edge_gateway.errors import Misconfigured, Unavailable
-from edge_gateway.events import Entry, Reading
+from edge_gateway.events import Entry, Reading, VisitChange
 from edge_gateway.settings import Influx, Settings
 from ingest.embedded import Reader
 from ingest.points import Point
@@ -160,6 +160,15 @@ def test_a_second_write_changes_nothing(store: Store, sink: PointSink) -> None:
     sink.write(one_of_each(T0) + one_of_each(T0))
     for measurement, rows in rows_of_each(T0).items():
         same(store.rows(measurement), rows, store.kind)
+
+
+def test_a_visit_that_changed_keeps_no_word_of_what_it_was(store: Store, sink: PointSink) -> None:
+    about = ("village", "gateway", "p1", T0, "meal-3/2026-11-21", "meal", "meal-3", "e-7")
+    sink.write([VisitChange(*about, "k-2", "unknown", "none", False, False, 0, "reader_offline")])
+    sink.write([VisitChange(*about, "", "missed", "none", False, False, 0)])
+    (row,) = store.rows("visit")
+    if store.kind not in NO_TEXTS:
+        assert (row["state"], row["courier"], row["reasons"]) == ("missed", "", "")
 
 
 @pytest.mark.parametrize("number", [5_000, 20_000])
