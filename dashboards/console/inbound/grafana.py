@@ -50,6 +50,8 @@ class Grafana:
             _check_credentials(call, key_of(setting.token_file, "console.inbound.token_file (the Authorization credentials)"))
         if setting.key_file is not None:
             _check_signature(call, key_of(setting.key_file, "console.inbound.key_file (the HMAC secret)"), now_s)
+        if not call.body:  # somebody opened the address in a browser: nothing of Grafana's was lost
+            raise Rejected("unreadable", "there is nothing in it; Grafana's webhook sends JSON by POST")
         try:
             data = json.loads(call.body)
         except (ValueError, RecursionError):
