@@ -1,4 +1,4 @@
-"""`kanhu dashboards build`: the same bytes each time, nothing that the linter refuses, nothing of an earlier build left over."""
+"""`kanhu dashboards build`: the same bytes each time, nothing that the linter refuses, nothing left of an earlier build."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ import yaml
 
 from dashboards.grafana import build, contact_points
 from dashboards.grafana.lint import lint_files
-from dashboards.grafana.objects import DASHBOARDS, Placed, dashboards
+from dashboards.grafana.objects import DASHBOARDS, Placed, dashboards, folders, rule_groups
 from dashboards.grafana.options import Options
 from dashboards.grafana.text import Language
 from edge_gateway.errors import Misconfigured
@@ -80,6 +80,7 @@ def test_a_second_build_changes_nothing(tmp_path: Path) -> None:
 )
 def test_the_linter_finds_nothing(options: Options) -> None:
     assert lint_files(build.files(options, CHANNELS), options=options) == []
+    assert lint_files(build.files(options, {**CHANNELS, "KANHU_GRAFANA_WEBHOOK_TOKEN": "x"}), options=options) == []
     assert lint_files(build.files(options, {}), options=options) == []
 
 
@@ -97,6 +98,12 @@ def test_every_file_is_accounted_for(tmp_path: Path) -> None:
     assert built == {f"dashboards/{language}/{name}.json" for language in Language for name in NAMES}
     uids = {json.loads((tmp_path / path).read_bytes())["uid"] for path in built}
     assert uids == {placed.dashboard["uid"] for placed in dashboards(Options())}
+
+
+def test_every_folder_that_is_named_is_one_of_ours() -> None:
+    ours = {folder["uid"] for folder in folders(Options())}
+    assert {placed.folder_uid for placed in dashboards(Options())} < ours
+    assert {group["folderUid"] for group in rule_groups(Options())} < ours
 
 
 def test_a_rule_that_is_gone_is_deleted_by_name_for_as_long_as_it_stays_away(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # What a secret may be in a file: read by Grafana from a file or from its environment, never written out.
 _SECRET: Final = re.compile(r"(?:Token |Bearer )?(?:\$__file\{[^}]+\}|\$__env\{[A-Z0-9_]+\}|\$\{?KANHU_[A-Z0-9_]+\}?)")
 
+_RUNBOOK: Final = "kanhu-runbook"
 _MADE: Final = re.compile(r'\bAS "[^"]*"')  # a column's name may be a word of the language
 
 
@@ -48,10 +49,21 @@ def _source_faults(build: "Build", options: Options) -> Iterator[str]:
         for key, value in source.get("secureJsonData", {}).items():
             if _SECRET.fullmatch(value) is None:
                 yield f"{said}: {key}: a secret stands in the file; it must be $__file{{...}} or a variable of the environment"
+        for key in _expanded({name: held for name, held in source.items() if name != "secureJsonData"}):
+            yield f"{said}: {key}: Grafana takes $ in a file for a variable of its environment; write $$"
         if ("httpHeaderName1" in source["jsonData"]) != ("httpHeaderValue1" in source.get("secureJsonData", {})):
             yield f"{said}: httpHeaderName1 and httpHeaderValue1 go together"
     if sum(bool(source.get("isDefault")) for source in build.sources) > 1:
         yield "two data sources are the default"
+
+
+def _expanded(held: Json, where: str = "") -> Iterator[str]:
+    """Where a text holds a single `$`."""
+    if isinstance(held, dict):
+        for key, one in held.items():
+            yield from _expanded(one, f"{where}.{key}" if where else str(key))
+    elif isinstance(held, str) and "$" in held.replace("$$", ""):
+        yield where
 
 
 def _provider_faults(build: "Build") -> Iterator[str]:
@@ -59,6 +71,8 @@ def _provider_faults(build: "Build") -> Iterator[str]:
     yield from _twice([provider["folderUid"] for provider in build.providers], "providers fill the folder")
     places = [provider["options"]["path"].rstrip("/") for provider in build.providers]
     for provider in build.providers:
+        for key in _expanded(provider):
+            yield f"provider {provider['name']!r}: {key}: Grafana takes $ in a file for a variable of its environment; write $$"
         if provider["disableDeletion"]:
             yield f"provider {provider['name']!r}: disableDeletion keeps dashboards whose files are gone"
     for path in build.dashboards:
@@ -74,7 +88,14 @@ def _provider_faults(build: "Build") -> Iterator[str]:
 def _dashboard_faults(build: "Build") -> Iterator[str]:
     by_uid = {str(dashboard["uid"]): dashboard for dashboard in build.dashboards.values()}
     yield from _twice([str(dashboard["uid"]) for dashboard in build.dashboards.values()], "dashboards have the uid")
+    folders = {path.rpartition("/")[0] for path in build.dashboards}
+    for folder in sorted(folders):
+        held = [one["title"] for path, one in build.dashboards.items() if path.rpartition("/")[0] == folder]
+        yield from _twice(held, f"dashboards of {folder!r} are called")
     for path, dashboard in build.dashboards.items():
+        leads = {uid.rpartition("-")[0] for uid, _ in targets_of(dashboard)}
+        if not {_RUNBOOK} & {*leads, dashboard["uid"].rpartition("-")[0]}:
+            yield f"{path}: no panel leads to the runbook, {_RUNBOOK}"
         for fault in _target_faults(dashboard, by_uid):
             yield f"{path}: {fault}"
         language = dashboard["uid"].rpartition("-")[2]

@@ -139,7 +139,11 @@ FILES = [
     ),
     Broken("header-without-value", within("sources", drop(f"{_SOURCE}.secureJsonData")), "go together"),
     Broken("two-defaults", within("sources", put("datasources.1.isDefault", True)), "two data sources are the default"),
+    Broken("dollar-in-a-source", within("sources", put(f"{_SOURCE}.name", "$HOME")), "name: Grafana takes $ in a file"),
     # providers
+    Broken(
+        "dollar-in-a-provider", within("providers", put(f"{_PROVIDER}.folder", "$HOME")), "'kanhu-zh': folder: Grafana takes"
+    ),
     Broken("provider-key", within("providers", put(f"{_PROVIDER}.path", "x")), "path: unknown key"),
     Broken("provider-keeps", within("providers", put(f"{_PROVIDER}.disableDeletion", True)), "disableDeletion keeps"),
     Broken(
@@ -150,6 +154,8 @@ FILES = [
     Broken("reads-nothing", within("providers", put(f"{_PROVIDER}.options.path", "/x/y")), "where no dashboard is built"),
     # dashboards among each other
     Broken("dashboard-twice", file("dashboards/zh/river2.json", good.dashboard()), "two dashboards have the uid"),
+    Broken("title-twice", within("zh", put("title", "Runbook")), "two dashboards of 'dashboards/zh' are called 'Runbook'"),
+    Broken("no-runbook", within("zh", drop("panels.5.links")), "no panel leads to the runbook"),
     Broken("leads-nowhere", within("zh", edit("panels.5.links.0.url", "runbook", "help")), "which is not built"),
     Broken("panel-nowhere", within("zh", edit("panels.5.links.0.url", "=1", "=9")), "leads to panel 9"),
     Broken("another-language", within("zh", edit("panels.5.links.0.url", "-zh", "-en")), "which is in the other language"),
