@@ -7,6 +7,8 @@ gateway that is down, a broker that is away, a full disk, a wall clock that jump
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil
 from typing import Final
 
 import msgspec
@@ -23,6 +25,9 @@ MOST_NAMES: Final = 64
 SITE: Final = "_gateway"
 LISTENED, EXPECTED = "listened", "expected"
 _SECOND: Final = 1e9
+# Steps that are powers of two leave most bits of a float zero: a database needs half of the room for them.
+_EIGHTH: Final = 8.0
+_FINE: Final = 1024.0
 
 Key = tuple[str, str]
 
@@ -138,9 +143,14 @@ class Silence:
     age_s: float
     listened_s: float
 
+    @property
+    def told_s(self) -> float:
+        """The age as it is written down, to an eighth of a second."""
+        return round(self.age_s * _EIGHTH) / _EIGHTH
+
     def against(self, limit_s: float) -> float:
-        """The ratio that is silent above 1; 0 where there is no limit."""
-        return self.listened_s / limit_s if limit_s > 0 else 0.0
+        """The ratio that is silent above 1, to 1/1024 and never less than it is; 0 where there is no limit."""
+        return ceil(self.listened_s / limit_s * _FINE) / _FINE if limit_s > 0 else 0.0
 
 
 def of_device(state: DeviceState | None, expected: Expected, listened_s: float, now_ns: int) -> Silence:
@@ -164,17 +174,27 @@ def limit_s(name: str, device: Device) -> float:
     return max(device.silence_s, QUANTITIES[split_name(name)[0]].silence_s) if device.silence_s > 0 else 0.0
 
 
-def quantities(device: Device, latest: Iterable[str], consented: bool) -> list[str]:
+def quantities(device: Device, latest: Iterable[str], consented: bool) -> tuple[str, ...]:
     """The quantities of which something is expected: those the registry names, else those it has told.
 
     Args:
         consented: the home may be watched; without that word nothing that tells of its person is expected, or written.
     """
-    names = sorted(device.measures) if device.measures else list(latest)
-    found = [name for name in names if is_measured(name) and (consented or not needs_consent(name))]
-    return found if device.measures else found[:MOST_NAMES]
+    if device.measures:
+        return _declared(device.measures, consented)
+    return _watched(latest, consented)[:MOST_NAMES]
 
 
+@lru_cache(maxsize=1024)
+def _declared(measures: frozenset[str], consented: bool) -> tuple[str, ...]:
+    return _watched(sorted(measures), consented)
+
+
+def _watched(names: Iterable[str], consented: bool) -> tuple[str, ...]:
+    return tuple([name for name in names if is_measured(name) and (consented or not needs_consent(name))])
+
+
+@lru_cache(maxsize=4096)
 def is_measured(name: str) -> bool:
     """Whether silence of it means anything: no event, no text, nothing that has no cadence."""
     quantity = QUANTITIES.get(split_name(name)[0])

@@ -80,7 +80,7 @@ class Series:
             self._devices = {}
         for (site, id_), one in self._devices.items():
             device = Device(site, id_, one.place, measures=frozenset(one.names))
-            self._last[device.key] = one.place, tuple(overdue.quantities(device, (), self._consented(device)))
+            self._last[device.key] = one.place, overdue.quantities(device, (), self._consented(device))
         self._boot = self._gateway.clock_ns() // 10**9
         self.expect()
 
@@ -188,10 +188,10 @@ class Series:
                 yield []
                 continue
             names = overdue.quantities(device, state.latest if state is not None else (), self._consented(device))
-            last[key] = device.place, tuple(names)
-            entries: list[Entry] = [self._of_device(device, state, silence.age_s, ratio, now_ns)]
+            last[key] = device.place, names
+            entries: list[Entry] = [self._of_device(device, state, silence.told_s, ratio, now_ns)]
             if names:
-                entries.append(self._of_quantities(device, state, one, tuple(names), off, listened_s, now_ns))
+                entries.append(self._of_quantities(device, state, one, names, off, listened_s, now_ns))
             yield entries
         self.expected, self.silent = expected, silent
         if tells:
@@ -233,7 +233,7 @@ class Series:
         values: list[float] = []
         for name in names:
             silence = overdue.of_quantity(latest.get(name), expected.names.get(name, expected.since), listened_s, now_ns)
-            values += (silence.age_s, 0.0 if off else silence.against(overdue.limit_s(name, device)))
+            values += (silence.told_s, 0.0 if off else silence.against(overdue.limit_s(name, device)))
         return self._readings(device.site, device.id, device.place, now_ns, _silence_names(names), tuple(values))
 
     def _ended(self, key: Key, before: _Last, now: _Last | None, now_ns: int) -> list[Entry]:

@@ -148,3 +148,10 @@ def test_of_a_reading_its_age_is_from_when_it_was_measured_and_its_silence_from_
     future = overdue.of_quantity(Latest(NOW_NS, 21.0, 1, NOW_NS + 60 * SECOND, 90.0), Since(0.0, 0), 100.0, NOW_NS)
     assert future.age_s == 0.0  # a device whose clock is ahead
     assert future.against(0.0) == 0.0
+
+
+def test_what_is_written_is_coarse_and_never_less_than_silent() -> None:
+    assert overdue.Silence(61.06, 180.001).told_s == 61.0
+    assert overdue.Silence(0.0, 180.001).against(180.0) > 1.0
+    assert overdue.Silence(0.0, 180.0).against(180.0) == 1.0
+    assert overdue.Silence(0.0, 60.0).against(180.0) == 342 / 1024
