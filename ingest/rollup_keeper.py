@@ -48,6 +48,10 @@ class RollupKeeper:
         """See `Sink.write`."""
         return self._sink.write(entries)
 
+    def tell(self, entries: Sequence[Entry]) -> list[Refusal]:
+        """See `Teller.tell`."""
+        return self._sink.tell(entries)
+
     def erase(self, site: str, place: str, devices: Sequence[str]) -> int:
         """See `Eraser.erase`."""
         return self._sink.erase(site, place, devices)

@@ -178,7 +178,6 @@ def test_an_alert_that_cannot_be_understood_is_named_and_its_neighbours_are_take
 @pytest.mark.parametrize(
     "text",
     [
-        b"",
         b"{",
         b"[]",
         b"{}",
@@ -308,6 +307,14 @@ def test_what_is_understood_is_given_on_and_what_is_not_is_counted_and_answered(
     assert "inbound_refused" in behind.written[-1]
     assert post(server, b"hello").status == 400
     assert behind.asked[-1]["unread"] == 1
+
+
+def test_who_opens_the_address_in_a_browser_is_told_what_belongs_there_and_nothing_is_counted(
+    behind: Behind, server: tuple[str, Switch]
+) -> None:
+    answer = send(f"{server[0]}/in/grafana/{SECRET}")
+    assert (answer.status, behind.asked) == (400, [])
+    assert "JSON by POST" in answer.text
 
 
 def test_a_large_request_goes_on_in_pieces_and_is_counted_once(behind: Behind, server: tuple[str, Switch]) -> None:

@@ -14,7 +14,7 @@ from edge_gateway import registry
 from edge_gateway.events import Entry, Reading, Readings
 from edge_gateway.registry import Registry
 from edge_gateway.settings import Settings
-from edge_gateway.sink import Expecting, Refusal
+from edge_gateway.sink import Expecting, Refusal, Teller
 from ingest.aggregate import day
 from ingest.expected import Plan, plans_of
 from ingest.query import open_reader
@@ -228,6 +228,8 @@ def test_what_keeps_the_roll_ups_beside_a_gateway_hands_it_on(embedded: Settings
     rollups = open_rollups(embedded, open_sink(embedded))
     keeper = RollupKeeper(rollups, every_s=threading.TIMEOUT_MAX)
     assert isinstance(keeper, Expecting)
+    assert isinstance(keeper, Teller)
+    assert keeper.tell([water(START, ph=7.0)]) == []
     keeper.expect(KNOWN)
     rollups.recompute_due(START, 0)
     rollups.recompute_due(START + HOUR, 0)
