@@ -17,6 +17,7 @@ from edge_gateway.homes.round import EMERGENCY
 from edge_gateway.homes.said import ELDER
 from edge_gateway.rules import words
 from edge_gateway.rules.sensor import CAUSES
+from edge_gateway.second_opinion import REASONS
 
 Words = tuple[str, str]  # zh, en
 _Found = re.Match[str]
@@ -72,6 +73,9 @@ _FIXED: Final[Mapping[str, Words]] = {
     "meal pressed last": ("上次按用餐按钮", "meal button pressed last"),
     "meal window began": ("用餐时段开始", "meal window began"),
     "meal window ended": ("用餐时段结束", "meal window ended"),
+    "firing": ("Grafana 告警", "Grafana fires"),
+    "firing again": ("Grafana 又告警", "Grafana fires again"),
+    "resolved": ("Grafana 说已恢复", "Grafana says it is over"),
 }
 
 
@@ -165,6 +169,11 @@ def _test(found: _Found) -> Words:
     return f"自检{place}: {told[0]}", f"self-test{place}: {told[1]}"
 
 
+def _unknown(found: _Found) -> Words:
+    why = REASONS.get(found["why"], (found["why"], found["why"]))
+    return f"情况不明: {why[0]}", f"unknown: {why[1]}"
+
+
 def _table(table: Mapping[str, Words], zh_text: str, en_text: str) -> Callable[[_Found], Words]:
     """`word` of a table, in a sentence with the other parts of the line."""
 
@@ -214,6 +223,8 @@ _ANY: Final[tuple[tuple[str, Callable[[_Found], Words | None]], ...]] = (
     (r"paused by (?P<by>\S+)", _paused),
     (rf"{_DECLARED} declared by (?P<who>\S+)", _table(EMERGENCY, "{who} 宣布{word}应急", "{word} declared by {who}")),
     (rf"{_DECLARED} ended", _table(EMERGENCY, "{word}应急到期", "{word} ended")),
+    (r"unknown (?P<why>.+)", _unknown),
+    (r"(?P<n>\d+) left out by Grafana \(maxAlerts\)", _text("Grafana 略去了 {n} 条", "Grafana left out {n}")),
     (r"(?P<n>\d+) damaged rows", _text("{n} 行损坏", "{n} damaged rows")),
     (rf"{_NAME} \((?P<device>[^()]+)\)(?P<doubtful> doubtful)?", _sign),
     (rf"{_NAME}{_DEVICE}", _sign),

@@ -23,7 +23,7 @@ _UNKNOWN: Final = "unknown"
 _SAME: Final = {"kanhu-device-silent": ("silence",), "kanhu-sensor-silent": ("silence", "sensor")}
 
 # Why Grafana ended an alert, or raised it, without having seen what the rule asks for.
-_REASONS: Final = {
+REASONS: Final = {
     "MissingSeries": ("这一项不再有数据", "its series no longer comes"),
     "NoData": ("查不到数据", "the query finds no data"),
     "Error": ("查询出错", "the query fails"),
@@ -123,7 +123,7 @@ def too_many(said: Iterable[Said], left_out: int, registry: Registry, now_ns: in
 
 
 def _finding(said: Said, registry: Registry, line: str, state: str, severity: Severity | None = None) -> Finding:
-    why_zh, why_en = _REASONS.get(said.reason, (said.reason, said.reason)) if said.reason else ("", "")
+    why_zh, why_en = REASONS.get(said.reason, (said.reason, said.reason)) if said.reason else ("", "")
     zh, en = said.text_zh, said.text_en
     if state == _UNKNOWN:
         zh, en = f"情况不明 ({why_zh}), 不算恢复: {zh}", f"Unknown ({why_en}), which is no recovery: {en}"

@@ -41,6 +41,12 @@ AT = "2026-11-20 14:05:10+0800 "
         ("flood declared by li", "li 宣布洪水应急", "flood declared by li"),
         ("medication window ended", "服药时段结束", "medication window ended"),
         ("counted from here", "从这时起算", "counted from here"),
+        ("firing", "Grafana 告警", "Grafana fires"),
+        ("firing again", "Grafana 又告警", "Grafana fires again"),
+        ("resolved", "Grafana 说已恢复", "Grafana says it is over"),
+        ("unknown MissingSeries", "情况不明: 这一项不再有数据", "unknown: its series no longer comes"),
+        ("unknown NoData, KeepLast", "情况不明: NoData, KeepLast", "unknown: NoData, KeepLast"),
+        ("900 left out by Grafana (maxAlerts)", "Grafana 略去了 900 条", "Grafana left out 900"),
     ],
 )
 def test_a_line_in_two_languages(kept: str, zh: str, en: str) -> None:
