@@ -22,7 +22,7 @@ from dashboards.grafana.panels import (
     rows,
     transformation,
 )
-from dashboards.grafana.query import GOOD, InfluxQL, chosen, select, within
+from dashboards.grafana.query import GOOD, NEWEST, InfluxQL, chosen, select, within
 from dashboards.grafana.text import Help, Language, Text
 from dashboards.grafana.words import ALERT_STATES, RULES, SEVERITIES
 
@@ -93,12 +93,12 @@ def _marks(page: Page) -> None:
     raised = [HERE, *PEOPLES, "\"state\" != 'closed'", '"waited_s" <= 0', "\"severity\" != 'notice'"]
     page.annotation(
         Text("告警", "Alerts"),
-        select('"alert", "rule", "place", "severity"', "alert", raised),
+        select('"alert", "rule", "place", "severity"', "alert", raised, tail=NEWEST),
         "rule",
         ORANGE,
         "place,severity",
     )
-    pressed = select('"sos", "place", "kind"', "event", [HERE, "\"kind\" = 'sos'", '"sos" > 0'])
+    pressed = select('"sos", "place", "kind"', "event", [HERE, "\"kind\" = 'sos'", '"sos" > 0'], tail=NEWEST)
     page.annotation(Text("紧急求助", "SOS"), pressed, "kind", RED, "place")
 
 
@@ -244,8 +244,8 @@ def _alerts(page: Page) -> None:
         ),
         rows(
             [
-                InfluxQL("A", select('"alert", "state", "waited_s"', "alert", here, tags), table=True),
-                InfluxQL("B", select(accepted, "alert", [*here, "\"state\" = 'accepted'"], tags), table=True),
+                InfluxQL("A", select('"alert", "state", "waited_s"', "alert", here, tags, tail=NEWEST), table=True),
+                InfluxQL("B", select(accepted, "alert", [*here, "\"state\" = 'accepted'"], tags, tail=NEWEST), table=True),
             ],
             [
                 Column("Time (firstNotNull)", Text("时间", "Raised"), "dateTimeAsLocal"),

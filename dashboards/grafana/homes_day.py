@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from dashboards.grafana.meals import STATES
 from dashboards.grafana.page import Page
 from dashboards.grafana.panels import BLUE, GREEN, GREY, ORANGE, YELLOW, Column, Word, line, mapping, rows, series, states
-from dashboards.grafana.query import FEW, GOOD, HOURS_FROM_MS, KANHU, ROLLUPS, InfluxQL, leveled, select
+from dashboards.grafana.query import GOOD, HOURS_FROM_MS, KANHU, NEWEST, ROLLUPS, InfluxQL, leveled, select
 from dashboards.grafana.sdk import models
 from dashboards.grafana.text import Help, Text
 
@@ -14,7 +14,9 @@ ROOM: Final = ("place", "channel")
 NAME: Final = "$tag_place $tag_channel $col"
 # Homes tell every state at their cadence, minutes; a band that went on would show a dead sensor as a quiet room.
 UNKNOWN_AFTER_MS: Final = 2 * 3_600_000
+QUIET: Final = "dark-blue"  # a band all the same: nothing at all is no data
 BANDS: Final = 24  # at once; more are on further pages
+POINTS: Final = 300  # a series: a day in steps of five minutes, also where fifty homes are shown on a phone
 
 
 class Sign(NamedTuple):
@@ -27,10 +29,10 @@ class Sign(NamedTuple):
 
 
 SIGNS: Final = (
-    Sign("motion", Text("动静", "motion"), Word(Text("有动静", "motion"), GREEN), Word(Text("没有动静", "none"), GREY)),
-    Sign("presence", Text("有人", "presence"), Word(Text("有人", "somebody"), GREEN), Word(Text("没有人", "nobody"), GREY)),
-    Sign("contact", Text("门窗", "door"), Word(Text("开着", "open"), ORANGE), Word(Text("关着", "closed"), GREY)),
-    Sign("bed", Text("床", "bed"), Word(Text("在床", "in bed"), BLUE), Word(Text("不在床", "out of bed"), GREY)),
+    Sign("motion", Text("动静", "motion"), Word(Text("有动静", "motion"), GREEN), Word(Text("没有动静", "none"), QUIET)),
+    Sign("presence", Text("有人", "presence"), Word(Text("有人", "somebody"), GREEN), Word(Text("没有人", "nobody"), QUIET)),
+    Sign("contact", Text("门窗", "door"), Word(Text("开着", "open"), ORANGE), Word(Text("关着", "closed"), QUIET)),
+    Sign("bed", Text("床", "bed"), Word(Text("在床", "in bed"), "purple"), Word(Text("不在床", "out of bed"), QUIET)),
 )
 
 
@@ -71,7 +73,7 @@ def _bands(page: Page, here: str) -> None:
                 "no movement for long: telephone. A gap: look at its devices.",
             ),
         ),
-        drawn.insert_nulls(UNKNOWN_AFTER_MS).per_page(BANDS),
+        drawn.insert_nulls(UNKNOWN_AFTER_MS).per_page(BANDS).max_data_points(POINTS),
         width=24,
         height=11,
         help_page="home",
@@ -113,10 +115,11 @@ def _warmth(page: Page, here: str, rooms: str, room_steps: Sequence[tuple[float 
             NAME,
             page.options.zone,
             raw_where=[f'"temperature_flag" {GOOD}'],
+            fill="null",
         ),
         "celsius",
         steps=room_steps,
-        gap_ms=26 * 3_600_000,
+        gap_ms=UNKNOWN_AFTER_MS,
     )
     line(drawn, f"/ {low}$/", BLUE)
     line(drawn, f"/ {high}$/", ORANGE)
@@ -132,7 +135,7 @@ def _warmth(page: Page, here: str, rooms: str, room_steps: Sequence[tuple[float 
             Text("这段时间没有可信的温度。", "no temperature in this time that can be believed."),
             Text("橙线或红线以外: 打电话问冷热。", "beyond an orange or red line: call and ask."),
         ),
-        drawn,
+        drawn.max_data_points(POINTS),
         width=24,
         height=9,
         help_page="home",
@@ -157,7 +160,7 @@ def _visits(page: Page, here: str) -> None:
             [
                 InfluxQL(
                     "A",
-                    select(what, "visit", [here, "\"state\" != 'gone'"], ["site", "place", "kind"], tail=f"LIMIT {FEW}"),
+                    select(what, "visit", [here, "\"state\" != 'gone'"], ["site", "place", "kind"], tail=NEWEST),
                     table=True,
                 )
             ],
@@ -183,5 +186,5 @@ GRADES: Final = {
     "strong": Word(Text("强", "strong"), GREEN),
     "medium": Word(Text("中", "medium"), GREEN),
     "weak": Word(Text("弱", "weak"), YELLOW),
-    "none": Word(Text("无", "none"), GREY),
+    "none": Word(Text("无", "none"), QUIET),
 }

@@ -76,7 +76,7 @@ def series(
     gap_ms: float = 0,
     interval: str = "1m",
 ) -> timeseries.Panel:
-    """Lines over time. `points`: dots without lines; `gap_ms`: a line is broken where nothing came for longer."""
+    """Lines over time. `points`: dots without lines; `gap_ms`: with `fill(null)` a line breaks at such gaps."""
     drawn = timeseries.Panel().targets(list(targets)).datasource(_source(targets)).unit(unit).interval(interval)
     drawn.legend(_legend()).tooltip(_tooltip())
     drawn.line_width(1).fill_opacity(10 if not points else 0)

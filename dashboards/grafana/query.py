@@ -20,6 +20,7 @@ DAYS_FROM_MS: Final = 10_800_000
 
 GOOD: Final = "<= 2"  # QARTOD flags of values that may be used: pass, not evaluated
 FEW: Final = 2000  # rows a table may hold
+NEWEST: Final = f"ORDER BY time DESC LIMIT {FEW}"
 
 
 class InfluxQL(Builder[Dataquery], Dataquery):
