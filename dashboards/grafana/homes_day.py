@@ -186,5 +186,5 @@ GRADES: Final = {
     "strong": Word(Text("强", "strong"), GREEN),
     "medium": Word(Text("中", "medium"), GREEN),
     "weak": Word(Text("弱", "weak"), YELLOW),
-    "none": Word(Text("无", "none"), QUIET),
+    "none": Word(Text("无", "none"), GREY),
 }
