@@ -1,5 +1,6 @@
 """The keys of a classic dashboard around its panels: fields, targets, variables, annotations, links, transformations."""
 
+import re
 from typing import Final
 
 from dashboards.grafana.lint.panel_parts import CALCULATIONS
@@ -13,6 +14,7 @@ from dashboards.grafana.lint.shape import (
     WHOLE,
     Keys,
     ListOf,
+    Looks,
     MapOf,
     Shape,
     Tagged,
@@ -20,11 +22,8 @@ from dashboards.grafana.lint.shape import (
     keys,
     named,
     numbers,
-    split,
     words,
 )
-
-_SHADES: Final = ("", "super-light-", "light-", "semi-dark-", "dark-")
 
 SOURCE: Final = keys(named(TEXT, "type uid"), "type uid")
 LINK: Final = keys(
@@ -36,9 +35,10 @@ LINK: Final = keys(
     },
     "title",
 )
-# Grafana's own names and codes; it draws another word in black, or not at all.
-_COLOR_NAME: Final = words(
-    " ".join(f"{shade}{hue}" for hue in split("red orange yellow green blue purple") for shade in _SHADES) + " text transparent"
+# Grafana draws another word in black, or not at all.
+_COLOR_NAME: Final = Looks(
+    "a colour of Grafana such as red or dark-red, nor a code such as #6e7681",
+    re.compile(r"((super-light|light|semi-dark|dark)-)?(red|orange|yellow|green|blue|purple)|text|transparent|#[0-9A-Fa-f]{6}"),
 )
 _RESULT: Final = keys({**named(TEXT, "text icon"), "color": _COLOR_NAME, "index": WHOLE})
 _MAPPING: Final = Tagged(

@@ -37,6 +37,8 @@ def query_faults(text: str, source: str, variables: Set[str] | None, zone: str) 
         yield from _name_faults(query, source)
         yield from _day_faults(query, zone)
         yield from _gap_faults(query)
+        if variables is not None:
+            yield from _size_faults(query, text)
 
 
 def level(text: str) -> tuple[tuple[str, int], ...]:
@@ -94,6 +96,13 @@ def _day_faults(query: Query, zone: str) -> Iterator[str]:
         yield f"tz('{wrong}') is not the site's zone, {zone}"
     if any(re.fullmatch(r"\d+[dw]", length) for length in query.times) and not query.zones:
         yield f"groups by days without tz('{zone}'): they would begin at midnight UTC"
+
+
+def _size_faults(query: Query, text: str) -> Iterator[str]:
+    """A panel may be asked for years; the range of a rule is its own."""
+    short = any(sign.startswith("<") for sign, _ in level(text))
+    if not (query.show or query.sums or query.limited or short):
+        yield "asks for every row of the range, a year of which no browser holds: sum them up, or LIMIT them"
 
 
 def _gap_faults(query: Query) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What a piece of JSON may look like: explicit lists of keys, since Grafana drops a key it does not know without a word."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -25,6 +26,14 @@ class OneOf:
     """One of a few values that Grafana knows."""
 
     values: frozenset[str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """A text of a certain look; `called` says it in a fault."""
+
+    called: str
+    pattern: re.Pattern[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,7 @@ class Tagged:
     kinds: "Mapping[str, Keys]"
 
 
-Shape: TypeAlias = Plain | OneOf | ListOf | MapOf | Either | Keys | Tagged
+Shape: TypeAlias = Plain | OneOf | Looks | ListOf | MapOf | Either | Keys | Tagged
 
 TEXT: Final = Plain("a text", (str,))
 WHOLE: Final = Plain("a whole number", (int,))
@@ -150,8 +159,12 @@ def like(name: str, known: "Mapping[str, object] | frozenset[str]") -> str:
     near = get_close_matches(name.lower(), list(folded), n=1)
     if near:
         return f"did you mean {folded[near[0]]!r}?"
+    return f"known are {_some(known)}" if known else "none is known"
+
+
+def _some(known: Iterable[object]) -> str:
     words = sorted(str(one) for one in known)
-    return f"known are {', '.join(words[:_SHOWN])}{' ...' if len(words) > _SHOWN else ''}" if words else "none is known"
+    return ", ".join(words[:_SHOWN]) + (" ..." if len(words) > _SHOWN else "")
 
 
 def _key_faults(value: dict[str, Json], known: "Mapping[str, Shape]", needed: frozenset[str], where: str) -> Iterator[str]:
@@ -171,6 +184,8 @@ def _fits(value: Json, shape: "Shape") -> bool:
             return isinstance(value, types) and (not isinstance(value, bool) or bool in types or object in types)
         case OneOf(values):
             return isinstance(value, str | int) and not isinstance(value, bool) and value in values
+        case Looks(_, pattern):
+            return isinstance(value, str) and pattern.fullmatch(value) is not None
         case ListOf():
             return isinstance(value, list)
         case Keys() | MapOf() | Tagged():
@@ -181,10 +196,10 @@ def _fits(value: Json, shape: "Shape") -> bool:
 
 def _called(shape: "Shape") -> str:
     match shape:
-        case Plain(called):
+        case Plain(called) | Looks(called):
             return called
         case OneOf(values):
-            return f"one of {', '.join(sorted(map(str, values)))}"
+            return f"one of {_some(values)}"
         case ListOf():
             return "a list"
         case Keys() | MapOf() | Tagged():

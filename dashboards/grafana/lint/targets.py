@@ -10,6 +10,7 @@ from dashboards.grafana.lint.shape import Json
 
 MIXED: Final = "-- Mixed --"
 _ALIAS_WORD: Final = re.compile(r"\$(\w+)|\[\[(\w+)\]\]")
+_ALIAS_JOINED: Final = re.compile(r"\$\w+[-@]")
 _ALIAS_PLAIN: Final = frozenset({"col", "m", "measurement"})
 
 
@@ -92,6 +93,8 @@ def _alias_faults(target: Json) -> Iterator[str]:
             yield f"alias ${word}: the query does not group by {word.removeprefix('tag_')!r}, so the name would be empty"
         elif not word.startswith("tag_") and word not in _ALIAS_PLAIN:
             yield f"alias ${word}: Grafana knows $tag_<tag>, $col and $measurement"
+    if _ALIAS_JOINED.search(alias):
+        yield f"alias {alias!r}: Grafana takes - and @ for a part of the name before them; put a blank between"
     if tags and not any(word.startswith("tag_") for word in named):
         yield f"alias {alias!r}: the series of {', '.join(sorted(tags))} would all have one name"
 

@@ -123,7 +123,9 @@ PANELS = [
         "mapping '1.0': never fits",
     ),
     Broken("calculation", put(f"{FOLDED}.options.reduceOptions.calcs", ["latest"]), "'latest' is not one of"),
-    Broken("colour", put(f"{FOLDED}.fieldConfig.defaults.thresholds.steps.0.color", "grün"), "'grün' is not one of"),
+    Broken(
+        "colour", put(f"{FOLDED}.fieldConfig.defaults.thresholds.steps.0.color", "grün"), "'grün' is not a colour of Grafana"
+    ),
     # the rest
     Broken("repeat", put(f"{SERIES}.repeat", "room"), "repeat: there is no variable 'room'"),
     Broken("queries-of-an-alert-list", put(f"{ALERTS}.targets", good.levels()), "asks no queries"),

@@ -25,6 +25,7 @@ QUERIES = [
     Broken("alias-of-no-tag", put(f"{RAW}.alias", "$tag_place"), "does not group by 'place'"),
     Broken("alias-unknown", put(f"{RAW}.alias", "$tag_device $field"), "alias $field"),
     Broken("alias-tells-nothing", put(f"{RAW}.alias", "pH"), "would all have one name"),
+    Broken("alias-joined", put(f"{RAW}.alias", "$tag_device-$col"), "takes - and @ for a part of the name"),
     Broken("alias-of-a-table", put(f"{ROWS}.alias", "pH"), "columns of a table are named with AS"),
     # which target answers
     Broken("gap", edit(f"{HOURS}.query", ">= 900000", ">= 1800000"), "at an interval of 900000 ms no target answers"),
@@ -51,6 +52,7 @@ QUERIES = [
     Broken("bare-measurement", put(NOW + ".query", _LAST.replace('"gateway"', "gateway")), "stands in double quotes"),
     Broken("names-a-database", edit(f"{HOURS}.query", '"water_1h"', '"kanhu_rollups".."water_1h"'), "names a database"),
     # size and gaps
+    Broken("every-row", put(NOW + ".query", _LAST.replace('last("outbox_age")', '"outbox_age"')), "asks for every row"),
     Broken("drawn-on", edit(f"{RAW}.query", "fill(none)", "fill(previous)"), "fill(previous) draws a value where nothing"),
     # names
     Broken("measurement", edit(f"{RAW}.query", '"water"', '"waters"'), "there is no such measurement"),
