@@ -57,8 +57,8 @@ _OPEN: Final = Text("未处理告警", "Open alerts")
 _SOME: Final[Sequence[tuple[float | None, str]]] = [(None, GREEN), (1, RED)]
 _WAITING: Final[Sequence[tuple[float | None, str]]] = [(None, GREEN), (1, ORANGE), (300, RED)]
 _PROTECTED: Final = {"1": Word(Text("未受保护", "unprotected"), RED), "0": Word(Text("是", "yes"), GREEN)}
-_PAUSED: Final = {"1": Word(Text("已暂停", "paused"), BLUE), "0": Word(Text("", ""), GREY)}
-_AWAY: Final = {"1": Word(Text("外出", "away"), BLUE), "0": Word(Text("", ""), GREY)}
+_PAUSED: Final = {"1": Word(Text("已暂停", "paused"), BLUE), "0": Word(Text("–", "–"), GREY)}
+_AWAY: Final = {"1": Word(Text("外出", "away"), BLUE), "0": Word(Text("–", "–"), GREY)}
 _NO_HOMES: Final = Text(
     "最近 3 小时网关没有写数据, 或者没有登记住家: 先看运行面板。",
     "the gateway wrote nothing for 3 hours, or no home is registered: look at Operations first.",
@@ -194,7 +194,7 @@ def _home_columns(page: Page) -> list[Column]:
         Column("home_alerts", _OPEN, "none", steps=_SOME),
         Column("home_unaccepted_age", _WAITS, "s", steps=_WAITING),
         Column("home_unprotected", Text("受保护", "Protected"), "none", _PROTECTED),
-        Column("selftest_age", Text("上次自检通过", "Self-test passed"), "s", steps=tested),
+        Column("selftest_age", Text("上次自检通过", "Self-test passed"), "s", steps=tested, missing=Text("从未", "never")),
         Column("overdue", Text("设备失联程度", "Device overdue"), "suffix: ×", steps=overdue, decimals=1),
         Column("coldest", Text("最冷", "Coldest"), "celsius", steps=ROOM_STEPS, decimals=1),
         Column("warmest", Text("最热", "Warmest"), "celsius", steps=ROOM_STEPS, decimals=1),

@@ -144,7 +144,7 @@ def _warmth(page: Page, here: str, rooms: str, room_steps: Sequence[tuple[float 
 
 def _visits(page: Page, here: str) -> None:
     what = '"state", "late_s", "grade", "reviewing"'
-    words = {"1": Word(Text("待核对", "in review"), YELLOW), "0": Word(Text("", ""), GREY)}
+    words = {"1": Word(Text("待核对", "in review"), YELLOW), "0": Word(Text("–", "–"), GREY)}
     page.add(
         12,
         Text("上门", "Visits"),

@@ -50,6 +50,7 @@ class Column(NamedTuple):
         words: values shown as words.  steps: (from, colour): the cell's background.
         link: where a click leads, with `${__data.fields.<name>}`.
         links: several of them, (title, address), from which a click lets choose.
+        missing: what an empty cell says.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Column(NamedTuple):
     decimals: int | None = None
     link: str = ""
     links: Sequence[tuple[Text, str]] = ()
+    missing: Text = Text("–", "–")
 
 
 def series(
@@ -314,6 +316,7 @@ def _tooltip() -> common_builders.VizTooltipOptions:
 
 def _looks(column: Column, language: Language) -> list[models.DynamicConfigValue]:
     looks = look(column.unit, column.steps) if column.steps else [models.DynamicConfigValue(id_val="unit", value=column.unit)]
+    looks.append(models.DynamicConfigValue(id_val="noValue", value=column.missing.of(language)))
     if column.decimals is not None:
         looks.append(models.DynamicConfigValue(id_val="decimals", value=column.decimals))
     if column.width:

@@ -80,6 +80,8 @@ def test_every_home_is_one_row_and_the_one_that_waits_longest_is_the_first(fille
     overdue = latest(told, "overdue")
     for row in rows:
         assert row["Device overdue"] == max(value for (place, _), value in overdue.items() if place == row["Home"])
+    # Nobody lives on the balcony, where it is 40 degrees.
+    assert max(row["Warmest"] or 0.0 for row in rows) < 35
     # Silent for three hours: what it was then is not how warm it is now.
     assert {row["Home"]: row["Warmest"] is not None for row in rows}["home-2"] is False
 
