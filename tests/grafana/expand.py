@@ -12,7 +12,7 @@ from typing import Final
 
 ALL: Final = "$__all"
 # rangeutil.roundInterval: an interval below the first number becomes the second, ms.
-_STEPS: Final = (
+STEPS: Final = (
     (10, 1), (15, 10), (35, 20), (75, 50), (150, 100), (350, 200), (750, 500), (1500, 1000), (3500, 2000), (7500, 5000),
     (12_500, 10_000), (17_500, 15_000), (25_000, 20_000), (45_000, 30_000), (90_000, 60_000), (210_000, 120_000),
     (450_000, 300_000), (750_000, 600_000), (1_050_000, 900_000), (1_500_000, 1_200_000), (2_700_000, 1_800_000),
@@ -45,7 +45,7 @@ class Range:
     def interval_ms(self, points: int | None = None, least: str = "") -> int:
         """`$__interval_ms` of a panel with its own `maxDataPoints` and least `interval`, such as `1m` or `>1m`."""
         exact = (self.to_ms - self.from_ms) / (points or self.points)
-        rounded = next((step for below, step in _STEPS if exact < below), _YEAR_MS)
+        rounded = next((step for below, step in STEPS if exact < below), _YEAR_MS)
         return max(rounded, length_ms(least.lstrip(">"))) if least else rounded
 
 

@@ -164,6 +164,7 @@ class Script:
                 Value("bed.guest", False),
                 Value("presence.living_room", not night),
                 Value("temperature.bedroom", 18.0 + number % 30 / 10, "Cel"),
+                Value("temperature.balcony", 40.0, "Cel"),  # nobody lives there
                 Value("co2", 600.0 + number % 50, "ppm"),
             )
         at_s = planned.at_s - 5

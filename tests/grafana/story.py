@@ -96,6 +96,7 @@ def registry(data: Path) -> str:
             "bed",
             "bed.guest",
             "temperature.bedroom",
+            "temperature.balcony",
             "presence.living_room",
             "co2",
             "sos",

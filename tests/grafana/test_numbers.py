@@ -110,6 +110,15 @@ def leveled(
     return [(*one[:5], changed(one[5], then) if then else one[5]) for one in made]
 
 
+def indoors(rows: list[tuple[str, int, str, Range, int, Of]]) -> list[tuple[str, int, str, Range, int, Of]]:
+    """Without the balcony, where it is 40 degrees."""
+
+    def without(of: Of) -> Of:
+        return lambda stored, shown: {tags: values for tags, values in of(stored, shown).items() if "balcony" not in tags}
+
+    return [(*row[:5], without(row[5])) for row in rows]
+
+
 GATEWAY, PROBE, PLACE = ("device",), ("device", "channel"), ("place", "channel")
 # dashboard, panel, letter, range, which of its columns (0 the first), what it must show
 NUMBERS: Final = [
@@ -135,9 +144,9 @@ NUMBERS: Final = [
     ("kanhu-river", 20, "B", DAY, 0, flagged("water_temperature", 3, PROBE)),
     ("kanhu-river", 21, "C", DAY, 0, flagged("ph", 4, PROBE)),
     ("kanhu-river", 1, "A", DAY, 0, newest("water_temperature", ("site", "device", "place", "channel"))),
-    *leveled("kanhu-homes", 11, 0, "temperature", PLACE, min),
-    *leveled("kanhu-homes", 11, 1, "temperature", PLACE, mean),
-    *leveled("kanhu-homes", 11, 2, "temperature", PLACE, max),
+    *indoors(leveled("kanhu-homes", 11, 0, "temperature", PLACE, min)),
+    *indoors(leveled("kanhu-homes", 11, 1, "temperature", PLACE, mean)),
+    *indoors(leveled("kanhu-homes", 11, 2, "temperature", PLACE, max)),
     ("kanhu-homes", 10, "A", DAY, 0, raw("motion", PLACE, max)),
     ("kanhu-homes", 10, "Ah", MONTH, 0, hours("motion", PLACE, max, max)),
     ("kanhu-homes", 10, "C", DAY, 0, raw("contact", PLACE, max)),

@@ -10,7 +10,7 @@ from dashboards.grafana import objects
 from dashboards.grafana.options import Options
 from tests.grafana import asking
 from tests.grafana.asking import Asked, Query, Series
-from tests.grafana.expand import Range, Variable
+from tests.grafana.expand import STEPS, Range, Variable, expand
 from tests.grafana.seed import NOW_NS, Seed
 
 NOW_MS: Final = NOW_NS // 1_000_000
@@ -174,6 +174,42 @@ def test_in_an_empty_database_every_query_is_an_empty_answer_and_no_error(empty:
     variables = asking.set_to_all(empty, dashboard, shown)
     assert all(not one.options for one in variables.values())
     assert [query.where for query in queries(dashboard) if empty.run(query, shown, variables)] == []
+
+
+def test_at_every_interval_one_of_readings_hours_and_days_answers(dashboard: Mapping[str, Any]) -> None:
+    shown = Range(0, 1)
+    for interval_ms in sorted({step for _, step in STEPS}):
+        answering: dict[int, list[str]] = {}
+        for query in asking.panel_queries(dashboard):
+            if query.grows():
+                text = expand(query.text, shown.from_ms, shown.to_ms, interval_ms, {})
+                answering.setdefault(query.panel, []).extend([query.ref.rstrip("hd")] if holds(text) else [])
+        for panel, refs in answering.items():
+            assert refs, f"panel {panel}: nothing answers at an interval of {interval_ms} ms"
+            assert len(set(refs)) == len(refs), f"panel {panel}: {refs} twice at an interval of {interval_ms} ms"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param('SELECT last("ph") AS "ph" FROM "water" WHERE $timeFilter GROUP BY "site"', [], id="right"),
+        pytest.param(
+            'SELECT last("ph"), last("hp") AS "x" FROM "water" WHERE $timeFilter', ["no value"], id="a misspelt field"
+        ),
+        pytest.param(
+            'SELECT last("ph") AS "ph" FROM "water" WHERE $timeFilter GROUP BY "sites"', ["no series"], id="a tag nobody has"
+        ),
+        pytest.param('SELECT last("ph") AS "ph" FROM "waters" WHERE $timeFilter', None, id="a misspelt measurement"),
+    ],
+)
+def test_these_tests_notice_what_grafana_shows_as_an_empty_panel(filled: Asked, text: str, said: list[str] | None) -> None:
+    query = Query("here", 1, "A", text)
+    answer = filled.run(query, RANGES["day"], {})
+    if said is None:
+        assert answer == []
+        return
+    assert [words for words in said if not any(words in problem for problem in problems(query, answer))] == []
+    assert len(problems(query, answer)) == len(said)
 
 
 def test_both_languages_ask_the_same() -> None:
