@@ -80,17 +80,21 @@ def _take(build: Build, path: str, content: bytes) -> Iterator[str]:
     elif path.endswith(".json"):
         build.dashboards[path] = held
     elif "datasources" in held or "deleteDatasources" in held:
-        yield from faults(held, DATA_SOURCES)
-        build.sources += held.get("datasources") or []
+        broken = list(faults(held, DATA_SOURCES))
+        yield from broken
+        build.sources += [] if broken else held["datasources"]
         if held.get("prune") is not True:
             yield "prune is not true: a data source that is taken out of the file would stay"
     elif "providers" in held:
-        yield from faults(held, PROVIDERS)
-        build.providers += held.get("providers") or []
+        broken = list(faults(held, PROVIDERS))
+        yield from broken
+        build.providers += [] if broken else held["providers"]
     elif _ALERTING_KEYS & held.keys():
         yield from _take_alerting(build, held)
     else:
         yield f"holds nothing that Grafana reads: {', '.join(map(str, held))}"
+    if not path.endswith(".json") and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
+        yield "refers to another place of itself (*id001): nobody has tried Grafana with that; write it out"
     if not path.endswith(".json") and isinstance(held, dict) and held.get("apiVersion") != 1:
         yield f"apiVersion {held.get('apiVersion')!r}: must be 1"
 

@@ -63,6 +63,20 @@ def test_a_file_that_cannot_be_read_is_named(path: str, content: bytes) -> None:
     assert fault.startswith(f"{path}: cannot be read")
 
 
+def test_a_file_that_refers_to_itself_is_refused() -> None:
+    same = {"orgId": 1, "uid": "kanhu-old"}
+    content = yaml.safe_dump({"apiVersion": 1, "deleteRules": [same], "deleteContactPoints": [same]}).encode()
+    (fault,) = lint_files({**GOOD, "provisioning/alerting/deleted.yml": content})
+    assert "refers to another place of itself" in fault
+
+
+@pytest.mark.parametrize(
+    "held", [{"datasources": 5}, {"providers": ["x"]}, {"groups": [5]}, {"policies": {}}, {"muteTimes": [5]}]
+)
+def test_nonsense_is_a_fault_and_no_crash(held: dict[str, object]) -> None:
+    assert lint_files({**GOOD, "provisioning/x.yml": yaml.safe_dump({"apiVersion": 1, **held}).encode()})
+
+
 def test_a_secret_that_stands_in_a_file_is_not_told_again() -> None:
     built = good.build()
     built["provisioning/alerting/points.yml"]["contactPoints"][0]["receivers"][0]["settings"]["url"] = "https://hook/s3cret"

@@ -27,7 +27,7 @@ def test_every_fault_has_a_fixture() -> None:
         *each([*RULES, *FILE], good.file_group, lambda group: lint_rule_group(group, "file")),
         *each([*FILES, *POINTS, *POLICIES, *TIMINGS], good.build, lambda built: lint_files(good.files(built))),
         *each(LATER, good.build, lambda built: lint_files(good.files(built), before)),
-        *lint_files({**before, "x.json": b"{"}),
+        *lint_files({**before, "x.json": b"{", "x.yml": b"{deleteRules: &a [], deleteContactPoints: *a}"}),
         *lint_contact_points([{**good.receiver(), "name": "x"}, {}]),
         *lint_routes([good.policy()["routes"][0], {"x": 1}], [], []),
     ]
