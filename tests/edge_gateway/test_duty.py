@@ -191,6 +191,16 @@ def on_duty_office(roster: Roster, contacts: tuple[str, ...] = ()) -> Office:
     return office
 
 
+def test_what_the_staff_only_has_to_know_is_not_told_to_a_daughter_and_ends_with_the_first_confirmation(roster: Roster) -> None:
+    office = on_duty_office(roster, ("daughter",))
+    office.raised(replace(sos(), key="paused-by-elder", rule="paused", severity=Severity.NOTICE, returns=True, once=True))
+    (notice,) = office.book.due(office.now_ns)
+    assert notice.person != "daughter" and notice.items[0].link == ""
+    office.book.delivered(notice, office.now_ns)
+    assert office.book.open_alerts() == []
+    assert office.book.ended[-1].history[-1].reason == "told"
+
+
 def test_the_ladder_climbs_from_the_daughter_over_those_on_duty_to_the_lead(roster: Roster) -> None:
     office = on_duty_office(roster, ("daughter",))
     office.raised(sos())

@@ -17,7 +17,7 @@ def item(severity: Severity = Severity.URGENT, **more: str | bool | int) -> Item
     step = given.pop("step")
     assert isinstance(step, int)
     english = "home-1: SOS pressed at 21 Nov 12:00. Call or go there now."
-    return Item(ALERT, step, severity, text_zh, english, ("2026-11-21 12:00 sos",), ("li",), **given)  # type: ignore[arg-type]
+    return Item(ALERT, step, severity, text_zh, english, ("2026-11-21 12:00:00+0800 sos d-1",), ("li",), **given)  # type: ignore[arg-type]
 
 
 def test_with_a_link_and_answers_a_person_needs_no_command_line() -> None:
@@ -27,16 +27,24 @@ def test_with_a_link_and_answers_a_person_needs_no_command_line() -> None:
         "已通知: li\n"
         f"接手 (点开后确认): {LINK}\n"
         "或回复: 1 3f2a 接手; 处理完后 2 误按, 3 看过了平安, 4 已送医\n"
+        "依据:\n"
+        "· 11月21日 12:00:00 按了紧急按钮 [d-1]\n"
         "\n"
         "home-1: SOS pressed at 21 Nov 12:00. Call or go there now.\n"
         "Told so far: li\n"
         f"Accept (open it, then confirm): {LINK}\n"
         "Or answer: 1 3f2a to accept; when it is over 2 false press, 3 visited, fine, 4 ambulance\n"
+        "Evidence:\n"
+        "· 21 Nov 12:00:00 SOS pressed [d-1]\n"
         "\n"
-        "2026-11-21 12:00 sos\n"
         "20261121-0400-sos-3f2a"
     )
     assert (letter.link, letter.code) == (LINK, "3f2a")
+
+
+def test_what_the_staff_only_has_to_know_asks_nobody_to_accept() -> None:
+    letter = compose(Notice("zhang", 0, (item(Severity.NOTICE, once=True),)))
+    assert not [word for word in ("接手", "ccept", "kanhu alerts", "回复") if word in letter.body + letter.short]
 
 
 def test_each_message_has_a_name_of_its_own_that_tells_nothing() -> None:
