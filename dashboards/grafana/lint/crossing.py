@@ -93,15 +93,15 @@ def _dashboard_faults(build: "Build") -> Iterator[str]:
         held = [one["title"] for path, one in build.dashboards.items() if path.rpartition("/")[0] == folder]
         yield from _twice(held, f"dashboards of {folder!r} are called")
     for path, dashboard in build.dashboards.items():
-        leads = {uid.rpartition("-")[0] for uid, _ in targets_of(dashboard)}
+        leads = {lead.uid.rpartition("-")[0] for lead in targets_of(dashboard)}
         if not {_RUNBOOK} & {*leads, dashboard["uid"].rpartition("-")[0]}:
             yield f"{path}: no panel leads to the runbook, {_RUNBOOK}"
         for fault in _target_faults(dashboard, by_uid):
             yield f"{path}: {fault}"
         language = dashboard["uid"].rpartition("-")[2]
-        for uid, _ in targets_of(dashboard):
-            if uid in by_uid and not uid.endswith(f"-{language}"):
-                yield f"{path}: leads to {uid}, which is in the other language"
+        for lead in targets_of(dashboard):
+            if lead.uid in by_uid and not lead.uid.endswith(f"-{language}"):
+                yield f"{path}: leads to {lead.uid}, which is in the other language"
         for link in dashboard.get("links", []):
             if link.get("type") == "dashboards" and not any(set(link["tags"]) <= set(one["tags"]) for one in by_uid.values()):
                 yield f"{path}: link {link['title']!r}: no dashboard has the tags {link['tags']}"
@@ -111,11 +111,17 @@ def _dashboard_faults(build: "Build") -> Iterator[str]:
 
 
 def _target_faults(held: Json, by_uid: dict[str, Json]) -> Iterator[str]:
-    for uid, panel in sorted(set(targets_of(held))):
-        if uid not in by_uid:
-            yield f"a link leads to the dashboard {uid!r}, which is not built; {like(uid, frozenset(by_uid))}"
-        elif panel and int(panel) not in {one["id"] for one in panels_of(by_uid[uid])}:
-            yield f"a link leads to panel {panel} of {uid}, which has none"
+    for lead in sorted(set(targets_of(held))):
+        found = by_uid.get(lead.uid)
+        if found is None:
+            yield f"a link leads to the dashboard {lead.uid!r}, which is not built; {like(lead.uid, frozenset(by_uid))}"
+            continue
+        if lead.panel and int(lead.panel) not in {one["id"] for one in panels_of(found)}:
+            yield f"a link leads to panel {lead.panel} of {lead.uid}, which has none"
+        known = frozenset(variable["name"] for variable in found["templating"]["list"])
+        for name in lead.variables:
+            if name not in known:
+                yield f"a link sets {name!r} of {lead.uid}, which has no such variable and ignores it; {like(name, known)}"
 
 
 def _bones(dashboard: Json) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Set
-from typing import Final
+from typing import Final, NamedTuple
 
 from dashboards.grafana.lint.shape import Json, like
 from dashboards.grafana.options import Options
@@ -15,6 +15,7 @@ _BUILT_IN: Final = re.compile(
 )
 _CHOICE: Final = re.compile(r"\$\{([A-Za-z_]\w*):queryparam\}")
 _OURS: Final = re.compile(r"/d/([A-Za-z0-9_-]+)(?:\?|$)|/alerting/list(?:\?|$)")
+_SET: Final = re.compile(r"[?&]var-(\w+)=")
 _PANEL: Final = re.compile(r"[?&]viewPanel=(?:panel-)?(\d+)")
 
 
@@ -37,13 +38,22 @@ def link_faults(link: Json, variables: Set[str], options: Options) -> Iterator[s
             yield f"link {link.get('title')!r}: Grafana does not know {word}"
 
 
-def targets_of(value: Json) -> Iterator[tuple[str, str]]:
-    """Each of our dashboards that a link within `value` leads to: (uid, id of the panel or "")."""
+class Lead(NamedTuple):
+    """Where a link leads: a dashboard, one of its panels (or ""), and the variables it sets there."""
+
+    uid: str
+    panel: str
+    variables: tuple[str, ...]
+
+
+def targets_of(value: Json) -> Iterator[Lead]:
+    """Each of our dashboards that a link within `value` leads to."""
     if isinstance(value, dict):
         address = value.get("url")
         if isinstance(address, str) and (found := _OURS.search(address)) and found.group(1):
             panel = _PANEL.search(address)
-            yield found.group(1), panel.group(1) if panel else ""
+            named = {*_SET.findall(address), *_CHOICE.findall(address)}
+            yield Lead(found.group(1), panel.group(1) if panel else "", tuple(sorted(named)))
         for one in value.values():
             yield from targets_of(one)
     elif isinstance(value, list):
@@ -77,7 +87,7 @@ def map_faults(panel: Json, options: Options) -> Iterator[str]:
     elif not (base.get("type") == "geojson" and _own_file(config)):
         yield f"basemap: {base.get('type')!r} asks a tile server outside; take geojson from Grafana's public/"
     for layer in shown.get("layers", []):
-        if layer.get("type") not in ("markers", "heatmap", "route", "network", "photos", "geojson"):
+        if layer.get("type") not in ("markers", "heatmap", "route", "network", "geojson"):
             yield f"layer {layer.get('name')!r}: {layer.get('type')!r} is none of markers, heatmap, route, network, geojson"
         elif layer["type"] == "geojson" and not _own_file(layer.get("config") or {}):
             yield f"layer {layer.get('name')!r}: loads {(layer.get('config') or {}).get('src')!r} from outside"

@@ -158,6 +158,7 @@ FILES = [
     Broken("no-runbook", within("zh", drop("panels.5.links")), "no panel leads to the runbook"),
     Broken("leads-nowhere", within("zh", edit("panels.5.links.0.url", "runbook", "help")), "which is not built"),
     Broken("panel-nowhere", within("zh", edit("panels.5.links.0.url", "=1", "=9")), "leads to panel 9"),
+    Broken("sets-nothing", within("zh", edit("panels.5.links.0.url", "?", "?var-room=x&")), "which has no such variable"),
     Broken("another-language", within("zh", edit("panels.5.links.0.url", "-zh", "-en")), "which is in the other language"),
     Broken("tags-nowhere", within("zh", put("links.0.tags", ["x"])), "no dashboard has the tags"),
     Broken("queries-differ", within("en", edit("panels.1.targets.0.query", "mean", "max")), "but for its words: panel 2"),
