@@ -9,8 +9,6 @@ from dashboards.grafana.sdk import (
     builders,
     common,
     common_builders,
-    geomap,
-    geomap_models,
     models,
     stat,
     statetimeline,
@@ -79,7 +77,7 @@ def series(
     interval: str = "1m",
 ) -> timeseries.Panel:
     """Lines over time. `points`: dots without lines; `gap_ms`: with `fill(null)` a line breaks at such gaps."""
-    drawn = timeseries.Panel().targets(list(targets)).datasource(_source(targets)).unit(unit).interval(interval)
+    drawn = timeseries.Panel().targets(list(targets)).datasource(source_of(targets)).unit(unit).interval(interval)
     drawn.legend(_legend()).tooltip(_tooltip())
     drawn.line_width(1).fill_opacity(10 if not points else 0)
     drawn.show_points(common.VisibilityMode.ALWAYS if points else common.VisibilityMode.AUTO).point_size(6 if points else 4)
@@ -113,7 +111,7 @@ def number(
     graph: bool = False,
 ) -> stat.Panel:
     """Large numbers, one for each series, coloured by `steps`."""
-    drawn = stat.Panel().targets(list(targets)).datasource(_source(targets)).unit(unit)
+    drawn = stat.Panel().targets(list(targets)).datasource(source_of(targets)).unit(unit)
     drawn.reduce_options(common_builders.ReduceDataOptions().calcs([reduce]).values(False))
     drawn.graph_mode(common.BigValueGraphMode.AREA if graph else common.BigValueGraphMode.NONE)
     drawn.color_mode(common.BigValueColorMode.BACKGROUND if steps else common.BigValueColorMode.VALUE)
@@ -135,7 +133,7 @@ def states(
     steps: Sequence[tuple[float | None, str]] = (),
 ) -> statetimeline.Panel:
     """One band for each series, coloured by its state; numbers take their colour from `steps`."""
-    drawn = statetimeline.Panel().targets(list(targets)).datasource(_source(targets)).unit(unit).interval("1m")
+    drawn = statetimeline.Panel().targets(list(targets)).datasource(source_of(targets)).unit(unit).interval("1m")
     drawn.merge_values(True).show_value(common.VisibilityMode.AUTO).row_height(0.85).fill_opacity(80).line_width(0)
     drawn.align_value(common.TimelineValueAlignment.LEFT).legend(_legend()).tooltip(_tooltip())
     if words:
@@ -165,7 +163,7 @@ def rows(
         more: transformations before columns are named and put in order.
         newest_first: sorted by `Time`, which has to be one of the columns.
     """
-    drawn = table.Panel().targets(list(targets)).datasource(_source(targets)).unit("string")
+    drawn = table.Panel().targets(list(targets)).datasource(source_of(targets)).unit("string")
     drawn.cell_height(common.TableCellHeight.SM)
     if len(targets) > 1:
         # Times differ from query to query and would keep rows apart.
@@ -205,31 +203,13 @@ def bars(
     colors: Mapping[str, str] | None = None,
 ) -> barchart.Panel:
     """Bars over a column of words or days."""
-    drawn = barchart.Panel().targets(list(targets)).datasource(_source(targets)).unit(unit).x_field(x_field)
+    drawn = barchart.Panel().targets(list(targets)).datasource(source_of(targets)).unit(unit).x_field(x_field)
     drawn.legend(_legend()).tooltip(_tooltip()).fill_opacity(80).group_width(0.8).bar_width(0.9)
     drawn.stacking(common.StackingMode.NORMAL if stacked else common.StackingMode.NONE)
     for one in more:
         drawn.with_transformation(one)
     for name, color in (colors or {}).items():
         drawn.override_by_name(name, [fixed(color)])
-    return drawn
-
-
-def world(targets: Sequence[InfluxQL], layers: Sequence[Mapping[str, Any]], tiles: str) -> geomap.Panel:
-    """A map. Without `tiles` it has no background and asks nobody outside."""
-    drawn = geomap.Panel().targets(list(targets)).datasource(_source(targets)).unit("none")
-    view = geomap.MapViewConfig().id("fit").all_layers(True).padding(20).max_zoom(15)
-    drawn.view(view).tooltip(geomap.TooltipOptions().mode(geomap_models.TooltipMode.DETAILS))
-    drawn.controls(
-        geomap.ControlsOptions().show_zoom(True).mouse_wheel_zoom(False).show_scale(True).show_attribution(bool(tiles))
-    )
-    ground = common_builders.MapLayerOptions().name("ground")
-    if tiles:
-        drawn.basemap(ground.type("xyz").config({"url": tiles, "attribution": ""}))
-    else:
-        # A map needs a ground, and a layer of tiles asks for them even when nobody can see it: a file that Grafana has itself.
-        drawn.basemap(ground.type("geojson").opacity(0).config({"src": "public/maps/countries.geojson"}))
-    drawn.layers([_layer(layer) for layer in layers])
     return drawn
 
 
@@ -300,7 +280,8 @@ def fixed(color: str) -> models.DynamicConfigValue:
     return models.DynamicConfigValue(id_val="color", value={"mode": "fixed", "fixedColor": color})
 
 
-def _source(targets: Sequence[InfluxQL]) -> common.DataSourceRef:
+def source_of(targets: Sequence[InfluxQL]) -> common.DataSourceRef:
+    """The data source of a panel whose targets ask these."""
     uids = {target.source for target in targets}
     return MIXED if len(uids) > 1 else source(uids.pop())
 
@@ -330,16 +311,3 @@ def _looks(column: Column, language: Language) -> list[models.DynamicConfigValue
         made = [{"title": title.of(language), "url": to} for title, to in leads]
         looks.append(models.DynamicConfigValue(id_val="links", value=made))
     return looks
-
-
-def _layer(layer: Mapping[str, Any]) -> common_builders.MapLayerOptions:
-    made = common_builders.MapLayerOptions().type(layer["type"]).name(layer["name"]).config(layer["config"]).tooltip(True)
-    made.location(
-        common_builders.FrameGeometrySource()
-        .mode(common.FrameGeometrySourceMode.COORDS)
-        .latitude(layer["latitude"])
-        .longitude(layer["longitude"])
-    )
-    if "query" in layer:
-        made.filter_data({"id": "byRefId", "options": layer["query"]})
-    return made

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from dashboards.grafana.maps import world
 from dashboards.grafana.options import Options
 from dashboards.grafana.page import Page
-from dashboards.grafana.panels import BLUE, GREEN, GREY, ORANGE, RED, YELLOW, Column, rows, states, world
+from dashboards.grafana.panels import BLUE, GREEN, GREY, ORANGE, RED, YELLOW, Column, rows, states
 from dashboards.grafana.query import FEW, GOOD, ROLLUPS, InfluxQL, select
 from dashboards.grafana.river_quantities import HERE, QUANTITIES, draw
 from dashboards.grafana.text import Help, Language, Text

@@ -1,0 +1,39 @@
+"""Maps: where stations stand and moving probes were."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dashboards.grafana.panels import source_of
+from dashboards.grafana.query import InfluxQL
+from dashboards.grafana.sdk import common, common_builders, geomap, geomap_models
+
+
+def world(targets: Sequence[InfluxQL], layers: Sequence[Mapping[str, Any]], tiles: str) -> geomap.Panel:
+    """A map. Without `tiles` it has no background and asks nobody outside."""
+    drawn = geomap.Panel().targets(list(targets)).datasource(source_of(targets)).unit("none")
+    view = geomap.MapViewConfig().id("fit").all_layers(True).padding(20).max_zoom(15)
+    drawn.view(view).tooltip(geomap.TooltipOptions().mode(geomap_models.TooltipMode.DETAILS))
+    drawn.controls(
+        geomap.ControlsOptions().show_zoom(True).mouse_wheel_zoom(False).show_scale(True).show_attribution(bool(tiles))
+    )
+    ground = common_builders.MapLayerOptions().name("ground")
+    if tiles:
+        drawn.basemap(ground.type("xyz").config({"url": tiles, "attribution": ""}))
+    else:
+        # A map needs a ground, and a layer of tiles asks for them even when nobody can see it: a file that Grafana has itself.
+        drawn.basemap(ground.type("geojson").opacity(0).config({"src": "public/maps/countries.geojson"}))
+    drawn.layers([_layer(layer) for layer in layers])
+    return drawn
+
+
+def _layer(layer: Mapping[str, Any]) -> common_builders.MapLayerOptions:
+    made = common_builders.MapLayerOptions().type(layer["type"]).name(layer["name"]).config(layer["config"]).tooltip(True)
+    made.location(
+        common_builders.FrameGeometrySource()
+        .mode(common.FrameGeometrySourceMode.COORDS)
+        .latitude(layer["latitude"])
+        .longitude(layer["longitude"])
+    )
+    if "query" in layer:
+        made.filter_data({"id": "byRefId", "options": layer["query"]})
+    return made
