@@ -195,6 +195,8 @@ def test_a_person_accepts_and_closes_from_the_message_in_a_browser(there: There,
     assert request.data["text"]["mentioned_mobile_list"] == ["13800001111"], "it rings at the person, not in a muted group"
     page.goto(there.link())
     expect(page.locator("h1")).to_have_text("wutong-3-201")
+    expect(page.locator(".site")).to_have_text("运河社区")
+    expect(page.locator(".evidence li")).to_contain_text("按了紧急按钮 [home-1")
     expect(page.locator("body")).to_contain_text("按下后，zhang 接手这条告警")
     expect(page.locator(".evidence li")).to_have_count(1)
     fits(page)

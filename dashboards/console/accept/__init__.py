@@ -25,6 +25,7 @@ def of_console(request: Request) -> Ports:
     return Ports(
         call=console.reach.call_for,
         zone_of=lambda site: zone(registry, site),
+        name_of=lambda site: registry.sites[site].name or site if site in registry.sites else site,
         write=lambda who, what, subject, address: console.audit.write(who, what, subject, address),
         address=client_address(request),
     )

@@ -30,11 +30,13 @@ class Ports:
 
     Attributes:
         call: a command to the gateway; blocks. Raises Rejected, Unavailable.
+        name_of: what people call a site.
         write: into the audit log: who, what, subject, address.
     """
 
     call: Callable[..., Any]
     zone_of: Callable[[str], tzinfo]
+    name_of: Callable[[str], str]
     write: Callable[[str, str, str, str], None]
     address: str = ""
     now_ns: Callable[[], int] = time.time_ns
@@ -91,7 +93,8 @@ def _guarded(
 
 def _look(request: Request, ports: Ports, word: str) -> Response:
     told = ports.call("alerts.look_link", _COMMAND_S, token=word)
-    return page.show(request, Look(told, ports.now_ns(), ports.zone_of(str(told["alert"]["site"])), spoken(request)))
+    site = str(told["alert"]["site"])
+    return page.show(request, Look(told, ports.now_ns(), ports.zone_of(site), spoken(request), ports.name_of(site)))
 
 
 def _act(request: Request, ports: Ports, word: str, given: Mapping[str, str]) -> Response:

@@ -27,13 +27,14 @@ class Look:
     """What a link shows, as `alerts.look_link` answers it.
 
     Attributes:
-        now_ns: wall clock.  where: the site's zone.
+        now_ns: wall clock.  where: the site's zone.  site: as people call it.
     """
 
     told: Mapping[str, Any]
     now_ns: int
     where: tzinfo
     lang: str
+    site: str = ""
 
     @property
     def alert(self) -> Mapping[str, Any]:
@@ -64,6 +65,7 @@ def show(request: Request, look: Look) -> Response:
         "section",
         tag("span", homes.severity(severity, look.lang), class_="badge"),
         tag("h1", place),
+        tag("p", look.site, class_="facts site") if look.site and look.site != place else None,
         tag("p", text, class_="reason"),
         tag("p", " · ".join(_facts(look)), class_="facts"),
         class_=f"alert {severity.value} {alert['state']}",
