@@ -95,7 +95,8 @@ _RULE: Final = keys(
 API_RULE: Final = more(
     _RULE,
     {**named(TEXT, "folderUID ruleGroup keep_firing_for"), **named(WHOLE, "orgID missingSeriesEvalsToResolve")},
-    "folderUID ruleGroup orgID",
+    # Unless told otherwise Grafana calls an alert resolved whose series is missing twice.
+    "folderUID ruleGroup orgID missingSeriesEvalsToResolve",
 )
 FILE_RULE: Final = more(_RULE, {"dashboardUid": TEXT, "panelId": WHOLE})
 API_GROUP: Final = keys(

@@ -12,6 +12,7 @@ from dashboards.grafana.lint.panel import panel_faults
 from dashboards.grafana.lint.query import query_faults
 from dashboards.grafana.lint.shape import Json, faults
 from dashboards.grafana.lint.targets import source_faults
+from dashboards.grafana.lint.wording import wording_faults
 from dashboards.grafana.options import Options
 from dashboards.grafana.text import Language
 
@@ -20,7 +21,6 @@ LONGEST_UID: Final = 40
 NEWEST_SCHEMA: Final = 42
 _RELATIVE: Final = re.compile(r"now(-\d+[smhdwMy])?(/[smhdwMy])?")
 _REFRESH: Final = re.compile(r"|\d+[smhd]")
-_CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
 _BUILT_IN_MARKS: Final = "-- Grafana --"
 
 
@@ -65,8 +65,8 @@ def _faults(dashboard: Json, options: Options) -> Iterator[str]:
             yield f"{name_of(panel)}: {fault}"
     yield from _unused_faults(dashboard, names)
     yield from outside_faults(dashboard, options)
-    if language is Language.EN:
-        yield from _chinese_faults({key: value for key, value in dashboard.items() if key != "links"})
+    if language is not None:
+        yield from wording_faults(dashboard, language)
 
 
 def _has_panels(held: Json) -> bool:
@@ -190,15 +190,3 @@ def _mark_faults(dashboard: Json, names: Set[str], options: Options) -> Iterator
                 for one in columns
                 if f'"{one}"' not in target["query"] and one != "time"
             )
-
-
-def _chinese_faults(value: Json, where: str = "") -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, one in value.items():
-            if key not in ("query", "definition"):
-                yield from _chinese_faults(one, f"{where}.{key}" if where else str(key))
-    elif isinstance(value, list):
-        for at, one in enumerate(value):
-            yield from _chinese_faults(one, f"{where}[{at}]")
-    elif isinstance(value, str) and _CHINESE.search(value):
-        yield f"{where}: {value[:40]!r} is Chinese in an English dashboard"

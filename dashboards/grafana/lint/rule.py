@@ -19,6 +19,7 @@ from dashboards.grafana.lint.query import SOURCES, query_faults
 from dashboards.grafana.lint.schema import MEASURED
 from dashboards.grafana.lint.shape import Json, faults
 from dashboards.grafana.lint.times import STEP_S, seconds, step_fault
+from dashboards.grafana.lint.wording import CHINESE, ENGLISH
 from dashboards.grafana.options import Options
 
 Form = Literal["api", "file"]
@@ -33,8 +34,6 @@ _TEMPLATE: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _LABEL_OF: Final = re.compile(r"\$labels\.(\w+)")
 _VALUE_OF: Final = re.compile(r"\$values\.(\w+)")
 _MATH_INPUT: Final = re.compile(r"\$\{?(\w+)\}?")
-_CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
-_ENGLISH: Final = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}")
 
 
 def lint_rule_group(group: Json, form: Form = "api", options: Options | None = None) -> list[str]:
@@ -84,6 +83,8 @@ def _rule_faults(rule: Json, form: Form, interval_s: float, options: Options) ->
     for key in ("for", "keep_firing_for"):
         if key in rule and (fault := step_fault(rule[key])):
             yield f"{key} {fault}"
+    if rule["labels"].get("kanhu_rule") != rule["uid"]:
+        yield f"label kanhu_rule must be {rule['uid']!r}: by it the gateway knows the rule, also when there is no data"
     if rule.get("missingSeriesEvalsToResolve", 1) < 1:
         yield "missingSeriesEvalsToResolve must be at least 1"
     yield from _data_faults(rule, interval_s, options)
@@ -191,7 +192,7 @@ def _label_faults(rule: Json, options: Options) -> Iterator[str]:
             yield f"label {name}: is Grafana's own"
     for key in ("summary", "description"):
         text = notes.get(key, "")
-        if not (_CHINESE.search(text) and _ENGLISH.search(text)):
+        if not (CHINESE.search(text) and ENGLISH.search(text)):
             yield f"annotation {key}: must be there in Chinese and in English"
     yield from link_faults({"title": "runbook_url", "url": notes.get("runbook_url", "")}, frozenset(), options)
     if "viewPanel=" not in notes.get("runbook_url", ""):

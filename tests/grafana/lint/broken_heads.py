@@ -19,6 +19,7 @@ HEADS = [
     Broken("tags", put("tags", []), "do not hold 'kanhu'"),
     Broken("fixed-time", put("time.from", "2026-01-01"), "time.from '2026-01-01': must be relative"),
     Broken("refresh", put("refresh", "often"), "refresh 'often'"),
+    Broken("english-title", put("panels.1.title", "Water temperature"), "is English in a Chinese dashboard"),
     # variables
     Broken("variable-twice", add("templating.list", good.variable("site")), "variable 'site': there are two"),
     Broken("variable-kind", put(f"{_SITE}.type", "custom"), "'custom' is unknown"),

@@ -67,6 +67,7 @@ RULES = [
     # labels and words
     Broken("severity", put(f"{RULE}.labels.severity", "critical"), "label severity 'critical': notice or warning"),
     Broken("no-severity", drop(f"{RULE}.labels.severity"), "label severity None"),
+    Broken("rule-unnamed", drop(f"{RULE}.labels.kanhu_rule"), "label kanhu_rule must be 'kanhu-outbox-old'"),
     Broken("computed-label", put(f"{RULE}.labels.where", "{{ $labels.site }}"), "label where: is computed"),
     Broken("label-of-grafana", put(f"{RULE}.labels.alertname", "x"), "label alertname: is Grafana's own"),
     Broken("no-summary", drop(f"{RULE}.annotations.summary"), "annotation summary: must be there in Chinese and in English"),
@@ -88,6 +89,7 @@ API = [
     Broken("two-uids", add("rules", good.rule()), "two rules have the uid 'kanhu-outbox-old'"),
     Broken("two-titles", add("rules", good.rule()), "two rules have the title"),
     Broken("keep-firing", put(f"{RULE}.keep_firing_for", "7s"), "keep_firing_for '7s' is no multiple"),
+    Broken("resolved-at-once", drop(f"{RULE}.missingSeriesEvalsToResolve"), "missingSeriesEvalsToResolve: is missing"),
     Broken("never-resolved", put(f"{RULE}.missingSeriesEvalsToResolve", 0), "must be at least 1"),
 ]
 
