@@ -181,7 +181,7 @@ FILES = [
 LATER = [
     Broken(
         "rule-gone",
-        within("rules", both(put("groups.0.rules.0.uid", "kanhu-new"))),
+        within("rules", both(put("groups.0.rules.0.uid", "kanhu-new"), put("groups.0.rules.0.labels.kanhu_rule", "kanhu-new"))),
         "deleteRules: 'kanhu-outbox-old' was in the build before",
     ),
     Broken(
