@@ -1,4 +1,4 @@
-"""What a person may take out and put back: six tables, their columns, and how a stored row becomes table rows.
+"""What a person may take out and put back: seven tables, their columns, and how a stored row becomes table rows.
 
 `kanhu export` writes them and `kanhu backfill` reads them, so both say the same. One reading is one table row, so that a
 spreadsheet can filter by quantity. Times are ISO 8601 in UTC with nine decimals in CSV, nanosecond timestamps in Parquet.
@@ -24,6 +24,7 @@ class Kind(StrEnum):
     """What to export."""
 
     READINGS = "readings"
+    SILENCE = "silence"
     EVENTS = "events"
     LOSSES = "losses"
     STATUSES = "statuses"
@@ -88,6 +89,8 @@ _VISIT: Final = {
     "late_s": Type.NUMBER,
     "reasons": Type.TEXT,
 }
+# What the gateway says each minute of everything it expects: hundreds of times as much as what devices say.
+_SILENCE: Final = ("fleet", "silence", "home")
 _EVENT: Final = {"kind": Type.ID, "boot": Type.WHOLE, "seq": Type.WHOLE}
 
 TABLES: Final[dict[Kind, Table]] = {
@@ -95,7 +98,9 @@ TABLES: Final[dict[Kind, Table]] = {
     Kind.VISITS: Table(Kind.VISITS, ("visit",), _WHERE | _VISIT, "visit"),
     # Events before readings: a file of events has all columns of readings too.
     Kind.EVENTS: Table(Kind.EVENTS, ("event",), _WHERE | _EVENT | _READING, "kind"),
-    Kind.READINGS: Table(Kind.READINGS, GROUPS, _WHERE | _READING, "quantity"),
+    # A file of silence comes back as readings, which it is.
+    Kind.READINGS: Table(Kind.READINGS, tuple(g for g in GROUPS if g not in _SILENCE), _WHERE | _READING, "quantity"),
+    Kind.SILENCE: Table(Kind.SILENCE, _SILENCE, _WHERE | _READING, "quantity"),
     Kind.LOSSES: Table(Kind.LOSSES, ("loss",), _WHERE | _LOSS, "lost"),
     Kind.STATUSES: Table(Kind.STATUSES, ("status",), _WHERE | _STATUS, "online"),
     Kind.ALERTS: Table(Kind.ALERTS, ("alert",), _WHERE | _ALERT, "alert"),

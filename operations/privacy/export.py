@@ -33,6 +33,7 @@ _EXPLAINED: Final = """\
 {place}: 保存的全部资料 / all that is kept
 
 readings.csv, events.csv, losses.csv, statuses.csv  设备读数和事件 / what the devices told
+silence.csv         每分钟: 设备和读数多久没有消息, 住家是否外出或暂停 / each minute: how silent, who was away
 sums.csv            每小时、每天的汇总 / hourly and daily sums
 alerts.csv, alerts_in_words.csv  告警及处理经过 / alerts and who dealt with them
 home_log.csv        谁看过、谁改过 / who looked and who changed something
@@ -101,7 +102,7 @@ def _from_database(settings: Settings, subject: Subject, to: _Archive) -> None:
         return
     reader = open_reader(settings)
     try:
-        for kind in (Kind.READINGS, Kind.EVENTS, Kind.LOSSES, Kind.STATUSES, Kind.ALERTS):
+        for kind in (Kind.READINGS, Kind.SILENCE, Kind.EVENTS, Kind.LOSSES, Kind.STATUSES, Kind.ALERTS):
             table = TABLES[kind]
             to.table(f"{kind.value}.csv", table.columns, _cells(reader, table, subject))
         sums = [group + ending for group in SUMMED for ending in (HOURLY, DAILY)]

@@ -75,7 +75,9 @@ def test_there_and_back_again_is_the_same_file(settings: Settings, empty: Settin
         rows = export(open_reader(settings), first, kind)
         done = backfill(first, target)
         assert (done.stored, done.refused) == (rows, 0)
-        assert rows == {"readings": 1800, "events": 60, "losses": 1, "statuses": 2, "alerts": 11, "visits": 11}[kind]
+        assert (
+            rows == {"readings": 1800, "silence": 0, "events": 60, "losses": 1, "statuses": 2, "alerts": 11, "visits": 11}[kind]
+        )
         assert export(open_reader(empty), second, kind) == rows
         assert first.read_bytes() == second.read_bytes()
 
