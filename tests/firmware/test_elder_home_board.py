@@ -315,7 +315,7 @@ def test_the_elder_pauses_without_a_network_and_both_sides_forget_nothing(house:
     house.until(lambda: pause_of(house) is None, what="the end of the pause")
     house.until(lambda: house.blinks(15_000) == 0, what="the lamp out")
     eventually(lambda: house.values("pause") == [1.0, 0.0], 30, "both in the database")
-    assert len([told for told in house.phone.taken if "暂停" in told.message]) == 1
+    assert len([told for told in house.phone.taken if "自己按键暂停" in told.message]) == 1
 
 
 def test_a_reboot_is_done_once_and_says_why(running: House) -> None:
