@@ -64,7 +64,8 @@ class Scripted:
         self._free = headers.get("X-Disable-Provenance") is not None
         for pattern, call in _ROUTES:
             if found := re.fullmatch(f"{method} {pattern}", f"{method} {unquote(parts.path)}"):
-                return call(self, method, [*found.groups()], body, parse_qs(parts.query))
+                answered: Answer = call(self, method, [*found.groups()], body, parse_qs(parts.query))
+                return answered
         return 404, {"message": "Not found"}
 
     def _source(self, method: str, args: list[str], body: Any, query: Any) -> Answer:

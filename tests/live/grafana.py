@@ -282,7 +282,7 @@ def _forget(settings: Settings) -> None:
         for name in names:
             list(InfluxReader(influx).ask("", f'DROP DATABASE "{name}"', "POST"))
     elif influx.kind == "influxdb2" and (token := os.environ.get("KANHU_INFLUX_TOKEN", "")):
-        from influxdb_client import InfluxDBClient
+        from influxdb_client.client.influxdb_client import InfluxDBClient
 
         with suppress(Misconfigured), InfluxDBClient(influx.url, token=token, org=influx.org) as client:
             buckets = client.buckets_api()

@@ -35,7 +35,7 @@ class Grafana:
         self, url: str, credential: str | tuple[str, str], secrets: Iterable[str] = (), timeout_s: float = 30.0
     ) -> None:
         self.http = Http(url, credential, secrets, timeout_s)
-        self.hide = self.http.hide
+        self.url, self.hide = self.http.url, self.http.hide
 
     def version(self) -> str:
         """Its version, `12.2.0`; "" when it does not tell."""

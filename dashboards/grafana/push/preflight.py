@@ -42,12 +42,12 @@ def _try(grafana: Grafana, rule: Json) -> Tried:
         results = grafana.evaluate(rule)
     except (Rejected, Unavailable) as error:
         return Tried(uid, title, Outcome.FAILED, str(error))
-    asked = {part["refId"] for part in rule["data"]}
     wrong = [f"{ref}: {one.get('error')}" for ref, one in sorted(results.items()) if one.get("error")]
-    wrong += [f"{ref}: no answer" for ref in sorted(asked - results.keys())]
+    if rule["condition"] not in results:
+        wrong.append(f"{rule['condition']}: no answer")
     if wrong:
         return Tried(uid, title, Outcome.FAILED, grafana.hide("; ".join(wrong))[:500])
-    empty = [ref for ref in sorted(asked) if not _has_rows(results[ref])]
+    empty = [ref for ref, one in sorted(results.items()) if not _has_rows(one)]
     if empty:
         return Tried(uid, title, Outcome.NO_DATA, f"no rows from {', '.join(empty)}")
     return Tried(uid, title, Outcome.OK)
