@@ -8,6 +8,7 @@ button shows what holds. Kept in a home's memory:
             pause.began   when the first of the elder's pauses began that have followed each other closely
             pause.ended   when the last of them was ended
             pause.tell    of a pause that nobody was told of yet
+            pause.told    when the staff was told last
     notes   pause.shown   what the devices were told last: its end in UTC seconds, 0.0 none
             pause.event.<device>   the last press of that device, `boot/seq`
 """
@@ -34,7 +35,9 @@ LONGEST_NS: Final = 24 * 3600 * 10**9  # by the elder's own hand, and of pauses 
 _CLOSELY_NS: Final = 3600 * 10**9
 _HOUR_NS: Final = 3600 * 10**9
 _AFTER_BIRTH_NS: Final = 2 * 10**9  # a device subscribes after its birth
-_BEGAN, _ENDED, _TELL, _SHOWN, _EVENT = "pause.began", "pause.ended", "pause.tell", "pause.shown", "pause.event."
+_APART_NS: Final = 15 * 60 * 10**9  # a button that begins and ends pauses all the time is no message each time
+_BEGAN, _ENDED, _SHOWN, _EVENT = "pause.began", "pause.ended", "pause.shown", "pause.event."
+_TELL, _TOLD = "pause.tell", "pause.told"
 
 Key = tuple[str, str]
 
@@ -86,17 +89,27 @@ class Pauses:
         elif said[-1].value == 0.0:
             self._end(home, at_ns, event.received_ns)
 
+    def mend(self, home: Home, now_ns: int) -> None:
+        """A pause that begins ahead of the clock was begun by another clock: it began now, or it would last until that time."""
+        pause = home.pause
+        if pause is not None and pause.by == ELDER and pause.since_ns > now_ns:
+            home.pause = Pause(now_ns, now_ns + min(pause.until_ns - pause.since_ns, LONGEST_NS), ELDER)
+            self._homes.change(home.key, now_ns)
+
     def advance(self, home: Home, view: View) -> Iterator[Verdict]:
         """The word to the staff, and what the home is shown; called when the rules look at it."""
         now_ns, key = view.now_ns, f"{RULE.name}-by-elder/{home.site}/{home.place}"
         pause = home.pause if runs(home, now_ns) else None
-        if _TELL in home.timers:
+        its_own = pause is not None and pause.by == ELDER
+        waits = its_own and 0 <= now_ns - home.timers.get(_TOLD, now_ns - _APART_NS) < _APART_NS
+        if _TELL in home.timers and not waits:
             # Forgotten in the commit that holds the alert: it is told once, whatever happens in between.
             del home.timers[_TELL]
             self._homes.change(home.key, now_ns)
-            if pause is not None and pause.by == ELDER:
+            if pause is not None and its_own:
+                home.timers[_TOLD] = now_ns
                 yield self._finding(key, home, pause, view)
-        elif key in view.open and (pause is None or pause.by != ELDER):
+        elif key in view.open and not its_own:
             yield Returned(key, now_ns, "resumed")
         self._show(home, pause, view)
 

@@ -301,6 +301,7 @@ class HomeWatch:
         if home.key in self._doubted:
             self._doubted.discard(home.key)
             evidence.mend(home, view.now_ns)
+            self.pauses.mend(home, view.now_ns)
         past = self.pasts.get(home.key) or Past()
         if self._closings >= _CLOSINGS:
             self._fresh.add(home.key)

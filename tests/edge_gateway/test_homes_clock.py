@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_gateway.homes.home import Home, pack, unpack_home
+from edge_gateway.homes.home import Home, Pause, pack, unpack_home
 from edge_gateway.homes.watch import HomeWatch
 from edge_gateway.rules import Severity
 from edge_gateway.rules.rule import Finding, View
@@ -82,3 +82,36 @@ def test_no_time_of_a_self_test_lies_ahead_of_the_clock_after_a_restart(name: st
     home = restarted(before, YEAR)
     home.look(at("10:00"))
     assert getattr(home.memory.test, name) <= at("10:00")
+
+
+def paused_ahead() -> WatchedHome:
+    """The elder paused for half a day while the gateway's clock was a year ahead."""
+    home = WatchedHome("prewarn_s = 0")
+    home.look(at("9:59") + YEAR)
+    home.tell("pause", 1.0, at("10:00") + YEAR)
+    home.look(at("10:00") + YEAR + MINUTE)
+    assert home.memory.pause is not None
+    return home
+
+
+def test_a_pause_that_was_begun_by_a_clock_a_year_ahead_ends_half_a_day_after_the_clock_was_set_right() -> None:
+    home = paused_ahead()
+    home.homes.jumped(-YEAR)
+    home.look(at("10:02"))
+    assert home.memory.pause == Pause(at("10:02"), at("22:02"), "elder")
+    assert [o.details["until"] for o in home.homes.orders if o.name == "paused"][-1] == at("22:02") // 10**9
+
+
+def test_a_pause_that_was_begun_by_a_clock_a_year_ahead_ends_half_a_day_after_a_restart() -> None:
+    home = WatchedHome("prewarn_s = 0", rows=[(*KEY, "now", pack(paused_ahead().memory))])
+    home.look(at("10:30"))
+    assert home.memory.pause == Pause(at("10:30"), at("22:30"), "elder")
+
+
+def test_what_a_person_wrote_down_as_a_date_stays_one() -> None:
+    before = WatchedHome()
+    written = Pause(at("9:00") + YEAR, at("9:00", 21) + YEAR, "zhang")
+    before.memory.pause = written
+    home = WatchedHome("prewarn_s = 0", rows=[(*KEY, "now", pack(before.memory))])
+    home.look(at("10:00"))
+    assert home.memory.pause == written

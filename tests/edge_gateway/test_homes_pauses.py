@@ -84,6 +84,19 @@ def test_nobody_is_told_of_a_pause_twice_because_no_channel_was_there_at_first()
     assert home.alerts(TOLD) == []
 
 
+def test_a_button_that_wobbles_is_no_flood_of_messages_and_the_last_pause_is_told_all_the_same() -> None:
+    home, sent = lived(), 0
+    for second in range(0, 1199, 2):
+        press(home, second % 4 == 0, at("10:00") + second * SECOND)
+        sent += len(deliver(home))
+    assert sent == 2
+    press(home, True, at("10:21"))
+    assert deliver(home) == []
+    home.until(at("10:32"))
+    (notice,) = deliver(home)
+    assert "22:21" in notice.items[0].text_en
+
+
 def test_its_end_is_told_as_of_any_pause_and_the_lamp_goes_out() -> None:
     home = lived("pause_h = 2")
     press(home, True, at("10:00"))
