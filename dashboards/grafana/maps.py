@@ -1,22 +1,26 @@
 """Maps: where stations stand and moving probes were."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from dashboards.grafana.panels import source_of
 from dashboards.grafana.query import InfluxQL
 from dashboards.grafana.sdk import common, common_builders, geomap, geomap_models
 
+NEAREST: Final = 15  # zoom: some streets
+
 
 def world(targets: Sequence[InfluxQL], layers: Sequence[Mapping[str, Any]], tiles: str) -> geomap.Panel:
-    """A map. Without `tiles` it has no background and asks nobody outside."""
+    """A map that shows at first what is in the first of its layers. Without `tiles` it has no background and asks nobody outside."""
     drawn = geomap.Panel().targets(list(targets)).datasource(source_of(targets)).unit("none")
-    view = geomap.MapViewConfig().id("fit").all_layers(True).padding(20).max_zoom(15)
+    # "All layers" would take the ground's with them, the whole world; and `zoom` is the nearest that "fit" goes, 1 by the SDK.
+    view = geomap.MapViewConfig().id("fit").all_layers(False).layer(layers[0]["name"]).padding(20).zoom(NEAREST)
     drawn.view(view).tooltip(geomap.TooltipOptions().mode(geomap_models.TooltipMode.DETAILS))
     drawn.controls(
         geomap.ControlsOptions().show_zoom(True).mouse_wheel_zoom(False).show_scale(True).show_attribution(bool(tiles))
     )
-    ground = common_builders.MapLayerOptions().name("ground")
+    # What cannot be seen says nothing under the mouse either.
+    ground = common_builders.MapLayerOptions().name("ground").tooltip(False)
     if tiles:
         drawn.basemap(ground.type("xyz").config({"url": tiles, "attribution": ""}))
     else:

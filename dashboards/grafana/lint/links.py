@@ -86,6 +86,9 @@ def map_faults(panel: Json, options: Options) -> Iterator[str]:
             yield f"basemap: tiles from {config.get('url')!r}, and the site has set {options.tiles or 'none'!r}"
     elif not (base.get("type") == "geojson" and _own_file(config)):
         yield f"basemap: {base.get('type')!r} asks a tile server outside; take geojson from Grafana's public/"
+    if base.get("type") == "geojson" and base.get("tooltip") is not False:
+        yield "basemap: tooltip is not false, so it tells the names of countries nobody sees"
+    yield from _view_faults(shown)
     for layer in shown.get("layers", []):
         if layer.get("type") not in ("markers", "heatmap", "route", "network", "geojson"):
             yield f"layer {layer.get('name')!r}: {layer.get('type')!r} is none of markers, heatmap, route, network, geojson"
@@ -93,6 +96,17 @@ def map_faults(panel: Json, options: Options) -> Iterator[str]:
             yield f"layer {layer.get('name')!r}: loads {(layer.get('config') or {}).get('src')!r} from outside"
         elif layer["type"] != "geojson" and "location" not in layer:
             yield f"layer {layer.get('name')!r}: has no location, so Grafana guesses which column is the latitude"
+
+
+def _view_faults(shown: Json) -> Iterator[str]:
+    """Grafana's `fit` takes the ground for a layer as well, and `zoom` for the nearest it goes (getLayersExtent, initViewExtent)."""
+    view = shown["view"]
+    if view["id"] != "fit":
+        return
+    if view.get("allLayers") is not False or view.get("layer") not in [layer.get("name") for layer in shown["layers"]]:
+        yield "view: fits no layer of its own, so Grafana shows the whole ground; set allLayers false and layer to a name"
+    if view.get("zoom", view.get("maxZoom", 0)) < 10:
+        yield f"view: zoom {view.get('zoom')} is the nearest that fit goes: places are seen from 10 on"
 
 
 def called_links(panel: Json) -> Iterator[Json]:

@@ -150,6 +150,10 @@ PANELS = [
         put(f"{MAP}.options.basemap", {"type": "xyz", "config": {"url": "https://tiles.example/{z}/{x}/{y}"}}),
         "and the site has set 'none'",
     ),
+    Broken("ground-with-names", drop(f"{MAP}.options.basemap.tooltip"), "tells the names of countries nobody sees"),
+    Broken("map-of-the-world", put(f"{MAP}.options.view.allLayers", True), "view: fits no layer of its own"),
+    Broken("map-of-another-layer", put(f"{MAP}.options.view.layer", "rivers"), "view: fits no layer of its own"),
+    Broken("map-from-far", put(f"{MAP}.options.view.zoom", 1), "zoom 1 is the nearest that fit goes"),
     Broken("layer-unknown", put(f"{MAP}.options.layers.0.type", "pins"), "'pins' is none of markers"),
     Broken("layer-nowhere", drop(f"{MAP}.options.layers.0.location"), "has no location"),
     Broken(

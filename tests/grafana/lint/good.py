@@ -55,8 +55,8 @@ def map_panel(language: str) -> Json:
     place = {"mode": "coords", "latitude": "lat", "longitude": "lon"}
     ground = {"type": "geojson", "name": "ground", "opacity": 0, "config": {"src": "public/maps/countries.geojson"}}
     options = {
-        "view": {"id": "fit"},
-        "basemap": ground,
+        "view": {"id": "fit", "allLayers": False, "layer": "stations", "zoom": 15},
+        "basemap": {**ground, "tooltip": False},
         "layers": [{"type": "markers", "name": "stations", "config": {}, "location": place}],
     }
     flags = '"lat_flag" <= 2 AND "lon_flag" <= 2'
