@@ -24,6 +24,7 @@ from dashboards.grafana.options import Options
 from edge_gateway.catalog import QUANTITIES, Kind
 from edge_gateway.settings import Settings
 from ingest.setup import setup
+from tests.bench import processes
 from tests.databases import TOKEN, InfluxDB1, InfluxDB2, InfluxQLServer, find
 from tests.grafana import asking
 from tests.grafana.asking import Asked, Query
@@ -183,8 +184,20 @@ def by_panel(dashboard: Mapping[str, Any]) -> dict[str, list[Query]]:
     return found
 
 
-def measure(asked: Asked, repeats: int) -> list[tuple[float, float, str, str, int]]:
-    """(median s, first s, panel, length, rows), slowest first."""
+@dataclass(frozen=True, order=True)
+class Took:
+    """One panel over one length: medians of wall clock and of the database's CPU, and the first time, seconds."""
+
+    wall_s: float
+    cpu_s: float
+    first_s: float
+    panel: str
+    length: str
+    rows: int
+
+
+def measure(asked: Asked, pid: int, repeats: int) -> list[Took]:
+    """Every panel over every length, slowest first."""
     found = []
     for placed in objects.dashboards(Options()):
         dashboard = placed.dashboard
@@ -194,12 +207,15 @@ def measure(asked: Asked, repeats: int) -> list[tuple[float, float, str, str, in
             shown = Range((END_S - days * DAY_S) * 1000, END_S * 1000)
             variables = asking.set_to_all(asked, dashboard, shown)
             for panel, queries in by_panel(dashboard).items():
-                took, rows = [], 0
+                wall, cpu, rows = [], [], 0
                 for _ in range(repeats):
-                    began = time.perf_counter()
+                    began, used = time.perf_counter(), processes.cpu_s(pid)
                     rows = sum(len(one.rows) for query in queries for one in asked.run(query, shown, variables))
-                    took.append(time.perf_counter() - began)
-                found.append((median(took), took[0], panel, length, rows))
+                    wall.append(time.perf_counter() - began)
+                    cpu.append(processes.cpu_s(pid) - used)
+                    if wall[0] > 5 * LIMIT_S:
+                        break
+                found.append(Took(median(wall), median(cpu), wall[0], panel, length, rows))
     return sorted(found, reverse=True)
 
 
@@ -228,11 +244,11 @@ def main(
             sums = write(server, f"{asked.bucket}_rollups", rollups(kept, hourly_days))
             plain = write(server, asked.bucket, readings(kept, devices))
             out.print(f"{sums:,} roll-ups and {plain:,} other points written in {time.monotonic() - began:.0f} s ({kind})")
-            slowest = measure(asked, repeats)
+            slowest = measure(asked, server.pid, repeats)
         finally:
             server.stop()
     _show(slowest)
-    if any(took > LIMIT_S for took, *_ in slowest):
+    if any(one.wall_s > LIMIT_S for one in slowest):
         raise typer.Exit(1)
 
 
@@ -247,13 +263,14 @@ def _ready(server: InfluxDB1 | InfluxDB2, folder: Path) -> Asked:
     return Asked(server.url, database.name, server.headers())
 
 
-def _show(slowest: list[tuple[float, float, str, str, int]]) -> None:
-    table = Table("median", "first", "panel", "over", "rows", show_lines=False)
-    for took, first, panel, length, rows in slowest[:15]:
-        table.add_row(f"{took * 1000:.0f} ms", f"{first * 1000:.0f} ms", panel, length, f"{rows:,}")
+def _show(slowest: list[Took]) -> None:
+    table = Table("median", "CPU of the database", "first", "panel", "over", "rows", show_lines=False)
+    for one in slowest[:15]:
+        times = (f"{seconds * 1000:.0f} ms" for seconds in (one.wall_s, one.cpu_s, one.first_s))
+        table.add_row(*times, one.panel, one.length, f"{one.rows:,}")
     out.print(table)
     for length in LENGTHS:
-        mine = [took for took, _, _, of, _ in slowest if of == length]
+        mine = [one.wall_s for one in slowest if one.length == length]
         out.print(f"{length}: {len(mine)} panels, median {median(mine) * 1000:.0f} ms, slowest {max(mine) * 1000:.0f} ms")
 
 
