@@ -65,6 +65,7 @@ class Series:
         self._clocks: tuple[int, int] | None = None
         self._boot, self._round = 0, 0
         self._saving: asyncio.Task[None] | None = None
+        self._saved = True
 
     def restore(self, rows: list[tuple[str, str, str, bytes]]) -> None:
         """Go on from what is on disk; at the start only, for afterwards the memory is right whatever the disk does."""
@@ -122,15 +123,17 @@ class Series:
 
     async def _save_in_time(self) -> None:
         """A disk that is full, fails or stands still must not hold up what is told."""
-        g = self._gateway
-        if g.full or g.committer.halted:
+        if self._gateway.committer.halted:
             return
         if self._saving is None or self._saving.done():
             self._saving = asyncio.get_running_loop().create_task(self.save())
         done, _ = await asyncio.wait([self._saving], timeout=_SAVED_WITHIN_S)
-        for task in done:
-            if (error := task.exception()) is not None:
-                log.warning("how silent devices are is told, but not saved: %s", error)
+        error = next((task.exception() for task in done), TimeoutError("the disk does not answer"))
+        if error is not None and self._saved:
+            log.warning("how silent devices are is told, but cannot be saved: %s", error)
+        elif error is None and not self._saved:
+            log.info("how silent devices are is saved again")
+        self._saved = error is None
 
     async def save(self) -> None:
         """Put what is remembered on disk.

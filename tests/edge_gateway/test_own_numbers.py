@@ -180,6 +180,12 @@ def test_a_certificate_that_cannot_be_read_is_no_certificate(tmp_path: Path, cap
     assert machine.certificate_ends([]) is None
 
 
+def test_a_systems_collection_of_authorities_is_none_of_ours(tmp_path: Path, certificates: Certificates) -> None:
+    (tmp_path / "all.pem").write_bytes(certificates.file("ca.pem").read_bytes() * 9)
+    assert machine.certificate_ends([tmp_path / "all.pem"]) is None
+    assert machine.certificate_ends([tmp_path / "all.pem", certificates.file("gateway.pem")]) is not None
+
+
 def test_the_kernel_is_asked_about_the_clock() -> None:
     assert machine.clock_trusted() in (True, False, None)
 
