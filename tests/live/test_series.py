@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.databases import Database, Row
+from tests.faults.test_disk import fill, small_disk
 from tests.servers import Mosquitto, PahoClient, paho_client
 from tests.spine import GatewayProcess
 
+__all__ = ["small_disk"]
 SILENCE_S = 4.0
 REGISTRY = "[sites.s]\n" + "".join(
     f'[[devices]]\nsite = "s"\nid = "{name}"\nplace = "p"\ncadence_s = 1\nsilence_s = {SILENCE_S}\nmeasures = ["temperature"]\n'
@@ -23,12 +25,12 @@ WITHIN_S = 60.0
 class Story:
     """A broker, a gateway and a database; `alive` speaks while anybody waits for something."""
 
-    def __init__(self, folder: Path, broker: Mosquitto, database: Database) -> None:
+    def __init__(self, folder: Path, broker: Mosquitto, database: Database, ballast_mb: int = 0) -> None:
         self.broker, self.database = broker, database
         settings = {
             "broker": {"port": broker.port, "password_file": str(broker.password_file)},
             "influx": database.settings(timeout_s=3.0).model_dump(mode="json", exclude_none=True),
-            "gateway": {"readings_every_s": 1.0},
+            "gateway": {"readings_every_s": 1.0, "ballast_mb": ballast_mb},
         }
         self.gateway = GatewayProcess(folder / "gateway", settings, REGISTRY)
         self.client: PahoClient | None = None
@@ -111,3 +113,29 @@ def test_the_series_of_a_dead_device_grows_through_a_restart_an_absent_broker_an
             story.until(lambda: story.newest("dead") < 1.0, "it is heard again")
     finally:
         gateway.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_on_a_full_disk_the_series_goes_on_and_stands_still(
+    small_disk: Path, request: pytest.FixtureRequest, tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    kind = "influxdb2" if os.environ.get("INFLUXD2") else "influxdb1"
+    story = Story(tmp_path, mosquitto, request.getfixturevalue(kind), ballast_mb=8)
+    story.gateway.start()
+    try:
+        with paho_client(mosquitto) as story.client:
+            story.say("dead")
+            story.until(lambda: story.points("dead"), "the first round")
+            others = fill(small_disk)
+            story.until(lambda: story.gateway.state()["full"], "the gateway notices")
+            full = story.goes_on("the disk is full", 4)
+            assert len({row["overdue"] for row in full[1:]}) == 1, "nobody could be heard"
+            assert story.newest("alive") < 1.0
+            assert len([row for row in story.database.rows("gateway") if row["time"] >= full[0]["time"]]) >= 3
+            assert story.gateway.state()["full"]
+            others.unlink()
+            story.until(lambda: not story.gateway.state()["full"], "there is room")
+            story.until(lambda: story.newest("dead") > 1.0, "the dead device is silent")
+    finally:
+        story.gateway.kill()
