@@ -12,3 +12,4 @@ command -v influxd >/dev/null || say "InfluxDB 1 is left out: no influxd on PATH
 command -v victoria-metrics >/dev/null || say "VictoriaMetrics is left out: no victoria-metrics on PATH"
 command -v chromium >/dev/null || say "the console in a browser is left out: no chromium on PATH"
 [ -d "${KANHU_DATA:-$(dirname "$0")/../../shared/data}" ] || say "recorded data is left out: set KANHU_DATA to its folder"
+[ -n "${GRAFANA_URL:-}" ] || say "a real Grafana is left out: set GRAFANA_URL; tests/live/grafana.py says what else"

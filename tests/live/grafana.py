@@ -8,7 +8,7 @@ KANHU_INFLUX_URL          InfluxDB 1, 2 or 3, as this machine reaches it; which 
                           started here, INFLUXD2's or else InfluxDB 1, for a Grafana on this machine.
 KANHU_INFLUX_FOR_GRAFANA  the same database as Grafana reaches it. Not set: the same address.
 KANHU_INFLUX_TOKEN        InfluxDB 2: may manage buckets and authorizations; 3: may read and write. Not set: a new InfluxDB 2
-                          that nobody has set up is taken into use.
+                          that nobody has set up is taken into use, and its password kept in /tmp for the next run.
 KANHU_INFLUX_ORG          organisation of InfluxDB 2. Not set: kanhu.
 KANHU_INFLUX_USER, KANHU_INFLUX_PASSWORD    InfluxDB 1: an administrator. Not set: it asks for no login.
 KANHU_WEBHOOK_HOST        this machine as Grafana reaches it, for what its channels send. Not set: 127.0.0.1 when Grafana is on
@@ -47,7 +47,7 @@ from dashboards.grafana.push.apply import apply
 from dashboards.grafana.push.client import Grafana
 from dashboards.grafana.push.plan import plan
 from dashboards.grafana.push.wanted import Wanted, nothing, wanted
-from edge_gateway.errors import KanhuError, Misconfigured
+from edge_gateway.errors import KanhuError
 from edge_gateway.settings import Influx, Settings, secret
 from ingest.setup import setup
 from ingest.tokens import in_role
@@ -55,6 +55,7 @@ from tests.grafana import seed
 from tests.grafana.asking import Asked
 from tests.servers import free_port
 
+ADMIN: Final = "influx-admin.password"  # as `kanhu ingest setup` calls it
 PREFIX: Final = "kanhu_live_"  # of the databases that such a test makes: what names one is left over from a test
 # The story goes on for so long after now: to rules and panels the site is alive while the tests look at it.
 AHEAD_S: Final = 1500.0
@@ -221,11 +222,20 @@ def _database(request: pytest.FixtureRequest, folder: Path, grafana_url: str) ->
     if kind == "influxdb3" and token:
         _private(private / "influx.token", token)
     settings = Settings(data_dir=folder, influx=Influx.model_validate(influx))
+    if kind == "influxdb2" and not token and (known := _kept(url)).exists():
+        _private(private / ADMIN, known.read_text().strip())
     try:
         setup(settings, admin_token=token, retention_days=0)
     except KanhuError as error:
         pytest.fail(f"{url} ({kind}) cannot be set up: {error}; see KANHU_INFLUX_TOKEN in tests/live/grafana.py")
+    if (private / ADMIN).exists():
+        _private(_kept(url), (private / ADMIN).read_text().strip())
     return settings, os.environ.get("KANHU_INFLUX_FOR_GRAFANA", "").rstrip("/") or url
+
+
+def _kept(url: str) -> Path:
+    """Where the password of an InfluxDB 2 is that an earlier run has taken into use."""
+    return Path(tempfile.gettempdir()) / f"kanhu-live-influx-{urlsplit(url).netloc.replace(':', '-')}.password"
 
 
 def kind_of(url: str) -> str:
@@ -273,7 +283,7 @@ def _fill(settings: Settings, folder: Path) -> bool:
 
 
 def _forget(settings: Settings) -> None:
-    """Drop the databases of this test; what a token may not drop stays, empty of names."""
+    """Drop the databases of this test; a token that may not drop them leaves them."""
     influx = settings.influx
     names = (influx.bucket, f"{influx.bucket}_rollups")
     if influx.kind == "influxdb1":
@@ -281,10 +291,14 @@ def _forget(settings: Settings) -> None:
 
         for name in names:
             list(InfluxReader(influx).ask("", f'DROP DATABASE "{name}"', "POST"))
-    elif influx.kind == "influxdb2" and (token := os.environ.get("KANHU_INFLUX_TOKEN", "")):
+    elif influx.kind == "influxdb2":
         from influxdb_client.client.influxdb_client import InfluxDBClient
+        from influxdb_client.rest import ApiException
 
-        with suppress(Misconfigured), InfluxDBClient(influx.url, token=token, org=influx.org) as client:
+        token, known = os.environ.get("KANHU_INFLUX_TOKEN", ""), _kept(influx.url)
+        password = known.read_text().strip() if known.exists() else ""
+        login: Json = {"token": token} if token else {"username": "admin", "password": password}
+        with suppress(ApiException), InfluxDBClient(influx.url, org=influx.org, **login) as client:
             buckets = client.buckets_api()
             for name in names:
                 if (found := buckets.find_bucket_by_name(name)) is not None:
