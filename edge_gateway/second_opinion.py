@@ -17,6 +17,7 @@ from edge_gateway.rules.rule import Finding, Returned, Severity, Verdict
 RULE: Final = "grafana"
 MORE: Final = f"{RULE}/more"  # the alert for all that are too many
 MOST: Final = 40  # open alerts of Grafana's; a fault of the machinery is one cause, whatever it does to a thousand devices
+MOST_AN_HOUR: Final = 200  # new alerts; one that fires and resolves a thousand times fills no disk and no telephone
 _UNKNOWN: Final = "unknown"
 
 # Rules of Grafana's that see what a rule of the gateway's own has said already: one cause, one alert.
@@ -150,15 +151,18 @@ def _line(at_ns: int, said: Said, registry: Registry, what: str) -> str:
     return f"{words.exact(at_ns, words.zone(registry, said.site))} {what}"
 
 
-def split(said: Iterable[Said], is_open: Callable[[str], bool], open_now: int) -> tuple[list[Said], list[Said]]:
-    """Those that are taken, and those that would be one open alert too many."""
+def split(
+    said: Iterable[Said], is_open: Callable[[str], bool], open_now: int, room: int = MOST_AN_HOUR
+) -> tuple[list[Said], list[Said]]:
+    """Those that are taken, and those that would be one open alert too many, or more new ones than there is `room` for."""
     taken: list[Said] = []
     beyond: list[Said] = []
     for one in said:
         new = one.word is Word.FIRING and not is_open(one.key)
-        if new and open_now >= MOST:
+        if new and (open_now >= MOST or room <= 0):
             beyond.append(one)
             continue
         open_now += new
+        room -= new
         taken.append(one)
     return taken, beyond

@@ -1,7 +1,9 @@
 """What another watcher, Grafana, tells the gateway: a command of its socket. It never touches an alert of the gateway's own."""
 
+import asyncio
 import math
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +14,19 @@ from edge_gateway.alerts import Alert, unpack
 from edge_gateway.commands import Handler
 from edge_gateway.errors import Rejected
 from edge_gateway.rules.rule import Returned
-from edge_gateway.second_opinion import MORE, MOST, RULE, Said, Word, firing_line, is_told, split, too_many, verdict
+from edge_gateway.second_opinion import (
+    MORE,
+    MOST,
+    MOST_AN_HOUR,
+    RULE,
+    Said,
+    Word,
+    firing_line,
+    is_told,
+    split,
+    too_many,
+    verdict,
+)
 from edge_gateway.text import escaped
 
 if TYPE_CHECKING:
@@ -22,10 +36,12 @@ AT_ONCE: Final = 100  # in one command
 _COUNTED: Final = ("firing", "resolved", "unknown", "repeated", "told_already", "beyond", "test", "unread")
 _TROUBLE: Final = "grafana"
 _TROUBLE_S: Final = 3600.0
+_HOUR_S: Final = 3600.0
 _NAME: Final = 250  # characters of a rule's uid or an instance
 _TEXT: Final = 500
 # An alert is looked for among those that were raised at most so long before its cause began, by another clock.
 _SKEW_NS: Final = 3600 * 10**9
+_OURS: Final = f"{RULE}/".encode()  # stands in every packed alert of ours, in its key
 
 
 @dataclass
@@ -40,9 +56,16 @@ class Watched:
     gateway: "Gateway"
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
     _unread_s: float = -math.inf  # monotonic, when something could not be understood last
+    _raised_s: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_AN_HOUR))  # monotonic, of new alerts
+    # One after the other, however many come at once: an SOS waits behind one of them at most.
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def tell(self, said: list[Said], left_out: int) -> None:
         """Raise, update and end alerts, and save that."""
+        async with self._turn:
+            await self._take_in(said, left_out)
+
+    async def _take_in(self, said: list[Said], left_out: int) -> None:
         g, now_ns = self.gateway, self.gateway.clock_ns()
         closed = await self._closed(said)
         registry, book = g.pipeline.registry, g.desk.book
@@ -53,11 +76,15 @@ class Watched:
         told = [one for one in new if one.key not in known and is_told(one, own)]
         self.counts["told_already"] += len(told)
         new = [one for one in new if one not in told]
-        taken, beyond = split(new, known.__contains__, len(known.keys() - {MORE}))
+        now_s = time.monotonic()
+        room = MOST_AN_HOUR - sum(at_s > now_s - _HOUR_S for at_s in self._raised_s)
+        taken, beyond = split(new, known.__contains__, len(known.keys() - {MORE}), room)
         for one in taken:
             found = verdict(one, known.get(one.key), registry, now_ns)
             before = known[one.key].count if one.key in known else 0
             if found is not None:
+                if not before:
+                    self._raised_s.append(now_s)
                 book.apply([found], now_ns)
                 known = {alert.key: alert for alert in book.open_alerts() if alert.rule == RULE}
             same = found is None or (one.key in known and known[one.key].count == before)
@@ -65,7 +92,7 @@ class Watched:
         self.counts["beyond"] += len(beyond) + left_out
         if beyond or left_out:
             book.apply([too_many(beyond, left_out, registry, now_ns)], now_ns)
-        elif MORE in known and len(known) - 1 <= MOST // 2:
+        elif MORE in known and len(known) - 1 <= MOST // 2 and room > MOST_AN_HOUR // 2:
             book.apply([Returned(MORE, now_ns, "fewer")], now_ns)
         if book.unsaved:
             await g.committer.settle()
@@ -89,6 +116,8 @@ class Watched:
             return found
         store = self.gateway.store
         for body in await self.gateway.in_store(lambda: store.closed_alerts(min(firing) - _SKEW_NS)):
+            if _OURS not in body:
+                continue
             try:
                 alert = unpack(body)
             except msgspec.MsgspecError:

@@ -10,7 +10,7 @@ from edge_gateway.alerts import Alert, AlertBook, State
 from edge_gateway.duty.chain import is_equipment
 from edge_gateway.errors import Rejected
 from edge_gateway.rules import Finding, Returned, Severity
-from edge_gateway.second_opinion import MORE, MOST
+from edge_gateway.second_opinion import MORE, MOST, MOST_AN_HOUR
 from edge_gateway.settings import Alerts, Person
 from tests.home_gateway import SECOND, HomeGateway
 
@@ -167,6 +167,21 @@ def test_a_thousand_alerts_are_one_beyond_the_first(gateway: HomeGateway) -> Non
     assert "900 left out" in more.evidence[-1]
     tell(gateway, *(said("resolved", NOW + MINUTE, instance=f"yunhe/home-{n}", device=f"home-{n}") for n in range(MOST)))
     assert alerts(gateway) == []
+
+
+def test_a_flood_that_fires_and_resolves_fills_no_disk_and_holds_up_no_other_word(gateway: HomeGateway) -> None:
+    """As whoever got hold of the webhook's address could send it."""
+    counts: dict[str, int] = {}
+    for n in range(0, 2 * MOST_AN_HOUR, 50):
+        pairs = [(said(instance=f"i-{k}"), said("resolved", NOW + MINUTE, instance=f"i-{k}")) for k in range(n, n + 50)]
+        counts = tell(gateway, *(one for pair in pairs for one in pair))
+    kept = gateway.do(lambda: gateway.gateway.in_store(lambda: gateway.gateway.store.closed_alerts(0)))
+    assert len(kept) == MOST_AN_HOUR == counts["resolved"] == counts["beyond"]
+    (more,) = alerts(gateway)
+    assert more.key == MORE, "and it does not come and go with each request"
+    gateway.gateway.watched._raised_s.clear()  # an hour later
+    tell(gateway, said(instance="i-1000"))
+    assert [a.key.rpartition("/")[2] for a in alerts(gateway)] == ["i-1000"]
 
 
 def test_what_was_beyond_is_told_when_grafana_repeats_it_and_there_is_room(gateway: HomeGateway) -> None:
