@@ -1,6 +1,7 @@
 """Databases filled with the story, one for each kind of server and session."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,16 @@ def filled(kind: str, database_of: Callable[[str], Settings], told: Seed) -> Ask
 def empty(kind: str, database_of: Callable[[str], Settings]) -> Asked:
     """A database into which nothing was ever written."""
     return reached(database_of(kind))
+
+
+@pytest.fixture(scope="session")
+def lacking(kind: str, database_of: Callable[[str], Settings], told: Seed) -> Asked:
+    """A day of the story, in which the gateway said nothing of itself and one home is not there."""
+    settings = database_of(kind)
+    since_ns = told.end_ns - 26 * 3600 * 10**9
+    recent = [entry for entry in told.entries if entry.time_ns >= since_ns]
+    seed.load(replace(told, entries=recent), settings.influx, settings.data_dir, without=("kanhu/gateway", "wutong/home-1"))
+    return reached(settings)
 
 
 def reached(settings: Settings) -> Asked:

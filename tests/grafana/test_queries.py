@@ -212,6 +212,22 @@ def test_these_tests_notice_what_grafana_shows_as_an_empty_panel(filled: Asked, 
     assert len(problems(query, answer)) == len(said)
 
 
+def test_what_says_nothing_is_nowhere_and_hides_nobody_else(
+    lacking: Asked, filled: Asked, dashboard: Mapping[str, Any]
+) -> None:
+    shown = RANGES["day"]
+    variables = asking.set_to_all(lacking, dashboard, shown)
+    gone = {("device", "home-1"), ("device", "gateway")}
+    for query in queries(dashboard):
+        if query.rollups:
+            continue  # a day and two hours have few sums
+        after = lacking.run(query, shown, variables)
+        assert not [one for one in after if gone & set(one.tags.items())], query.where
+        if "device" in query.tags():
+            before = {one.tags["device"] for one in filled.run(query, shown, asking.set_to_all(filled, dashboard, shown))}
+            assert {one.tags["device"] for one in after} == before - {"home-1", "gateway"} or query.time_from_ms, query.where
+
+
 def test_both_languages_ask_the_same() -> None:
     for placed in objects.dashboards(Options()):
         uid = placed.dashboard["uid"].rsplit("-", 1)[0]

@@ -1,19 +1,13 @@
 """Every query of every alert rule, as Grafana executes it, on a database that the platform filled."""
 
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
-
-import pytest
 
 from dashboards.grafana import objects
 from dashboards.grafana.options import Options
-from edge_gateway.settings import Settings
-from tests.grafana import asking, seed
+from tests.grafana import asking
 from tests.grafana.asking import Asked, Query
-from tests.grafana.conftest import reached
 from tests.grafana.expand import Range
-from tests.grafana.seed import NOW_NS, Seed
+from tests.grafana.seed import NOW_NS
 from tests.grafana.test_queries import problems
 
 NOW_MS: Final = NOW_NS // 1_000_000
@@ -39,20 +33,10 @@ def test_in_an_empty_database_every_rule_has_no_data_and_no_error(empty: Asked) 
     assert [query.where for query, shown in rules() if empty.run(query, shown, None)] == []
 
 
-@pytest.fixture(scope="module")
-def without_gateway(kind: str, database_of: Callable[[str], Settings], told: Seed) -> Asked:
-    """A day of the story, in which the gateway said nothing of itself and one home is not there."""
-    settings = database_of(kind)
-    since_ns = told.end_ns - 26 * 3600 * 10**9
-    recent = [entry for entry in told.entries if entry.time_ns >= since_ns]
-    seed.load(replace(told, entries=recent), settings.influx, settings.data_dir, without=("kanhu/gateway", "wutong/home-1"))
-    return reached(settings)
-
-
-def test_what_is_not_there_is_in_no_answer_and_the_others_are(without_gateway: Asked, filled: Asked) -> None:
+def test_what_is_not_there_is_in_no_answer_and_the_others_are(lacking: Asked, filled: Asked) -> None:
     for query, shown in rules():
         before = {tuple(sorted(one.tags.items())) for one in filled.run(query, shown, None)}
-        after = {tuple(sorted(one.tags.items())) for one in without_gateway.run(query, shown, None)}
+        after = {tuple(sorted(one.tags.items())) for one in lacking.run(query, shown, None)}
         assert after <= before, query.where
         away = {
             tags for tags in before if {("device", "home-1"), ("device", "gateway")} & set(tags) or '"gateway"' in query.text
