@@ -93,13 +93,13 @@ def _marks(page: Page) -> None:
     raised = [HERE, *PEOPLES, "\"state\" != 'closed'", '"waited_s" <= 0', "\"severity\" != 'notice'"]
     page.annotation(
         Text("告警", "Alerts"),
-        select('"alert", "rule", "place", "severity"', "alert", raised, tail=NEWEST),
-        "rule",
+        select('"rule", "state", "severity", "place"', "alert", raised, tail=NEWEST),
+        "severity",
         ORANGE,
-        "place,severity",
+        "place",
     )
-    pressed = select('"sos", "place", "kind"', "event", [HERE, "\"kind\" = 'sos'", '"sos" > 0'], tail=NEWEST)
-    page.annotation(Text("紧急求助", "SOS"), pressed, "kind", RED, "place")
+    pressed = select('"kind", "sos", "device", "place"', "event", [HERE, "\"kind\" = 'sos'", '"sos" > 0'], tail=NEWEST)
+    page.annotation(Text("紧急求助", "SOS"), pressed, "device", RED, "place")
 
 
 def _numbers(page: Page) -> None:

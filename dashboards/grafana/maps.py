@@ -11,7 +11,7 @@ NEAREST: Final = 15  # zoom: some streets
 
 
 def world(targets: Sequence[InfluxQL], layers: Sequence[Mapping[str, Any]], tiles: str) -> geomap.Panel:
-    """A map that shows at first what is in the first of its layers. Without `tiles` it has no background and asks nobody outside."""
+    """A map that opens on what is in its first layer. Without `tiles` it has no background and asks nobody outside."""
     drawn = geomap.Panel().targets(list(targets)).datasource(source_of(targets)).unit("none")
     # "All layers" would take the ground's with them, the whole world; and `zoom` is the nearest that "fit" goes, 1 by the SDK.
     view = geomap.MapViewConfig().id("fit").all_layers(False).layer(layers[0]["name"]).padding(20).zoom(NEAREST)

@@ -126,9 +126,13 @@ class Page:
     def annotation(self, name: Text, query: str, text: str, color: str, tags: str = "", on: bool = True) -> None:
         """Marks on every panel over time.
 
+        Grafana asks for them as for series, so nothing may be grouped by tags, and a row in which anything is missing is no
+        mark. The first column that is neither text nor a tag is the heading (without one it would be the time, as a number);
+        further ones are not shown.
+
         Args:
             query: its rows are the marks.
-            text, tags: the columns that hold what is said of a mark.
+            text, tags: the columns that hold what is said of a mark; those of tags hold words, not numbers.
         """
         made = builders.AnnotationQuery().name(self.say(name)).datasource(source()).enable(on).icon_color(color)
         self._made.annotation(made.target(_Mark(query, text, tags)))

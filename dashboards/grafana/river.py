@@ -6,7 +6,7 @@ from dashboards.grafana.maps import world
 from dashboards.grafana.options import Options
 from dashboards.grafana.page import Page
 from dashboards.grafana.panels import BLUE, GREEN, GREY, ORANGE, RED, YELLOW, Column, rows, states
-from dashboards.grafana.query import FEW, GOOD, ROLLUPS, InfluxQL, select
+from dashboards.grafana.query import FEW, GOOD, ROLLUPS, InfluxQL, select, within
 from dashboards.grafana.river_quantities import HERE, QUANTITIES, draw
 from dashboards.grafana.text import Help, Language, Text
 
@@ -41,15 +41,24 @@ def build(options: Options, language: Language) -> dict[str, Any]:
 
 
 def _marks(page: Page) -> None:
-    calibrated = select('"calibration" AS "text", "device"', "health", [HERE, '"calibration_flag" <= 2'], tail=f"LIMIT {FEW}")
-    page.annotation(Text("校准", "Calibration"), calibrated, "text", BLUE, "device")
+    good = [HERE, '"calibration_flag" <= 2']
+    calibrated = select('"device", "calibration" AS "text", "site"', "health", good, tail=f"LIMIT {FEW}")
+    page.annotation(Text("校准", "Calibration"), calibrated, "text", BLUE, "site")
     # A station that is being maintained says so with every reading; an hour's mark is enough.
-    serviced = select(
-        'last("station_status") AS "text"', "water", [HERE, "\"station_status\" = '维护'"], ["time(1h)", "device"], "none"
+    hours = select(
+        'last("station_status") AS "text"',
+        "water",
+        [HERE, "\"station_status\" = '维护'"],
+        ["time(1h)", "device", "site"],
+        "none",
     )
-    page.annotation(Text("维护", "Maintenance"), serviced, "text", ORANGE, "device")
-    came = select('"online" AS "text", "device"', "status", [HERE], tail=f"LIMIT {FEW}")
-    page.annotation(Text("上线 (1) 和离线 (0)", "Online (1) and offline (0)"), came, "text", GREY, "device", on=False)
+    page.annotation(Text("维护", "Maintenance"), within('"device", "text", "site"', hours), "text", ORANGE, "site")
+    for name, state, color in (
+        (Text("上线", "Online"), '"online" > 0', GREEN),
+        (Text("离线", "Offline"), '"online" = 0', GREY),
+    ):
+        turned = select('"device", "online", "site"', "status", [HERE, state], tail=f"LIMIT {FEW}")
+        page.annotation(name, turned, "site", color, on=False)
 
 
 def _now(page: Page) -> None:

@@ -8,6 +8,7 @@ from dashboards.grafana.lint.dashboard_keys import DASHBOARD, ROW
 from dashboards.grafana.lint.grid import grid_faults, name_of
 from dashboards.grafana.lint.influxql import CHOICE
 from dashboards.grafana.lint.links import link_faults, outside_faults
+from dashboards.grafana.lint.marks import mark_faults
 from dashboards.grafana.lint.panel import panel_faults
 from dashboards.grafana.lint.query import query_faults
 from dashboards.grafana.lint.shape import Json, faults
@@ -47,6 +48,8 @@ def _faults(dashboard: Json, options: Options) -> Iterator[str]:
     broken = list(faults(dashboard, DASHBOARD))
     yield from broken
     if not _has_panels(dashboard):
+        if not broken:
+            yield "panels: a row holds something that is no list of panels"
         return
     variables = _variables(dashboard)
     names = frozenset(name for name, _ in variables)
@@ -131,7 +134,9 @@ def _has_spot(panel: Json) -> bool:
 def _variables(dashboard: Json) -> list[tuple[str, str]]:
     """(name, query) of each variable."""
     held = dashboard.get("templating")
-    listed = held.get("list", []) if isinstance(held, dict) else []
+    listed = held.get("list") if isinstance(held, dict) else None
+    if not isinstance(listed, list):
+        return []
     return [(str(one.get("name")), _query_of(one)) for one in listed if isinstance(one, dict)]
 
 
@@ -183,10 +188,4 @@ def _mark_faults(dashboard: Json, names: Set[str], options: Options) -> Iterator
             continue
         for fault in query_faults(target["query"], mark["datasource"].get("uid", ""), names, options.zone):
             yield f"{said}: {fault}"
-        for key in ("textColumn", "tagsColumn", "titleColumn", "timeEndColumn"):
-            columns = [one for one in str(target.get(key) or "").split(",") if one]
-            yield from (
-                f"{said}: {key} {one!r} is no column of its query"
-                for one in columns
-                if f'"{one}"' not in target["query"] and one != "time"
-            )
+        yield from (f"{said}: {fault}" for fault in mark_faults(target))

@@ -99,7 +99,7 @@ def map_faults(panel: Json, options: Options) -> Iterator[str]:
 
 
 def _view_faults(shown: Json) -> Iterator[str]:
-    """Grafana's `fit` takes the ground for a layer as well, and `zoom` for the nearest it goes (getLayersExtent, initViewExtent)."""
+    """Grafana's `fit` takes the ground for a layer too, and `zoom` for the nearest it goes (its initViewExtent)."""
     view = shown["view"]
     if view["id"] != "fit":
         return

@@ -42,7 +42,21 @@ HEADS = [
     Broken("mark-without-query", drop(f"{_MARK}.target"), "needs a target with rawQuery true"),
     Broken("mark-not-raw", put(f"{_MARK}.target.rawQuery", False), "needs a target with rawQuery true"),
     Broken("mark-field", edit(f"{_MARK}.target.query", '"calibration"', '"calibrated"'), '"calibrated" is neither a field'),
-    Broken("mark-column", put(f"{_MARK}.target.textColumn", "text"), "textColumn 'text' is no column of its query"),
+    Broken("mark-column", put(f"{_MARK}.target.textColumn", "text"), "'text' is no column of its query"),
+    Broken("mark-title", put(f"{_MARK}.target.titleColumn", "device"), "titleColumn 'device': columns are called"),
+    Broken("mark-groups", edit(f"{_MARK}.target.query", "LIMIT", 'GROUP BY "device" LIMIT'), "groups by tags"),
+    Broken("mark-tag-is-a-field", put(f"{_MARK}.target.tagsColumn", "calibration"), "among the tags is a field"),
+    Broken("mark-without-heading", edit(f"{_MARK}.target.query", '"device", "cal', '"cal'), "puts the time above it"),
+    Broken(
+        "mark-tag-within",
+        edit(f"{_MARK}.target.query", '"device", "cal', '"device" AS "site_of", "cal'),
+        "column 'health.site_of' holds the name of a tag",
+    ),
+    Broken(
+        "mark-text-within",
+        edit(f"{_MARK}.target.query", '"device", "cal', '"device" AS "calibration_of", "cal'),
+        "column 'health.calibration_of' holds 'calibration'",
+    ),
     Broken(
         "marks-of-grafana-itself",
         both(add("annotations.list", _GRAFANAS_OWN), put("refresh", "often")),

@@ -94,8 +94,9 @@ def table_panel(language: str) -> Json:
 
 
 def annotation() -> Json:
-    query = 'SELECT "calibration", "device" FROM "health" WHERE $timeFilter AND "device" =~ /^${device:regex}$/ LIMIT 500'
-    asked = {**target(query, table=True), "fromAnnotations": True, "textColumn": "calibration", "tagsColumn": "device"}
+    here = '"device" =~ /^${device:regex}$/'
+    query = f'SELECT "device", "calibration", "site" FROM "health" WHERE $timeFilter AND {here} LIMIT 500'
+    asked = {**target(query, table=True), "fromAnnotations": True, "textColumn": "calibration", "tagsColumn": "site"}
     return {"name": "calibration", "enable": True, "iconColor": "blue", "datasource": KANHU, "target": asked}
 
 
