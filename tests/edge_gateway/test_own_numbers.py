@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as openmetrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as strictly
 
 from edge_gateway import machine
 from edge_gateway.alerts.alert import Alert, Change, State
@@ -51,9 +53,16 @@ def test_every_number_of_the_catalogue_is_told_or_absent_for_a_reason(make: Make
 
 def test_a_page_of_metrics_names_nothing_twice(make: Make) -> None:
     w = make()
+
+    async def say() -> None:
+        w.gateway.pipeline.take("kanhu/1/s/a/up/data", b'[{"boot":1,"seq":1,"n":"temperature","v":20}]', w.wall_ns)
+        await w.gateway.committer.settle()
+
+    w.run(say())
     w.round()
     known = CollectorRegistry()
     known.register(w.gateway.health)
+    assert any(family.name == "kanhu_times_repaired" for family in strictly(openmetrics(known).decode()))
     lines = generate_latest(known).decode().splitlines()
     kinds = [line for line in lines if line.startswith("# TYPE")]
     assert len(kinds) == len(set(kinds))
