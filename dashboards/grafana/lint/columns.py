@@ -126,7 +126,7 @@ def _shown_faults(panel: Json, columns: frozenset[str]) -> Iterator[str]:
         place = layer.get("location", {})
         named += [(f"layer {layer.get('name')!r}", place[key]) for key in ("latitude", "longitude") if place.get(key)]
     for where, name in named:
-        if name not in columns:
+        if str(name) not in columns:
             yield f"{where}: there is no column {name!r}; {like(str(name), columns)}"
 
 

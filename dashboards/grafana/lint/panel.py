@@ -25,39 +25,45 @@ _SPAN: Final = re.compile(r"(now-)?\d+[smhdwMy](/[smhdwMy])?|now/[dwMy]")
 def panel_faults(panel: Json, language: Language | None, variables: Set[str], options: Options) -> Iterator[str]:
     """Of one panel, not a row; without its name before them."""
     broken = list(faults(panel, PANEL))
-    yield from broken
     kind = PANEL_TYPES.get(str(panel.get("type")))
     if kind is None:
-        yield f"type {panel.get('type')!r}: {like(str(panel.get('type')), PANEL_TYPES)}"
-    if broken or kind is None:
-        return
-    broken = list(_type_faults(panel, kind))
+        broken.append(f"type {panel.get('type')!r}: {like(str(panel.get('type')), PANEL_TYPES)}")
+    elif not broken:
+        broken += _key_faults(panel, kind)
     yield from broken
+    # What it says can be looked at only where it is whole.
+    if not broken and kind is not None:
+        yield from _whole_faults(panel, kind, language, variables, options)
+
+
+def _whole_faults(
+    panel: Json, kind: PanelType, language: Language | None, variables: Set[str], options: Options
+) -> Iterator[str]:
     yield from _text_faults(panel, kind, language)
+    yield from _color_faults(panel)
     for link in called_links(panel):
         yield from link_faults(link, variables, options)
     if panel.get("repeat") and panel["repeat"] not in variables:
         yield f"repeat: there is no variable {panel['repeat']!r}"
+    for key, form in (("interval", _INTERVAL), ("timeFrom", _SPAN), ("timeShift", _SPAN)):
+        if panel.get(key) and form.fullmatch(panel[key]) is None:
+            yield f"{key} {panel[key]!r}: Grafana takes '1m', '24h' and the like"
+    if panel["type"] == "geomap":
+        yield from map_faults(panel, options)
     if kind.reads:
         yield from _unit_faults(panel)
         yield from target_faults(panel, variables, options.zone)
         yield from column_faults(panel)
-        # Values of overrides are whole only when the keys of the type have no fault.
-        yield from () if broken else naming_faults(panel)
+        yield from naming_faults(panel)
     elif panel.get("targets"):
         yield f"a panel of type {panel['type']} asks no queries"
-    for key, form in (("interval", _INTERVAL), ("timeFrom", _SPAN), ("timeShift", _SPAN)):
-        if panel.get(key) and form.fullmatch(panel[key]) is None:
-            yield f"{key} {panel[key]!r}: Grafana takes '1m', '24h' and the like"
-    if panel["type"] == "geomap" and not list(faults(panel.get("options", {}), kind.options)):
-        yield from map_faults(panel, options)
 
 
-def _type_faults(panel: Json, kind: PanelType) -> Iterator[str]:
+def _key_faults(panel: Json, kind: PanelType) -> Iterator[str]:
+    """Of the keys that only this type has."""
     field = panel.get("fieldConfig", {"defaults": {}, "overrides": []})
     yield from faults(panel.get("options", {}), kind.options, "options")
     yield from faults(field["defaults"].get("custom", {}), kind.custom, "fieldConfig.defaults.custom")
-    yield from _threshold_faults(field["defaults"].get("thresholds"), "fieldConfig.defaults.thresholds")
     for at, override in enumerate(field["overrides"]):
         for one in override["properties"]:
             where = f"fieldConfig.overrides[{at}].{one['id']}"
@@ -65,10 +71,17 @@ def _type_faults(panel: Json, kind: PanelType) -> Iterator[str]:
             known: dict[str, Any] = dict(kind.custom.known) if own else FIELD
             if name not in known:
                 yield f"{where}: a {panel['type']} has no such property; {like(name, known)}"
-                continue
-            yield from faults(one["value"], known[name], where)
-            if name == "thresholds":
-                yield from _threshold_faults(one["value"], where)
+            else:
+                yield from faults(one["value"], known[name], where)
+
+
+def _color_faults(panel: Json) -> Iterator[str]:
+    field = panel.get("fieldConfig", {"defaults": {}, "overrides": []})
+    yield from _threshold_faults(field["defaults"].get("thresholds"), "fieldConfig.defaults.thresholds")
+    for at, override in enumerate(field["overrides"]):
+        for one in override["properties"]:
+            if one["id"] == "thresholds":
+                yield from _threshold_faults(one["value"], f"fieldConfig.overrides[{at}].thresholds")
 
 
 def _threshold_faults(thresholds: Json, where: str) -> Iterator[str]:

@@ -28,6 +28,7 @@ from dashboards.grafana.lint.shape import (
     WHOLE,
     Keys,
     ListOf,
+    MapOf,
     keys,
     named,
     words,
@@ -113,7 +114,7 @@ _LAYER: Final = keys(
     {
         **named(TEXT, "type name"),
         # Its keys are the layer's own; what it may load is looked at in `maps`.
-        "config": ANYTHING,
+        "config": MapOf(ANYTHING),
         "filterData": keys({"id": TEXT, "options": ANYTHING}, "id"),
         "location": keys(
             {

@@ -57,6 +57,7 @@ PANELS = [
     Broken("over-each-other", put(f"{TABLE}.gridPos.x", 11), "lie over each other"),
     Broken("narrow-table", put(f"{TABLE}.gridPos.w", 6), "a table needs at least 8 columns"),
     Broken("order", put(f"{TEXT}.gridPos.y", 60), "stands above the panel before it"),
+    Broken("row-of-nonsense", put("panels.6.panels", ["x"]), "a row holds something that is no list of panels"),
     Broken("row-with-a-query", put("panels.0.targets", []), "targets: unknown key"),
     Broken("open-row-with-panels", put("panels.6.collapsed", False), "is open and holds panels"),
     # words

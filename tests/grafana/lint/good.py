@@ -149,7 +149,8 @@ def runbook(language: str = "zh") -> Json:
     made = dashboard(language)
     page = {**panel(1, "text", 0, 0, language, options={"mode": "markdown", "content": "pH"}), "description": ""}
     words = {"title": "Runbook", "description": "Runbook", "templating": {"list": []}, "annotations": {}}
-    return {**made, "uid": f"kanhu-runbook-{language}", **words, "panels": [page]}
+    copied: Json = json.loads(json.dumps({**made, "uid": f"kanhu-runbook-{language}", **words, "panels": [page]}))
+    return copied
 
 
 def rule(uid: str = "kanhu-outbox-old", form: str = "api") -> Json:
