@@ -53,6 +53,7 @@ Database = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask: for scripts.")]
 
+_GRAFANA: Final = 12
 _INFLUX: Final = "KANHU_GRAFANA_INFLUX_URL"
 _SIGN: Final = {"make": "[green]+[/green]", "change": "[yellow]~[/yellow]", "remove": "[red]-[/red]"}
 
@@ -118,6 +119,7 @@ def push(
     asked = wanted(options, os.environ, login)
     if wrong := faults(asked, options):
         raise Misconfigured("; ".join(wrong[:5]), "this is a fault of ours: please report it; nothing was changed")
+    _say_version(client)
     made = plan(client, asked, renew_secrets=secrets)
     if _carry_out(client, made, yes):
         _tell_health(client)
@@ -161,6 +163,7 @@ def check(
         return
     login = _login(found)
     client = _grafana(grafana, token_file, _texts(login))
+    _say_version(client)
     differs = plan(client, wanted(options, os.environ, login))
     _show(differs)
     tried = preflight(client, differs.rules)
@@ -251,6 +254,16 @@ def _grafana(url: str, token_file: Path | None, secrets: Iterable[str]) -> "Graf
         hint = "--token-file FILE, or GRAFANA_TOKEN, or GRAFANA_USER and GRAFANA_PASSWORD"
         raise Misconfigured("nothing to log in at Grafana with", hint)
     return Grafana(url, (user, password), secrets)
+
+
+def _say_version(client: "Grafana") -> None:
+    """Which Grafana this is; what an older one does not know it forgets without a word."""
+    version = client.version()
+    out.print(f"Grafana {version} at {client.url}", markup=False)
+    major = version.split(".")[0]
+    if major.isdigit() and int(major) < _GRAFANA:
+        said = "it does not know how long a rule keeps firing, how patient it is with missing series, and Feishu's form"
+        out.print(f"made for Grafana {_GRAFANA}: {said}", style="yellow", markup=False)
 
 
 def _carry_out(client: "Grafana", made: "Plan", yes: bool) -> bool:

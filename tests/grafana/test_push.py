@@ -155,11 +155,15 @@ def test_what_somebody_changed_in_grafana_is_shown_and_set_back(grafana: Grafana
 
 
 def test_what_grafana_adds_by_itself_is_no_difference(grafana: Grafana, held: Scripted) -> None:
-    push(grafana, small())
-    held.dashboards["kanhu-one-zh"]["dashboard"] |= {"version": 8, "id": 99, "fiscalYearStartMonth": 0, "preload": False}
+    matchers = [["via", "=", "outside"], ["kanhu", "=~", ".+"]]
+    routes = [{"receiver": "kanhu-outside", "object_matchers": matchers, "group_wait": "60s"}]
+    asked = replace(small(), dashboards=[dashboard(schemaVersion=42)], routes=lambda _names: routes)
+    push(grafana, asked)
+    held.dashboards["kanhu-one-zh"]["dashboard"] |= {"version": 8, "id": 99, "fiscalYearStartMonth": 0, "schemaVersion": 43}
+    held.policy["routes"][0] |= {"object_matchers": [["kanhu", "=~", ".+"], ["via", "=", "outside"]], "group_wait": "1m0s"}
     held.rules["kanhu-disk"] |= {"for": "1m0s", "missingSeriesEvalsToResolve": None}
     held.rules["kanhu-disk"]["annotations"]["__dashboardUid__"] = "x"
-    assert acts(plan(grafana, small())) == set()
+    assert acts(plan(grafana, asked)) == set()
 
 
 def test_a_rule_that_is_gone_or_slower_or_keeps_firing_is_a_difference(grafana: Grafana, held: Scripted) -> None:

@@ -146,16 +146,17 @@ def test_grafana_shows_of_every_query_what_the_database_has(there: Live, shown: 
 def ask(grafana: Grafana, query: Query, seen: Range, variables: Mapping[str, Variable]) -> Json:
     """One query as the browser sends it: it has replaced the dashboard's variables, Grafana's server replaces the rest."""
     source = "kanhu-rollups" if query.rollups else "kanhu"
-    asked = {
+    asked: Json = {
         "refId": "A",
         "datasource": {"type": "influxdb", "uid": source},
         "query": with_variables(query.text, variables),
         "rawQuery": True,
-        "resultFormat": "table" if query.table else "time_series",
         "alias": query.alias,
         "intervalMs": seen.interval_ms(query.points, query.least),
         "maxDataPoints": query.points or seen.points,
     }
+    if query.ref != "annotation":  # the browser asks for annotations without a format
+        asked["resultFormat"] = "table" if query.table else "time_series"
     body = {"from": str(seen.from_ms), "to": str(seen.to_ms), "queries": [asked]}
     try:
         answer = grafana.http.ask("POST", "api/ds/query", query.where, body)

@@ -158,6 +158,12 @@ def test_what_is_missing_or_wrong_is_named(
         run(*words)
 
 
+def test_an_older_grafana_is_told_of(there: tuple[str, Scripted]) -> None:
+    assert "Grafana 12.2.1 at http" in kanhu_says("push", code=1)
+    there[1].script["GET", "/api/frontend/settings"] = [(200, {"buildInfo": {"version": "11.6.0"}})]
+    assert "made for Grafana 12" in kanhu_says("push", code=1)
+
+
 def test_a_password_of_a_user_is_enough(there: tuple[str, Scripted], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GRAFANA_TOKEN")
     monkeypatch.setenv("GRAFANA_USER", "admin")

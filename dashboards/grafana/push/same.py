@@ -18,7 +18,8 @@ _SPANS: Final = {
 }  # fmt: skip
 _SPAN: Final = re.compile(r"(\d+)(ms|[smhdwy])")
 _TIMED: Final = frozenset({"for", "keep_firing_for", "group_wait", "group_interval", "repeat_interval"})
-_OF_DASHBOARD: Final = frozenset({"id", "uid", "version", "iteration"})
+# A newer Grafana writes its own, higher schemaVersion into what it stores.
+_OF_DASHBOARD: Final = frozenset({"id", "uid", "version", "iteration", "schemaVersion"})
 _OF_RULE: Final = (
     *("title", "condition", "for", "keep_firing_for", "missingSeriesEvalsToResolve", "noDataState", "execErrState"),
     *("notification_settings", "record", "folderUID", "ruleGroup"),
@@ -78,9 +79,13 @@ def points(there: Json, wanted: Point) -> list[Difference]:
     return [*_differ(there, about, ""), *found]
 
 
-def routes(there: list[Any], wanted: list[Any]) -> list[Difference]:
-    """Of two lists of policies."""
-    return list(_differ(there, wanted, "routes"))
+def routes(there: list[Json], wanted: list[Json]) -> list[Difference]:
+    """Of two lists of policies. Grafana sorts what a policy matches on."""
+    return list(_differ([_sorted(route) for route in there], [_sorted(route) for route in wanted], "routes"))
+
+
+def _sorted(route: Json) -> Json:
+    return {**route, "object_matchers": sorted(route.get("object_matchers") or [])}
 
 
 def _same(key: str, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
