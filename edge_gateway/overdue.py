@@ -158,15 +158,20 @@ def of_device(state: DeviceState | None, expected: Expected, listened_s: float, 
     heard = state is not None and state.heard_ns > 0
     since_s = max(state.listened_s, expected.since.listened_s) if state is not None and heard else expected.since.listened_s
     since_ns = state.heard_ns if state is not None and heard else expected.since.at_ns
-    return Silence(max(0.0, (now_ns - since_ns) / _SECOND), max(0.0, listened_s - since_s))
+    return _silence(since_ns, since_s, listened_s, now_ns)
 
 
 def of_quantity(latest: Latest | None, since: Since, listened_s: float, now_ns: int) -> Silence:
     """Since a believable value was measured (age), and since one came in; without any, since it is expected."""
     if latest is None or not latest.seen_ns:
-        return Silence(max(0.0, (now_ns - since.at_ns) / _SECOND), max(0.0, listened_s - since.listened_s))
-    seen_s = max(latest.seen_s, since.listened_s)
-    return Silence(max(0.0, (now_ns - latest.seen_ns) / _SECOND), max(0.0, listened_s - seen_s))
+        return _silence(since.at_ns, since.listened_s, listened_s, now_ns)
+    return _silence(latest.seen_ns, max(latest.seen_s, since.listened_s), listened_s, now_ns)
+
+
+def _silence(since_ns: int, since_s: float, listened_s: float, now_ns: int) -> Silence:
+    heard_s = max(0.0, listened_s - since_s)
+    # So long at least: what a clock wrote down that was a year ahead would else be fresh until that time comes.
+    return Silence(max((now_ns - since_ns) / _SECOND, heard_s), heard_s)
 
 
 def limit_s(name: str, device: Device) -> float:

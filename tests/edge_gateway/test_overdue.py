@@ -146,7 +146,7 @@ def test_of_a_reading_its_age_is_from_when_it_was_measured_and_its_silence_from_
     found = overdue.of_quantity(latest, Since(50.0, 0), 100.0, NOW_NS)
     assert (found.age_s, found.listened_s) == (7200.0, 10.0)
     future = overdue.of_quantity(Latest(NOW_NS, 21.0, 1, NOW_NS + 60 * SECOND, 90.0), Since(0.0, 0), 100.0, NOW_NS)
-    assert future.age_s == 0.0  # a device whose clock is ahead
+    assert future.age_s == 10.0  # a device whose clock is ahead: since it came
     assert future.against(0.0) == 0.0
 
 
@@ -155,3 +155,13 @@ def test_what_is_written_is_coarse_and_never_less_than_silent() -> None:
     assert overdue.Silence(0.0, 180.001).against(180.0) > 1.0
     assert overdue.Silence(0.0, 180.0).against(180.0) == 1.0
     assert overdue.Silence(0.0, 60.0).against(180.0) == 342 / 1024
+
+
+def test_what_a_clock_a_year_ahead_wrote_down_is_not_fresh_for_a_year() -> None:
+    ahead_ns = NOW_NS + 365 * 86_400 * SECOND
+    expected = Expected("", Since(0.0, ahead_ns))
+    state = DeviceState("s", "a", heard_ns=ahead_ns, listened_s=100.0)
+    assert overdue.of_device(state, expected, 700.0, NOW_NS) == overdue.Silence(600.0, 600.0)
+    assert overdue.of_device(None, expected, 700.0, NOW_NS) == overdue.Silence(700.0, 700.0)
+    latest = Latest(ahead_ns, 20.0, 1, seen_ns=ahead_ns, seen_s=100.0)
+    assert overdue.of_quantity(latest, expected.since, 700.0, NOW_NS) == overdue.Silence(600.0, 600.0)
