@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from dashboards.grafana.gateway_queries import GATEWAY, MEASUREMENT, each, increases, levels, plain, rates
+from dashboards.grafana.gateway_queries import GATEWAY, MEASUREMENT, each, increases, levels, lines, rates
 from dashboards.grafana.operations_panels import NO_GATEWAY, people, store
 from dashboards.grafana.options import Options
 from dashboards.grafana.page import Page, address
@@ -11,7 +11,7 @@ from dashboards.grafana.panels import GREEN, ORANGE, RED, YELLOW, Column, Word, 
 from dashboards.grafana.query import InfluxQL, select
 from dashboards.grafana.text import Help, Language, Text
 
-PER_MINUTE: Final = "suffix: /min"
+PER_MINUTE: Final = "suffix:/min"
 
 YES: Final = Word(Text("是", "yes"), GREEN)
 NO: Final = Word(Text("否", "no"), RED)
@@ -120,14 +120,21 @@ def _now(page: Page) -> None:
         3,
         Text("连接和时钟", "Connections and clock"),
         Help(
-            Text("绿色表示连接着, 时钟可信。", "Green: connected, and the clock is trusted."),
+            Text(
+                "绿色表示连接着, 时钟可信。中间空白: 网关没有写; 还没过完的一小时或一天, 过完才有。",
+                "Green: connected, and the clock is trusted. A gap: the gateway was silent; over long ranges the hour "
+                "or day that still runs comes when it is over.",
+            ),
             NO_GATEWAY,
             Text(
                 "红色的时段里, 消息留在设备和待发送里, 没有丢。",
                 "while it is red, messages wait in devices and outbox; none is lost.",
             ),
         ),
-        states(levels(page, each(page, words, "min"), each(page, words, "min", "_min")), YES_NO, page.language),
+        # Spans in which nothing came are gaps: a band would go on and show a dead gateway as connected.
+        states(
+            levels(page, each(page, words, "min"), each(page, words, "min", "_min"), "null"), YES_NO, page.language
+        ).interval("2m"),
         width=24,
         height=6,
         help_page="broker",
@@ -197,8 +204,10 @@ def _messages(page: Page) -> None:
             NO_GATEWAY,
             Text("失联的点进设备面板。", "see the fleet for those that are silent."),
         ),
-        series(
-            plain(page, {"devices_expected": Text("应有", "expected"), "devices_silent": Text("失联", "silent")}, "max"),
+        lines(
+            page,
+            {"devices_expected": Text("应有", "expected"), "devices_silent": Text("失联", "silent")},
+            "max",
             "short",
             least=0,
         ),

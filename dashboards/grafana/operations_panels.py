@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dashboards.grafana.gateway_queries import increases, plain
+from dashboards.grafana.gateway_queries import increases, lines
 from dashboards.grafana.page import Page
 from dashboards.grafana.panels import BLUE, GREEN, RED, series
 from dashboards.grafana.text import Help, Text
@@ -22,7 +22,7 @@ def store(page: Page) -> None:
             NO_GATEWAY,
             Text("一直增长: 数据库不在或太慢。", "if it keeps growing the database is away or too slow."),
         ),
-        series(plain(page, {"outbox_entries": Text("条目", "entries")}, "max"), "short", least=0),
+        lines(page, {"outbox_entries": Text("条目", "entries")}, "max", "short", least=0),
         help_page="outbox",
     )
     page.add(
@@ -33,7 +33,7 @@ def store(page: Page) -> None:
             NO_GATEWAY,
             Text("超过 10 分钟: 看数据库。", "beyond 10 minutes: look at the database."),
         ),
-        series(plain(page, {"outbox_age": Text("最早", "oldest")}, "max"), "s", least=0, steps=[(None, GREEN), (600, RED)]),
+        lines(page, {"outbox_age": Text("最早", "oldest")}, "max", "s", least=0, steps=[(None, GREEN), (600, RED)]),
         help_page="outbox",
     )
     page.add(
@@ -47,9 +47,7 @@ def store(page: Page) -> None:
             NO_GATEWAY,
             Text("落盘超过 1 秒: 磁盘太慢或坏了。", "a commit beyond 1 s: the disk is too slow, or failing."),
         ),
-        series(
-            plain(page, {"commit_time": Text("落盘", "commit"), "write_time": Text("写数据库", "write")}, "max"), "s", least=0
-        ),
+        lines(page, {"commit_time": Text("落盘", "commit"), "write_time": Text("写数据库", "write")}, "max", "s", least=0),
         help_page="disk",
     )
     page.add(
@@ -62,7 +60,7 @@ def store(page: Page) -> None:
                 "满了以后读数留在设备里, 事件照收。", "when it is full readings stay with the devices; events are still taken."
             ),
         ),
-        series(plain(page, {"disk_free": Text("剩余", "free")}, "min"), "bytes", least=0),
+        lines(page, {"disk_free": Text("剩余", "free")}, "min", "bytes", least=0),
         help_page="disk",
     )
 
@@ -96,10 +94,10 @@ def people(page: Page) -> None:
             NO_GATEWAY,
             Text("没有人接手: 打电话给值班的人。", "nobody accepts: call who is on duty."),
         ),
-        series(
-            plain(
-                page, {"alerts_open": Text("未处理", "open"), "alerts_unaccepted": Text("没有人接手", "not accepted")}, "max"
-            ),
+        lines(
+            page,
+            {"alerts_open": Text("未处理", "open"), "alerts_unaccepted": Text("没有人接手", "not accepted")},
+            "max",
             "short",
             least=0,
         ),
@@ -116,8 +114,10 @@ def people(page: Page) -> None:
             NO_GATEWAY,
             Text("超过 5 分钟: 打电话。", "beyond 5 minutes: telephone."),
         ),
-        series(
-            plain(page, {"alert_unaccepted_age": Text("等待", "waits")}, "max"),
+        lines(
+            page,
+            {"alert_unaccepted_age": Text("等待", "waits")},
+            "max",
             "s",
             least=0,
             steps=[(None, GREEN), (300, RED)],
@@ -132,8 +132,10 @@ def people(page: Page) -> None:
             Text("网关没有证书, 或者没有写数据。", "the gateway has no certificate, or wrote nothing."),
             Text("不到 14 天: 换证书。", "below 14 days: renew it."),
         ),
-        series(
-            plain(page, {"certificate_left": Text("剩余", "left")}, "min"),
+        lines(
+            page,
+            {"certificate_left": Text("剩余", "left")},
+            "min",
             "s",
             least=0,
             steps=[(None, RED), (14 * 86_400, BLUE)],

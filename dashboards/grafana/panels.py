@@ -26,6 +26,8 @@ RED: Final = "red"
 GREY: Final = "text"
 BLUE: Final = "blue"
 
+LONGEST_GAP_MS: Final = 26 * 3_600_000  # days follow each other by 23 to 25 hours
+
 NO_DATA: Final = Text("没有数据", "no data")
 
 # The SDK gives each kind of panel a class of its own and no common one; all have the methods that `Page.add` calls.
@@ -76,7 +78,12 @@ def series(
     gap_ms: float = 0,
     interval: str = "1m",
 ) -> timeseries.Panel:
-    """Lines over time. `points`: dots without lines; `gap_ms`: with `fill(null)` a line breaks at such gaps."""
+    """Lines over time, which end where nothing came for more than a day.
+
+    Args:
+        points: dots without lines.
+        gap_ms: with `fill(null)` a line ends at such gaps already.
+    """
     drawn = timeseries.Panel().targets(list(targets)).datasource(source_of(targets)).unit(unit).interval(interval)
     drawn.legend(_legend()).tooltip(_tooltip())
     drawn.line_width(1).fill_opacity(10 if not points else 0)
@@ -89,6 +96,8 @@ def series(
         drawn.stacking(common_builders.StackingConfig().mode(common.StackingMode.NORMAL).group("A"))
     if gap_ms:
         drawn.span_nulls(gap_ms)
+    if not (points or bars):
+        drawn.insert_nulls(LONGEST_GAP_MS)
     if least is not None:
         drawn.min(least)
     if most is not None:

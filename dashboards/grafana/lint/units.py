@@ -14,7 +14,7 @@ _KNOWN: Final = split(
     "dateTimeAsIso dateTimeAsIsoNoDateIfToday dateTimeAsLocal dateTimeAsLocalNoDateIfToday dateTimeAsSystem dateTimeFromNow "
     "cps ops reqps rps wps eps mps recps rowsps cpm opm reqpm rpm wpm epm mpm recpm rowspm bool bool_yes_no bool_on_off"
 )
-# What stands before the colon, and then a text of ours: `suffix: mg/L`.
+# What stands before the colon, and then a text of ours: `suffix:mg/L`.
 _OWN: Final = ("suffix:", "prefix:", "time:", "si:", "count:")
 
 
@@ -22,6 +22,8 @@ def unit_fault(unit: str) -> str:
     """What is wrong with a unit; "": nothing."""
     if unit in _KNOWN:
         return ""
+    if unit.startswith("suffix: "):
+        return f"unit {unit!r}: Grafana puts a blank before it by itself, so there would be two"
     if any(unit.startswith(start) and unit.removeprefix(start).strip() for start in _OWN):
         return ""
-    return f"unit {unit!r} is none of Grafana's; for one of ours write 'suffix: {unit}'"
+    return f"unit {unit!r} is none of Grafana's; for one of ours write 'suffix:{unit}'"

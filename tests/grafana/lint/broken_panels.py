@@ -70,6 +70,7 @@ PANELS = [
     Broken("no-unit", drop(f"{SERIES}.fieldConfig.defaults.unit"), "has no unit"),
     Broken("unit-misspelt", put(f"{SERIES}.fieldConfig.defaults.unit", "celcius"), "unit 'celcius' is none of Grafana's"),
     Broken("unit-without-words", put(f"{SERIES}.fieldConfig.defaults.unit", "suffix:"), "unit 'suffix:' is none of Grafana's"),
+    Broken("unit-with-two-blanks", put(f"{SERIES}.fieldConfig.defaults.unit", "suffix: mg/L"), "puts a blank before it"),
     Broken("unit-of-an-override", put(f"{_OVERRIDE}.properties.0.value", "strings"), "unit 'strings' is none of Grafana's"),
     Broken(
         "first-step-is-a-number",

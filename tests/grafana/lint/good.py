@@ -103,13 +103,13 @@ def annotation() -> Json:
 def dashboard(language: str = "zh") -> Json:
     """`kanhu-river-<language>`, a deep copy each time."""
     steps = [{"value": None, "color": "green"}, {"value": 9, "color": "red"}]
-    number = {**field("suffix: pH"), "defaults": {"unit": "none", "thresholds": {"mode": "absolute", "steps": steps}}}
+    number = {**field("suffix:pH"), "defaults": {"unit": "none", "thresholds": {"mode": "absolute", "steps": steps}}}
     folded = panel(7, "stat", 0, 0, language, options={"reduceOptions": {"calcs": ["lastNotNull"]}}, fieldConfig=number)
     folded["targets"] = [target('SELECT last("outbox_age") FROM "gateway" WHERE $timeFilter GROUP BY "device"')]
     everything = [
         {"type": "row", "id": 1, "title": "1", "collapsed": False, "panels": [], "gridPos": {"x": 0, "y": 0, "w": 24, "h": 1}},
         {
-            **panel(2, "timeseries", 0, 1, language, targets=levels(), options={}, fieldConfig=field("suffix: pH")),
+            **panel(2, "timeseries", 0, 1, language, targets=levels(), options={}, fieldConfig=field("suffix:pH")),
             "datasource": {"type": "datasource", "uid": "-- Mixed --"},
             "interval": "1m",
             "repeat": "device",
