@@ -5,14 +5,14 @@ from typing import Any, Final
 
 from dashboards.grafana import runbook
 from dashboards.grafana.options import Options
-from dashboards.grafana.page import Page, address
+from dashboards.grafana.page import Page, address, clicked
 from dashboards.grafana.panels import GREEN, RED, YELLOW, Column, bars, only_with, rows, series, transformation
 from dashboards.grafana.query import FEW, GOOD, InfluxQL, chosen, leveled, select, within
 from dashboards.grafana.text import Help, Language, Text
 
 HERE: Final = chosen("site", "place", "device")
 DEVICE: Final = ("site", "place", "device")
-TIMES: Final = "suffix: ×"  # of the silence that is allowed
+TIMES: Final = "suffix:×"  # of the silence that is allowed
 SHOWN_FROM: Final = 0.5  # of it: devices that keep their cadence are not drawn
 
 _SITE: Final = Text("站点", "Site")
@@ -97,7 +97,7 @@ def _devices(page: Page) -> None:
 
 def _device_columns(page: Page) -> list[Column]:
     language = page.language
-    device, place = "var-device=${__data.fields.device}", "var-place=${__data.fields.place}"
+    device, place = clicked("site", "device"), clicked("site", "place")
     leads = (
         (Text("只看这个设备", "This device alone"), address("fleet", language, device)),
         (Text("住家", "Its home"), address("homes", language, place)),
@@ -139,11 +139,12 @@ def _quantities(page: Page) -> None:
         rows(
             [InfluxQL("A", within('"overdue", "reading_age"', latest, ['"overdue" > 1'], [*DEVICE, "channel"]), table=True)],
             [
-                Column("device", _DEVICE, link=address("fleet", page.language, "var-device=${__data.fields.device}")),
+                Column("device", _DEVICE, link=address("fleet", page.language, clicked("site", "device"))),
                 Column("channel", Text("项目", "Quantity")),
                 Column("reading_age", Text("没有读数", "No reading for"), "s"),
                 Column("overdue", Text("程度", "Overdue"), TIMES, steps=_OVERDUE, decimals=1),
                 Column("place", _PLACE),
+                Column("site", _SITE),
             ],
             page.language,
             by="overdue",
@@ -170,6 +171,7 @@ def _firmware(page: Page) -> None:
                 Column("firmware", Text("固件", "Firmware")),
                 Column("Time", Text("上线", "Came up"), "dateTimeFromNow"),
                 Column("place", _PLACE),
+                Column("site", _SITE),
             ],
             page.language,
             newest_first=True,
@@ -204,8 +206,8 @@ def _overdue(page: Page) -> None:
                     'max("overdue")',
                     'max("overdue_max")',
                     [HERE],
-                    ["device"],
-                    "$tag_device",
+                    ["site", "device"],
+                    "$tag_site/$tag_device",
                     page.options.zone,
                     raw_where=[f'"overdue" {over}'],
                     rolled_where=[f'"overdue_max" {over}'],
@@ -237,8 +239,8 @@ def _batteries(page: Page) -> None:
                 'min("battery_level")',
                 'min("battery_level_min")',
                 [HERE],
-                ["device"],
-                "$tag_device",
+                ["site", "device"],
+                "$tag_site/$tag_device",
                 page.options.zone,
                 raw_where=[f'"battery_level_flag" {GOOD}'],
             ),

@@ -6,7 +6,7 @@ from typing import Any, Final
 from dashboards.grafana import runbook
 from dashboards.grafana.homes_day import draw_day
 from dashboards.grafana.options import Options
-from dashboards.grafana.page import Page, address
+from dashboards.grafana.page import Page, address, clicked
 from dashboards.grafana.panels import (
     BLUE,
     GREEN,
@@ -180,7 +180,7 @@ def _overview(page: Page) -> None:
 
 
 def _home_columns(page: Page) -> list[Column]:
-    language, here = page.language, "var-place=${__data.fields.place}"
+    language, here = page.language, clicked("site", "place")
     leads = (
         (Text("这一户的一天", "The day of this home"), address("homes", language, here)),
         (Text("它的设备", "Its devices"), address("fleet", language, here)),
@@ -195,7 +195,7 @@ def _home_columns(page: Page) -> list[Column]:
         Column("home_unaccepted_age", _WAITS, "s", steps=_WAITING),
         Column("home_unprotected", Text("受保护", "Protected"), "none", _PROTECTED),
         Column("selftest_age", Text("上次自检通过", "Self-test passed"), "s", steps=tested, missing=Text("从未", "never")),
-        Column("overdue", Text("设备失联程度", "Device overdue"), "suffix: ×", steps=overdue, decimals=1),
+        Column("overdue", Text("设备失联程度", "Device overdue"), "suffix:×", steps=overdue, decimals=1),
         Column("coldest", Text("最冷", "Coldest"), "celsius", steps=ROOM_STEPS, decimals=1),
         Column("warmest", Text("最热", "Warmest"), "celsius", steps=ROOM_STEPS, decimals=1),
         Column("home_paused", Text("暂停", "Paused"), "none", _PAUSED),
@@ -249,7 +249,7 @@ def _alerts(page: Page) -> None:
             ],
             [
                 Column("Time (firstNotNull)", Text("时间", "Raised"), "dateTimeAsLocal"),
-                Column("place", _HOME, link=address("homes", page.language, "var-place=${__data.fields.place}")),
+                Column("place", _HOME, link=address("homes", page.language, clicked("site", "place"))),
                 Column("rule", Text("什么事", "What"), words=RULES),
                 Column("severity (lastNotNull)", Text("级别", "Severity"), words=SEVERITIES),
                 Column("state (lastNotNull)", Text("状态", "State"), words=ALERT_STATES),

@@ -10,8 +10,8 @@ from dashboards.grafana.query import GOOD, HOURS_FROM_MS, KANHU, NEWEST, ROLLUPS
 from dashboards.grafana.sdk import models
 from dashboards.grafana.text import Help, Text
 
-ROOM: Final = ("place", "channel")
-NAME: Final = "$tag_place $tag_channel $col"
+ROOM: Final = ("site", "place", "channel")  # without the site, homes of two communities with one code would be one
+NAME: Final = "$tag_site/$tag_place $tag_channel $col"
 # Homes tell every state at their cadence, minutes; a band that went on would show a dead sensor as a quiet room.
 UNKNOWN_AFTER_MS: Final = 2 * 3_600_000
 QUIET: Final = "dark-blue"  # a band all the same: nothing at all is no data
@@ -172,6 +172,7 @@ def _visits(page: Page, here: str) -> None:
                 Column("late_s", Text("晚了", "Late by"), "s"),
                 Column("grade", Text("证据", "Proof"), words=GRADES),
                 Column("reviewing", Text("核对", "Review"), "none", words),
+                Column("site", Text("站点", "Site")),
             ],
             page.language,
             newest_first=True,

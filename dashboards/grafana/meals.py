@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from dashboards.grafana.meals_taps import NO_PLAN, PLACES, readers, taps
 from dashboards.grafana.options import Options
-from dashboards.grafana.page import Page, address
+from dashboards.grafana.page import Page, address, clicked
 from dashboards.grafana.panels import (
     BLUE,
     GREEN,
@@ -91,7 +91,7 @@ def _visits(page: Page) -> None:
                         "地点",
                         "Place",
                     ),
-                    link=address("homes", page.language, "var-place=${__data.fields.place}"),
+                    link=address("homes", page.language, clicked("site", "place")),
                 ),
                 *(Column(name, STATES[name].text, "none", steps=[(None, STATES[name].color)]) for name in SHOWN),
                 Column("review", Text("待核对", "in review"), "none", steps=[(None, ORANGE)]),
@@ -136,7 +136,7 @@ def _visits(page: Page) -> None:
         height=9,
         help_page="visits",
     )
-    late = select('max("late_s") AS "late"', "visit", [HERE, '"late_s" > 0'], ["time($__interval)", "place"], "none")
+    late = select('max("late_s") AS "late"', "visit", [HERE, '"late_s" > 0'], ["time($__interval)", "site", "place"], "none")
     page.add(
         3,
         Text("迟到多久", "How late"),
@@ -148,7 +148,7 @@ def _visits(page: Page) -> None:
             Text("没有迟到。", "nobody was late."),
             Text("同一个地点一直迟到: 改计划或者改路线。", "when one place is always late, change the plan or the round."),
         ),
-        series([InfluxQL("A", late, alias="$tag_place")], "s", least=0, points=True),
+        series([InfluxQL("A", late, alias="$tag_site/$tag_place")], "s", least=0, points=True),
         height=9,
         help_page="visits",
     )
@@ -180,6 +180,7 @@ def _visits(page: Page) -> None:
                 Column("courier", Text("配送员", "Courier")),
                 Column("late_s", Text("迟到", "Late"), "s"),
                 Column("reasons", Text("原因", "Reasons")),
+                Column("site", Text("站点", "Site")),
             ],
             page.language,
             newest_first=True,

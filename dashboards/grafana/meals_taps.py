@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dashboards.grafana.page import Page, address
+from dashboards.grafana.page import Page, address, clicked
 from dashboards.grafana.panels import GREEN, RED, YELLOW, Column, bars, rows, series, transformation
 from dashboards.grafana.query import InfluxQL, chosen, select
 from dashboards.grafana.text import Help, Text
@@ -17,7 +17,7 @@ NO_PLAN: Final = Text(
 def taps(page: Page) -> None:
     page.row(101, Text("打卡", "Taps"))
     tap = "\"kind\" = 'tap'"
-    spans = ["time($__interval)", "place"]
+    spans = ["time($__interval)", "site", "place"]
     page.add(
         10,
         Text("打卡, 按发生的时间", "Taps, at the time they were made"),
@@ -33,7 +33,11 @@ def taps(page: Page) -> None:
             ),
         ),
         series(
-            [InfluxQL("A", select('count("tap") AS "taps"', "event", [PLACES, tap], spans, "none"), alias="$tag_place")],
+            [
+                InfluxQL(
+                    "A", select('count("tap") AS "taps"', "event", [PLACES, tap], spans, "none"), alias="$tag_site/$tag_place"
+                )
+            ],
             "none",
             least=0,
             bars=True,
@@ -73,7 +77,7 @@ def taps(page: Page) -> None:
         'count("tap") AS "taps"',
         "event",
         [PLACES, tap, '"time_quality" =~ /./'],
-        ["time($__interval)", "place", "device"],
+        ["time($__interval)", "site", "place", "device"],
         "none",
     )
     page.add(
@@ -84,7 +88,7 @@ def taps(page: Page) -> None:
             Text("都是打卡器自己的时间, 这样最好。", "all have the reader's own time, as it should be."),
             Text("经常出现: 换打卡器的时钟电池, 检查对时。", "if it happens often see to the reader's clock battery and NTP."),
         ),
-        series([InfluxQL("A", computed, alias="$tag_place $tag_device")], "none", least=0, bars=True, interval="15m"),
+        series([InfluxQL("A", computed, alias="$tag_site/$tag_place $tag_device")], "none", least=0, bars=True, interval="15m"),
         width=24,
         height=6,
         help_page="clock",
@@ -137,7 +141,7 @@ def readers(page: Page) -> None:
                         "打卡器",
                         "Reader",
                     ),
-                    link=address("fleet", page.language, "var-device=${__data.fields.device}"),
+                    link=address("fleet", page.language, clicked("site", "device")),
                 ),
                 Column("place", Text("地点", "Place")),
                 Column("overdue", Text("超时倍数", "Overdue"), "none", steps=[(None, GREEN), (1, RED)], decimals=1),

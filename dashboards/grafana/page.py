@@ -194,6 +194,14 @@ def folder(language: Language) -> tuple[str, Text]:
     return f"kanhu-{language}", Text("看护", "Kanhu")
 
 
+def clicked(*names: str) -> str:
+    """For `address`: sets variables to what stands in the row that was clicked.
+
+    A place or device needs its site: two communities may both have a home `3-2-701`.
+    """
+    return "&".join(f"var-{name}=${{__data.fields.{name}}}" for name in names)
+
+
 def address(name: str, language: Language, query: str = "") -> str:
     """A dashboard's address within Grafana; `query` such as `var-device=${__data.fields.device}`."""
     return f"/d/{uid(name, language)}" + (f"?{query}&${{__url_time_range}}" if query else "")

@@ -4,7 +4,7 @@ from typing import Any
 
 from dashboards.grafana.maps import world
 from dashboards.grafana.options import Options
-from dashboards.grafana.page import Page
+from dashboards.grafana.page import Page, address, clicked
 from dashboards.grafana.panels import BLUE, GREEN, GREY, ORANGE, RED, YELLOW, Column, rows, states
 from dashboards.grafana.query import FEW, GOOD, ROLLUPS, InfluxQL, select, within
 from dashboards.grafana.river_quantities import HERE, QUANTITIES, draw
@@ -73,7 +73,7 @@ def _now(page: Page) -> None:
         )
         for position, q in enumerate(shown)
     ]
-    detail = f"/d/kanhu-fleet-{page.language}?var-device=${{__data.fields.device}}&${{__url_time_range}}"
+    detail = address("fleet", page.language, clicked("site", "device"))
     page.add(
         1,
         Text("最近一次可用的读数", "Last usable readings"),
@@ -170,8 +170,8 @@ def _completeness(page: Page) -> None:
         counted = f'100 * sum("{q.name}_count") / sum("expected") AS "{page.say(q.title)}"'
         # Only days of probes that measure it at all: others have no such field.
         where = [HERE, f'"{q.name}_count" >= 0', '"expected" > 0']
-        query = select(counted, "water_1d", where, ["time(1d)", "device"], "none", f"tz('{page.options.zone}')")
-        targets.append(InfluxQL("ABCDEFGHIJ"[position], query, ROLLUPS, "$tag_device $col"))
+        query = select(counted, "water_1d", where, ["time(1d)", "site", "device"], "none", f"tz('{page.options.zone}')")
+        targets.append(InfluxQL("ABCDEFGHIJ"[position], query, ROLLUPS, "$tag_site/$tag_device $col"))
     page.add(
         10,
         Text("每天可用的读数, 占应有的百分比", "Usable readings a day, in percent of what there should be"),

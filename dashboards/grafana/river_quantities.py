@@ -22,15 +22,15 @@ class Quantity(NamedTuple):
 
 QUANTITIES: Final = (
     Quantity("water_temperature", Text("水温", "Water temperature"), "celsius", 1),
-    Quantity("ph", Text("pH", "pH"), "suffix: pH", 2),
-    Quantity("dissolved_oxygen", Text("溶解氧", "Dissolved oxygen"), "suffix: mg/L", 2),
-    Quantity("conductivity", Text("电导率", "Conductivity"), "suffix: S/m", 4),
-    Quantity("turbidity", Text("浊度", "Turbidity"), "suffix: NTU", 1),
+    Quantity("ph", Text("pH", "pH"), "suffix:pH", 2),
+    Quantity("dissolved_oxygen", Text("溶解氧", "Dissolved oxygen"), "suffix:mg/L", 2),
+    Quantity("conductivity", Text("电导率", "Conductivity"), "suffix:S/m", 4),
+    Quantity("turbidity", Text("浊度", "Turbidity"), "suffix:NTU", 1),
     Quantity("water_level", Text("水位", "Water level"), "lengthm", 2),
-    Quantity("ammonia_n", Text("氨氮", "Ammonia nitrogen"), "suffix: mg/L", 3),
-    Quantity("cod_mn", Text("高锰酸盐指数", "Permanganate index"), "suffix: mg/L", 2),
-    Quantity("total_p", Text("总磷", "Total phosphorus"), "suffix: mg/L", 3),
-    Quantity("total_n", Text("总氮", "Total nitrogen"), "suffix: mg/L", 2),
+    Quantity("ammonia_n", Text("氨氮", "Ammonia nitrogen"), "suffix:mg/L", 3),
+    Quantity("cod_mn", Text("高锰酸盐指数", "Permanganate index"), "suffix:mg/L", 2),
+    Quantity("total_p", Text("总磷", "Total phosphorus"), "suffix:mg/L", 3),
+    Quantity("total_n", Text("总氮", "Total nitrogen"), "suffix:mg/L", 2),
 )
 
 SUSPECT: Final = Text("可疑", "suspect")
@@ -46,8 +46,8 @@ _NOT_MEASURED: Final = Text(
 
 def draw(page: Page, number: int, q: Quantity) -> None:
     """Good readings as a line; suspect and failed ones as dots, missing ones as bars at the right: none is taken for good."""
-    tags = ["device", "channel"]
-    alias = "$tag_device $tag_channel $col"
+    tags = ["site", "device", "channel"]  # two rivers may both have a probe-1
+    alias = "$tag_site/$tag_device $tag_channel $col"
     title, flag = page.say(q.title), f'"{q.name}_flag"'
     good = leveled(
         "A",

@@ -119,7 +119,7 @@ def indoors(rows: list[tuple[str, int, str, Range, int, Of]]) -> list[tuple[str,
     return [(*row[:5], without(row[5])) for row in rows]
 
 
-GATEWAY, PROBE, PLACE = ("device",), ("device", "channel"), ("place", "channel")
+GATEWAY, PROBE, PLACE = ("device",), ("site", "device", "channel"), ("site", "place", "channel")
 # dashboard, panel, letter, range, which of its columns (0 the first), what it must show
 NUMBERS: Final = [
     *leveled("kanhu-operations", 10, 0, "messages_stored", GATEWAY, max, per_minute),
