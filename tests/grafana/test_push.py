@@ -467,6 +467,14 @@ def test_a_grafana_below_a_path_and_with_a_password_is_reached() -> None:
         assert {*held.dashboards} == {"kanhu-one-zh"}
 
 
+def test_a_grafana_on_this_machine_is_asked_past_a_proxy(there: tuple[str, Scripted], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert Grafana(there[0], TOKEN).version() == "12.2.1"
+
+
 def test_a_wrong_token_is_said_and_not_shown(there: tuple[str, Scripted]) -> None:
     with pytest.raises(Misconfigured, match="make a new token") as raised:
         plan(Grafana(there[0], "glsa_wrong"), small())

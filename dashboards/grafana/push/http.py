@@ -20,6 +20,7 @@ PROVISIONED_HINT: Final = (
 NO_PROVENANCE: Final = {"X-Disable-Provenance": "true"}
 _PROVISIONED: Final = ("provision", "provenance", "read-only", "readonly")
 _MOST_TEXT: Final = 500
+_HERE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class NotThere(Rejected):
@@ -48,6 +49,8 @@ class Http:
         self.secrets = [*secrets, credential if isinstance(credential, str) else credential[1]]
         self._auth = _Token(credential) if isinstance(credential, str) else HTTPBasicAuth(*(p.encode() for p in credential))
         self._session, self._timeout_s = requests.Session(), timeout_s
+        if parts.hostname in _HERE:  # a proxy of the environment would look for Grafana on its own machine
+            self._session.trust_env = False
 
     def ask(
         self, method: str, path: str, what: str, body: Any = None, headers: Mapping[str, str] | None = None, **query: Any
