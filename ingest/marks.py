@@ -90,7 +90,6 @@ class Marks:
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(_SCHEMA)
         self._db.execute(_FLOOR)
-        self._db.execute(_EXPECTED)
         # measurement -> what is older was deleted
         self.floors: dict[str, int] = dict(self._db.execute("SELECT measurement, before_ns FROM floor").fetchall())
         self._seen: set[Touch] = set()  # their marks are on disk, and nobody has taken them since
@@ -155,12 +154,15 @@ class Marks:
     def expected_until(self) -> int | None:
         """The end of the last hour that was marked because readings were expected, whether any came or not; None: none yet."""
         with self._lock:
+            # Not when the file is opened: one of an older version is opened on a full disk too, and the gateway starts.
+            self._db.execute(_EXPECTED)
             row: tuple[int] | None = self._db.execute("SELECT until_ns FROM expected").fetchone()
             return row[0] if row is not None else None
 
     def expect_from(self, until_ns: int) -> None:
         """See `expected_until`; on disk when this returns."""
         with self._lock, self._transaction():
+            self._db.execute(_EXPECTED)
             self._db.execute("INSERT OR REPLACE INTO expected VALUES (1, ?)", (until_ns,))
 
     def waiting(self) -> int:

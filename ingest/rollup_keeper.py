@@ -1,6 +1,7 @@
 """Keeps the roll-ups up to date beside a running gateway: a thread that computes what is due every half minute."""
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from edge_gateway.events import Entry
 from edge_gateway.registry import Registry
 from edge_gateway.settings import Settings
 from edge_gateway.sink import Refusal, Sink
-from ingest.rollups import RollupSink, open_rollups
+from ingest.rollups import FILE, RollupSink, open_rollups
 from ingest.sinks import PointSink
 
 log = logging.getLogger(__name__)
@@ -21,12 +22,18 @@ _STOP_S: Final = 5.0
 
 
 def with_rollups(settings: Settings, sink: PointSink) -> Sink:
-    """The sink with roll-ups and the thread that computes them; the sink alone where the database cannot be read back."""
+    """The sink with roll-ups and the thread that computes them; the sink alone where the database cannot be read back.
+
+    Nor where the file of what is out of date cannot be opened: a gateway that does not start hears no SOS.
+    """
     try:
         return RollupKeeper(open_rollups(settings, sink))
     except Misconfigured as error:
         log.warning("no hourly and daily roll-ups: %s", error)
-        return sink
+    except (sqlite3.Error, OSError) as error:
+        what_to_do = "move it away, restart, and compute the time until then with `kanhu ingest rollups --from`"
+        log.error("no hourly and daily roll-ups: %s: %s; %s", settings.data_dir / FILE, error, what_to_do)
+    return sink
 
 
 class RollupKeeper:

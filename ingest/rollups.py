@@ -38,6 +38,7 @@ from ingest.tokens import in_role
 
 log = logging.getLogger(__name__)
 
+FILE: Final = "rollups.db"
 DELAY_S: Final = 30.0
 MARKS_AT_ONCE: Final = 10_000
 POINTS_AT_ONCE: Final = 5000
@@ -56,7 +57,7 @@ def open_rollups(settings: Settings, sink: PointSink, zone: str = "Asia/Shanghai
     if settings.influx.url:
         influx = in_role(settings, "rollups")
         store = InfluxSink(influx.model_copy(update={"bucket": rollup_database(influx.bucket)}))
-    return RollupSink(sink, reader, store, settings.data_dir / "rollups.db", zone)
+    return RollupSink(sink, reader, store, settings.data_dir / FILE, zone)
 
 
 class RollupSink:

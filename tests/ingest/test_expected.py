@@ -1,9 +1,12 @@
 """Roll-ups say how many readings there should have been, and a period of which nothing came is not left out of the sum."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_gateway import registry
+from edge_gateway.errors import Unavailable
 from edge_gateway.events import Entry, Reading, Readings
 from edge_gateway.registry import Registry
 from edge_gateway.settings import Settings
@@ -18,7 +22,7 @@ from edge_gateway.sink import Expecting, Refusal, Teller
 from ingest.aggregate import day
 from ingest.expected import Plan, plans_of
 from ingest.query import open_reader
-from ingest.rollup_keeper import RollupKeeper
+from ingest.rollup_keeper import RollupKeeper, with_rollups
 from ingest.rollups import FILLED_NS, RollupSink, open_rollups
 from ingest.sinks import open_sink
 from tests.home_gateway import HomeGateway
@@ -235,3 +239,38 @@ def test_what_keeps_the_roll_ups_beside_a_gateway_hands_it_on(embedded: Settings
     rollups.recompute_due(START + HOUR, 0)
     assert stored(embedded)[0, ""]["expected"] == 6
     keeper.close()
+
+
+def test_a_gateway_starts_with_the_file_of_an_older_version_on_a_full_disk(
+    embedded: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = embedded.data_dir / "rollups.db"
+    open_rollups(embedded, open_sink(embedded)).close()
+    with closing(sqlite3.connect(file)) as older:
+        older.execute("DROP TABLE IF EXISTS expected")
+        older.execute("VACUUM")
+    connect = sqlite3.connect
+
+    def full(*given: Any, **more: Any) -> sqlite3.Connection:
+        db = connect(*given, **more)
+        if str(given[0]) == str(file):
+            db.execute(f"PRAGMA max_page_count = {db.execute('PRAGMA page_count').fetchone()[0]}")
+        return db
+
+    monkeypatch.setattr("sqlite3.connect", full)
+    sink = open_rollups(embedded, open_sink(embedded))
+    sink.expect(KNOWN)
+    with pytest.raises(Unavailable, match="marks"):
+        sink.recompute_due(START)
+    sink.close()
+
+
+def test_a_gateway_starts_without_roll_ups_when_their_file_is_damaged(
+    embedded: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    embedded.data_dir.mkdir(parents=True, exist_ok=True)
+    (embedded.data_dir / "rollups.db").write_bytes(b"no database" * 1000)
+    sink = with_rollups(embedded, open_sink(embedded))
+    assert sink.write([water(START, ph=7.0)]) == []
+    assert "rollups.db" in caplog.text and "kanhu ingest rollups --from" in caplog.text
+    sink.close()
