@@ -91,6 +91,8 @@ class Watched:
             self.counts["repeated" if same else one.word.value] += 1
         self.counts["beyond"] += len(beyond) + left_out
         if beyond or left_out:
+            if MORE not in known:
+                self._raised_s.append(now_s)
             book.apply([too_many(beyond, left_out, registry, now_ns)], now_ns)
         elif MORE in known and len(known) - 1 <= MOST // 2 and room > MOST_AN_HOUR // 2:
             book.apply([Returned(MORE, now_ns, "fewer")], now_ns)
