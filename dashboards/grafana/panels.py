@@ -26,6 +26,7 @@ RED: Final = "red"
 GREY: Final = "text"
 BLUE: Final = "blue"
 
+LABEL: Final = 30  # characters below a bar
 LONGEST_GAP_MS: Final = 26 * 3_600_000  # days follow each other by 23 to 25 hours
 
 NO_DATA: Final = Text("没有数据", "no data")
@@ -215,6 +216,8 @@ def bars(
     drawn = barchart.Panel().targets(list(targets)).datasource(source_of(targets)).unit(unit).x_field(x_field)
     drawn.legend(_legend()).tooltip(_tooltip()).fill_opacity(80).group_width(0.8).bar_width(0.9)
     drawn.stacking(common.StackingMode.NORMAL if stacked else common.StackingMode.NONE)
+    # The SDK writes 0 by itself, and Grafana then cuts every label down to "...".
+    drawn.x_tick_label_max_length(LABEL)
     for one in more:
         drawn.with_transformation(one)
     for name, color in (colors or {}).items():

@@ -143,6 +143,11 @@ PANELS = [
     ),
     Broken("link-with-a-word", edit(f"{ALERTS}.links.0.url", "viewPanel=1", "x=${__device}"), "does not know ${__device}"),
     Broken("link-in-a-menu", put("links.0.placement", "inControlsMenu"), "hides it in a menu"),
+    Broken(
+        "bars-without-labels",
+        both(put(f"{TABLE}.type", "barchart"), put(f"{TABLE}.options", {"xTickLabelMaxLength": 0})),
+        "xTickLabelMaxLength 0: Grafana cuts every label",
+    ),
     # maps
     Broken("default-map", put(f"{MAP}.options.basemap", {"type": "default"}), "basemap: 'default' asks a tile server outside"),
     Broken("hidden-tiles", put(f"{MAP}.options.basemap", {"type": "osm-standard", "opacity": 0}), "asks a tile server outside"),
