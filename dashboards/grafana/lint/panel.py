@@ -63,6 +63,8 @@ def _key_faults(panel: Json, kind: PanelType) -> Iterator[str]:
     """Of the keys that only this type has."""
     field = panel.get("fieldConfig", {"defaults": {}, "overrides": []})
     yield from faults(panel.get("options", {}), kind.options, "options")
+    if panel["type"] == "barchart" and panel.get("options", {}).get("xTickLabelMaxLength") == 0:
+        yield "options.xTickLabelMaxLength 0: Grafana cuts every label down to '...'"
     yield from faults(field["defaults"].get("custom", {}), kind.custom, "fieldConfig.defaults.custom")
     for at, override in enumerate(field["overrides"]):
         for one in override["properties"]:

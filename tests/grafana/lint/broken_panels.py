@@ -146,7 +146,7 @@ PANELS = [
     Broken(
         "bars-without-labels",
         both(put(f"{TABLE}.type", "barchart"), put(f"{TABLE}.options", {"xTickLabelMaxLength": 0})),
-        "xTickLabelMaxLength 0: Grafana cuts every label",
+        "options.xTickLabelMaxLength 0: Grafana cuts every label",
     ),
     # maps
     Broken("default-map", put(f"{MAP}.options.basemap", {"type": "default"}), "basemap: 'default' asks a tile server outside"),
