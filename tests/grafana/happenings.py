@@ -33,6 +33,9 @@ LIVED_S: Final = 2 * DAY_S  # of the village
 BEGINS_S: Final = 3 * DAY_S  # before the end: until then nothing but recordings
 TOWN: Final = "wutong"
 RIVER: Final = "qingxi"
+# Namesakes in another community and another river: whoever takes them together shows nonsense.
+HOMES: Final = ((TOWN, "home-1"), (TOWN, "home-2"), (TOWN, "home-3"), ("hehuan", "home-1"))
+STREAM: Final = ("baisha", "probe-2")
 FELL_SILENT_S: Final = 3 * 3600.0  # before the end somebody pulls home-2's plug
 REBOOT_S: Final = 20 * 3600.0
 HEALTH: Final = frozenset(
@@ -107,14 +110,13 @@ class Script:
 
     def _village(self) -> Iterator[Iterable[Told]]:
         start_s = self.end_s - LIVED_S
-        lives = {"home-1": village.home, "home-2": village.home, "home-3": village.home}
-        for name, life in lives.items():
-            plan = life(Random(f"grafana/{name}"), (TOWN, name), start_s)
+        for site, name in HOMES:
+            plan = village.home(Random(f"grafana/{site}/{name}"), (site, name), start_s)
             ends_s = self.end_s - (FELL_SILENT_S if name == "home-2" else 0)
-            yield self._lived(TOWN, name, plan, ends_s, 60.0)
-        for name, life in {"probe-1": village.boat, "probe-2": village.probe}.items():
-            plan = life(Random(f"grafana/{name}"), (RIVER, name), start_s)
-            yield self._lived(RIVER, name, plan, self.end_s, 300.0)
+            yield self._lived(site, name, plan, ends_s, 60.0)
+        for site, name, life in ((RIVER, "probe-1", village.boat), (RIVER, "probe-2", village.probe), (*STREAM, village.probe)):
+            plan = life(Random(f"grafana/{site}/{name}"), (site, name), start_s)
+            yield self._lived(site, name, plan, self.end_s, 300.0)
         yield self._deep()
         yield self._strange()
 

@@ -25,7 +25,7 @@ from simulator.recordings import RECORDINGS
 from simulator.registry_text import registry_text
 from simulator.senml import Instant, Value
 from tests.faults.phone import Phone
-from tests.grafana.happenings import BEGINS_S, DEPTH, HEALTH, RECORDED, RIVER, TOWN, WATER, Script, stations
+from tests.grafana.happenings import BEGINS_S, DEPTH, HEALTH, HOMES, RECORDED, RIVER, STREAM, TOWN, WATER, Script, stations
 from tests.grafana.meals import READERS, Meals
 from tests.grafana.telling import Speaker, Told
 from tests.servers import make_certificates
@@ -105,7 +105,7 @@ def registry(data: Path) -> str:
             *HEALTH,
         }
     )
-    homes = [Device(TOWN, f"home-{n}", f"home-{n}", "elder_home", 60.0, 180.0, rooms) for n in (1, 2, 3)]
+    homes = [Device(site, name, name, "elder_home", 60.0, 180.0, rooms) for site, name in HOMES]
     readers = [
         Device(TOWN, name, place, "rider_reader", 300.0, 900.0, frozenset({"tap", "proof", "reader_resets", *HEALTH}))
         for name, place in READERS.items()
@@ -114,19 +114,10 @@ def registry(data: Path) -> str:
     probes = [
         Device(RIVER, "probe-1", "", "river_probe", 300.0, 900.0),
         Device(RIVER, "probe-2", "point-2", "river_probe", 300.0, 900.0, lat=30.31, lon=120.17),
-        Device(
-            RIVER,
-            "probe-3",
-            "point-3",
-            "river_probe",
-            900.0,
-            2700.0,
-            water | {"station_status", "calibration"},
-            lat=30.33,
-            lon=120.19,
-        ),
+        Device(*STREAM, "point-2", "river_probe", 300.0, 900.0),
+        Device(RIVER, "probe-3", "point-3", "river_probe", 900.0, 2700.0, water, lat=30.33, lon=120.19),
     ]
-    sites = [Site(TOWN, "梧桐社区"), Site(RIVER, "清溪河")]
+    sites = [Site(TOWN, "梧桐社区"), Site("hehuan", "合欢社区"), Site(RIVER, "清溪河"), Site("baisha", "白沙河")]
     return text + registry_text(sites, [*homes, *readers, *probes])
 
 

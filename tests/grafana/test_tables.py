@@ -29,24 +29,24 @@ def table(asked: Asked, dashboard: Mapping[str, Any], number: int, seen: Range =
     return shown.table(asked, dashboard, number, seen, asking.set_to_all(asked, dashboard, seen))
 
 
-def latest(told: Seed, name: str) -> dict[tuple[str, str], float]:
-    """The last value of a quantity that each place and device had."""
-    found: dict[tuple[str, str], float] = {}
+def latest(told: Seed, name: str) -> dict[tuple[str, str, str], float]:
+    """The last value of a quantity that each site, place and device had."""
+    found: dict[tuple[str, str, str], float] = {}
     for entry in sorted((one for one in told.entries if isinstance(one, Readings)), key=lambda one: one.time_ns):
         for reading in entry.readings:
             if reading.name == name and isinstance(reading.value, float) and reading.flag <= 2:
-                found[entry.place, entry.device] = reading.value
+                found[entry.site, entry.place, entry.device] = reading.value
     return found
 
 
 def test_every_device_of_the_registry_is_one_row_and_the_worst_is_the_first(filled: Asked, told: Seed) -> None:
     rows = table(filled, FLEET, 1)
     overdue = latest(told, "overdue")
-    assert sorted((row["Place"], row["Device"]) for row in rows) == sorted(overdue)
+    assert sorted((row["Site"], row["Place"], row["Device"]) for row in rows) == sorted(overdue)
     assert [row["Overdue"] for row in rows] == sorted(overdue.values(), reverse=True)
     battery, signal = latest(told, "battery_level"), latest(told, "rssi")
     for row in rows:
-        at = row["Place"], row["Device"]
+        at = row["Site"], row["Place"], row["Device"]
         assert row["Battery"] == battery.get(at)
         assert row["Signal"] == (signal[at] + 30 if at in signal else None)
         assert row["As of"] == NOW_MS
@@ -73,13 +73,15 @@ def test_a_sensor_is_listed_only_when_it_is_silent(filled: Asked, told: Seed) ->
 
 def test_every_home_is_one_row_and_the_one_that_waits_longest_is_the_first(filled: Asked, told: Seed) -> None:
     rows = table(filled, HOMES, 2)
-    waits = {place: value for (place, _), value in latest(told, "home_unaccepted_age").items()}
-    assert {row["Home"] for row in rows} == set(waits)
+    waits = {(site, place): value for (site, place, _), value in latest(told, "home_unaccepted_age").items()}
+    assert {(row["Site"], row["Home"]) for row in rows} == set(waits)
     assert len(rows) == len(waits)
     assert [row["Not accepted for"] for row in rows] == sorted(waits.values(), reverse=True)
     overdue = latest(told, "overdue")
     for row in rows:
-        assert row["Device overdue"] == max(value for (place, _), value in overdue.items() if place == row["Home"])
+        assert row["Device overdue"] == max(
+            value for (*home, _), value in overdue.items() if home == [row["Site"], row["Home"]]
+        )
     # Nobody lives on the balcony, where it is 40 degrees.
     assert max(row["Warmest"] or 0.0 for row in rows) < 35
     # Silent for three hours: what it was then is not how warm it is now.
@@ -104,7 +106,7 @@ def test_every_alert_is_one_row_that_says_who_accepted_it_and_after_how_long(fil
 def test_what_a_technician_mends_is_not_among_the_alerts_of_homes(filled: Asked) -> None:
     rows = table(filled, HOMES, 3, MONTH)
     assert {row["What"] for row in rows if row["Severity"] == "notice"}.isdisjoint(homes.TECHNICAL)
-    assert {row["Site"] for row in rows} == {"wutong"}
+    assert {row["Site"] for row in rows} == {"wutong", "hehuan"}
 
 
 def test_every_rule_state_and_severity_of_alerts_has_a_word() -> None:
