@@ -18,7 +18,7 @@ SHOWN_FROM: Final = 0.5  # of it: devices that keep their cadence are not drawn
 _SITE: Final = Text("站点", "Site")
 _PLACE: Final = Text("地点", "Place")
 _DEVICE: Final = Text("设备", "Device")
-_QUIET: Final = Text("网关没有写数据: 看运行面板。", "the gateway wrote nothing: look at Operations.")
+_QUIET: Final = Text("网关没有写数据: 看运行仪表盘。", "the gateway wrote nothing: look at Operations.")
 _OVERDUE: Final[Sequence[tuple[float | None, str]]] = [(None, GREEN), (SHOWN_FROM, YELLOW), (1, RED)]
 _SOME: Final[Sequence[tuple[float | None, str]]] = [(None, GREEN), (1, YELLOW)]
 
@@ -63,8 +63,8 @@ def _devices(page: Page) -> None:
                 "dead letters are of 7 days.",
             ),
             Text(
-                "7 天内网关没有写数据, 或者没有登记设备。一格空白: 设备没有说过。",
-                "no gateway wrote anything for 7 days, or no device is registered. An empty cell: the device never said it.",
+                "7 天内网关没有写数据, 或者没有登记设备。“–”: 设备没有说过。",
+                "no gateway wrote anything for 7 days, or no device is registered. “–”: the device never said it.",
             ),
             Text(
                 "点设备, 看它一个, 它的住家、河流站, 或者处理手册。",
@@ -265,7 +265,7 @@ def _losses(page: Page) -> None:
                 "设备声明丢失的消息, 按一天中的小时相加。",
                 "Messages that devices declared lost, added up by the hour of the day.",
             ),
-            Text("没有设备声明过丢失。", "no device declared a loss."),
+            Text("没有设备声明过丢失, 或者网关没有写数据。", "no device declared a loss, or the gateway wrote nothing."),
             Text(
                 "总在同一个时段: 看那时的网络和供电; 否则是设备断网太久, 存满了。",
                 "always at one hour: look at network and power then; else devices were cut off until they were full.",

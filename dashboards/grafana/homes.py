@@ -60,7 +60,7 @@ _PROTECTED: Final = {"1": Word(Text("未受保护", "unprotected"), RED), "0": W
 _PAUSED: Final = {"1": Word(Text("已暂停", "paused"), BLUE), "0": Word(Text("–", "–"), GREY)}
 _AWAY: Final = {"1": Word(Text("外出", "away"), BLUE), "0": Word(Text("–", "–"), GREY)}
 _NO_HOMES: Final = Text(
-    "最近 3 小时网关没有写数据, 或者没有登记住家: 先看运行面板。",
+    "最近 3 小时网关没有写数据, 或者没有登记住家: 先看运行仪表盘。",
     "the gateway wrote nothing for 3 hours, or no home is registered: look at Operations first.",
 )
 
@@ -157,8 +157,8 @@ def _overview(page: Page) -> None:
             ),
             _NO_HOMES,
             Text(
-                "没有人接手: 打电话。未受保护: 再做一次自检。点住家看它的一天。",
-                "nobody accepts: telephone. Unprotected: run its self-test again. A click on a home shows its day.",
+                "没有人接手: 打电话给值班的人。未受保护: 再做一次自检。点住家看它的一天。",
+                "nobody accepts: call who is on duty. Unprotected: run its self-test again. A click on a home shows its day.",
             ),
         ),
         rows(
@@ -234,12 +234,12 @@ def _alerts(page: Page) -> None:
                 "Every alert of homes in this time, the newest first: its state now, who accepted it and after how long.",
             ),
             Text(
-                "这段时间没有告警; 更早的要选更长的时间。",
-                "no alert in this time; choose a longer one for those before it.",
+                "这段时间没有告警, 或者网关没有写数据; 更早的要选更长的时间。",
+                "no alert in this time, or the gateway wrote nothing; choose a longer one for those before it.",
             ),
             Text(
-                "没有人接手的: 打电话, 再在控制台处理。",
-                "nobody accepted it: telephone, then close it in the console.",
+                "没有人接手的: 打电话给值班的人, 在控制台接手; 去看过、知道怎么回事以后再写“已处理”。",
+                "nobody accepted it: call who is on duty and accept it in the console; close it once somebody has looked.",
             ),
         ),
         rows(

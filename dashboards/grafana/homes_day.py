@@ -6,9 +6,10 @@ from typing import Final, NamedTuple
 from dashboards.grafana.meals import STATES
 from dashboards.grafana.page import Page
 from dashboards.grafana.panels import BLUE, GREEN, GREY, ORANGE, YELLOW, Column, Word, line, mapping, rows, series, states
-from dashboards.grafana.query import GOOD, HOURS_FROM_MS, KANHU, NEWEST, ROLLUPS, InfluxQL, leveled, select
+from dashboards.grafana.query import DAYS_FROM_MS, GOOD, HOURS_FROM_MS, KANHU, NEWEST, ROLLUPS, InfluxQL, leveled, select
 from dashboards.grafana.sdk import models
 from dashboards.grafana.text import Help, Text
+from dashboards.grafana.words import GRADES
 
 ROOM: Final = ("site", "place", "channel")  # without the site, homes of two communities with one code would be one
 NAME: Final = "$tag_site/$tag_place $tag_channel $col"
@@ -50,7 +51,9 @@ def draw_day(page: Page, here: str, rooms: str, room_steps: Sequence[tuple[float
 
 def _bands(page: Page, here: str) -> None:
     drawn = states(
-        [target for ref, sign in zip("ABCD", SIGNS, strict=True) for target in _sign(page, ref, sign, here)], {}, page.language
+        [target for ref, sign in zip("ABCD", SIGNS, strict=True) for target in _sign(page, ref, sign, here, page.options.zone)],
+        {},
+        page.language,
     )
     for sign in SIGNS:
         shown = mapping({"1": sign.yes, "0": sign.no}, page.language)
@@ -64,9 +67,10 @@ def _bands(page: Page, here: str) -> None:
                 "One band a room: whether anybody moved, a door was open, the bed was used.",
             ),
             Text(
-                "空白的一段: 超过 2 小时没有数据, 不等于没有动静。全空: 没有同意记录, 或者没有传感器。",
-                "a gap: nothing was told for over 2 hours, which is not the same as no movement. All empty: no "
-                "consent, or no sensors.",
+                "空白的一段: 超过 2 小时没有数据, 不等于没有动静; 五周以上每天只有一个标记。"
+                "全空: 没有同意记录, 或者没有传感器。",
+                "a gap: nothing was told for over 2 hours, which is not the same as no movement; over five weeks there is "
+                "one mark a day. All empty: no consent, or no sensors.",
             ),
             Text(
                 "长时间没有动静: 打电话; 空白: 看它的设备。",
@@ -80,10 +84,11 @@ def _bands(page: Page, here: str) -> None:
     )
 
 
-def _sign(page: Page, ref: str, sign: Sign, here: str) -> list[InfluxQL]:
-    """Readings, and hours for long ranges. A day says nothing of a room, so there is no third."""
+def _sign(page: Page, ref: str, sign: Sign, here: str, zone: str) -> list[InfluxQL]:
+    """Readings; hours up to five weeks; over more a mark a day, since five hundred rooms by hours are millions of rows."""
     name, title = sign.quantity, page.say(sign.title)
-    few, hours = f"$__interval_ms < {HOURS_FROM_MS}", f"$__interval_ms >= {HOURS_FROM_MS}"
+    few = f"$__interval_ms < {HOURS_FROM_MS}"
+    hours = f"$__interval_ms >= {HOURS_FROM_MS} AND $__interval_ms < {DAYS_FROM_MS}"
     raw = select(
         f'max("{name}") AS "{title}"',
         "presence",
@@ -92,7 +97,13 @@ def _sign(page: Page, ref: str, sign: Sign, here: str) -> list[InfluxQL]:
         "none",
     )
     rolled = select(f'max("{name}_max") AS "{title}"', "presence_1h", [here, hours], ["time(1h)", *ROOM], "none")
-    return [InfluxQL(ref, raw, KANHU, NAME), InfluxQL(f"{ref}h", rolled, ROLLUPS, NAME)]
+    days = [here, f"$__interval_ms >= {DAYS_FROM_MS}"]
+    marks = select(f'max("{name}_max") AS "{title}"', "presence_1d", days, ["time(1d)", *ROOM], "none", f"tz('{zone}')")
+    return [
+        InfluxQL(ref, raw, KANHU, NAME),
+        InfluxQL(f"{ref}h", rolled, ROLLUPS, NAME),
+        InfluxQL(f"{ref}d", marks, ROLLUPS, NAME),
+    ]
 
 
 def _warmth(page: Page, here: str, rooms: str, room_steps: Sequence[tuple[float | None, str]]) -> None:
@@ -150,10 +161,14 @@ def _visits(page: Page, here: str) -> None:
         Text("上门", "Visits"),
         Help(
             Text("计划的和实际的上门, 新的在前。", "Visits planned and made, the newest first."),
-            Text("这段时间没有计划也没有打卡。", "nothing was planned or tapped in this time."),
             Text(
-                "未送达: 打电话问。情况不明: 打卡器离线过, 不等于没有来。",
-                "missed: call. Unknown: the reader was away, which does not mean that nobody came.",
+                "这段时间没有计划也没有打卡, 或者网关没有写数据。",
+                "nothing was planned or tapped, or the gateway wrote nothing.",
+            ),
+            Text(
+                "未送达: 打电话给配送员和老人。情况不明: 打卡器离线, 不等于没有来: 问配送员。",
+                "missed: call the courier and the elder. Unknown: the reader was away, which does not mean that nobody came: "
+                "ask the courier.",
             ),
         ),
         rows(
@@ -181,11 +196,3 @@ def _visits(page: Page, here: str) -> None:
         height=8,
         help_page="visits",
     )
-
-
-GRADES: Final = {
-    "strong": Word(Text("强", "strong"), GREEN),
-    "medium": Word(Text("中", "medium"), GREEN),
-    "weak": Word(Text("弱", "weak"), YELLOW),
-    "none": Word(Text("无", "none"), GREY),
-}

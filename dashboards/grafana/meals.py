@@ -20,11 +20,12 @@ from dashboards.grafana.panels import (
 )
 from dashboards.grafana.query import FEW, InfluxQL, select
 from dashboards.grafana.text import Help, Language, Text
+from dashboards.grafana.words import GRADES, REASONS
 
 HERE: Final = f'{PLACES} AND "kind" =~ /^${{service:regex}}$/'
 
 STATES: Final = {
-    "planned": Word(Text("待送", "planned"), BLUE),
+    "planned": Word(Text("未到时间", "planned"), BLUE),
     "on_time": Word(Text("准时", "on time"), GREEN),
     "early": Word(Text("提前", "early"), GREEN),
     "late": Word(Text("迟到", "late"), YELLOW),
@@ -77,9 +78,13 @@ def _visits(page: Page) -> None:
         1,
         Text("按地点", "By place"),
         Help(
-            Text("所选时间里每个地点的次数, 空格是 0。", "How many at each place in the chosen time; a blank is 0."),
+            Text("所选时间里每个地点的次数; “–”是 0。", "How many at each place in the chosen time; “–” is 0."),
             NO_PLAN,
-            Text("先看未送达, 再看情况不明和待核对。", "look at missed ones first, then at unknown ones and those in review."),
+            Text(
+                "未送达: 打电话给配送员和老人。情况不明: 打卡器离线, 不等于没有送: 问配送员。待核对: 在控制台处理。",
+                "missed: call the courier and the elder. Unknown: the reader was away, which does not mean that nobody came: "
+                "ask the courier. In review: settle it in the console.",
+            ),
         ),
         rows(
             [*counts, InfluxQL("R", review, table=True)],
@@ -145,7 +150,7 @@ def _visits(page: Page) -> None:
                 "每个点是一次迟到, 画在计划的时间; 时间长了是每段里最久的一次。",
                 "Each dot is a late visit, at the time for which it was planned; over long times the longest of each span.",
             ),
-            Text("没有迟到。", "nobody was late."),
+            Text("没有迟到, 或者网关没有写数据。", "nobody was late, or the gateway wrote nothing."),
             Text("同一个地点一直迟到: 改计划或者改路线。", "when one place is always late, change the plan or the round."),
         ),
         series([InfluxQL("A", late, alias="$tag_site/$tag_place")], "s", least=0, points=True),
@@ -164,7 +169,7 @@ def _visits(page: Page) -> None:
         Text("待核对", "In review"),
         Help(
             Text("要有人看一眼的上门; 它们照样算数。", "Visits that a person should look at; they count all the same."),
-            Text("没有待核对的。", "nothing is in review."),
+            Text("没有待核对的, 或者网关没有写数据。", "nothing is in review, or the gateway wrote nothing."),
             Text(
                 "在控制台的“核对”页处理, 那里有每一条的证据。",
                 "settle them on the console's review page, which shows the evidence.",
@@ -176,10 +181,10 @@ def _visits(page: Page) -> None:
                 Column("Time", Text("计划时间", "Planned for"), "dateTimeAsLocal", width=170),
                 Column("place", Text("地点", "Place")),
                 Column("state", Text("情况", "State"), words=STATES),
-                Column("grade", Text("证据", "Proof")),
+                Column("grade", Text("证据", "Proof"), words=GRADES),
                 Column("courier", Text("配送员", "Courier")),
                 Column("late_s", Text("迟到", "Late"), "s"),
-                Column("reasons", Text("原因", "Reasons")),
+                Column("reasons", Text("原因", "Reasons"), words=REASONS),
                 Column("site", Text("站点", "Site")),
             ],
             page.language,

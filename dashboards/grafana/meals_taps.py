@@ -85,7 +85,10 @@ def taps(page: Page) -> None:
         Text("时间由网关推算的打卡", "Taps whose time was computed"),
         Help(
             Text("打卡器当时不知道时间, 由网关推算。", "The reader did not know the time; the gateway computed it."),
-            Text("都是打卡器自己的时间, 这样最好。", "all have the reader's own time, as it should be."),
+            Text(
+                "都是打卡器自己的时间, 这样最好; 或者没有打卡。",
+                "all have the reader's own time, as it should be; or nobody tapped.",
+            ),
             Text("经常出现: 换打卡器的时钟电池, 检查对时。", "if it happens often see to the reader's clock battery and NTP."),
         ),
         series([InfluxQL("A", computed, alias="$tag_site/$tag_place $tag_device")], "none", least=0, bars=True, interval="15m"),

@@ -40,9 +40,10 @@ def build(options: Options, language: Language) -> dict[str, Any]:
 
 def _now(page: Page) -> None:
     page.row(100, Text("现在", "Now"))
-    fields = ("database_ok", "broker_connected", "clock_trusted", "troubles", "outbox_entries", "outbox_age", "disk_used")
+    fields = ("database_ok", "broker_connected", "clock_trusted", "troubles", "outbox_age", "disk_used")
     counts = ("devices_silent", "devices_expected", "homes_unprotected", "alerts_open", "alerts_unaccepted", "notices_waiting")
-    latest = ", ".join(f'last("{name}") AS "{name}"' for name in (*fields, *counts))
+    # One point and its own time: a gateway that died an hour ago must not look as if it lived.
+    latest = ", ".join(['last("outbox_entries") AS "outbox_entries"', *(f'"{name}"' for name in (*fields, *counts))])
     late: Sequence[tuple[float | None, str]] = [(None, GREEN), (60, YELLOW), (600, RED)]
     some: Sequence[tuple[float | None, str]] = [(None, GREEN), (1, ORANGE)]
     page.add(
@@ -51,12 +52,17 @@ def _now(page: Page) -> None:
         Help(
             Text("每个网关最近 24 小时内最后的数。", "The last numbers of each gateway within 24 hours."),
             Text("24 小时内没有网关写过数据。", "no gateway wrote anything for 24 hours."),
-            Text("红色的先看; “设备失联”点进设备面板。", "look at what is red first; silent devices lead to the fleet."),
+            Text(
+                "上报超过 3 分钟: 网关没有消息, 这一行是旧的, 先处理它。再看红色的; “失联设备”点进设备仪表盘。",
+                "reported over 3 minutes ago: the gateway is silent and its row is old, see to it first. Then what is red; "
+                "silent devices lead to the fleet.",
+            ),
         ),
         rows(
             [InfluxQL("A", select(latest, MEASUREMENT, [GATEWAY], ["device"]), table=True)],
             [
                 Column("device", Text("网关", "Gateway")),
+                Column("Time", Text("上报", "Reported"), "dateTimeFromNow"),
                 Column("database_ok", Text("数据库接收", "Database takes"), "none", YES_NO),
                 Column("broker_connected", Text("已连接代理", "Broker"), "none", YES_NO),
                 Column("clock_trusted", Text("时钟可信", "Clock"), "none", YES_NO),
@@ -127,8 +133,9 @@ def _now(page: Page) -> None:
             ),
             NO_GATEWAY,
             Text(
-                "红色的时段里, 消息留在设备和待发送里, 没有丢。",
-                "while it is red, messages wait in devices and outbox; none is lost.",
+                "代理红色: 紧急求助收不到, 先打电话给值班的人。别的红色: 消息在设备和待发送里等着, 没有丢。",
+                "a red broker: no SOS arrives, call who is on duty first. Other red: messages wait in devices and outbox, "
+                "none is lost.",
             ),
         ),
         # Spans in which nothing came are gaps: a band would go on and show a dead gateway as connected.
@@ -202,7 +209,7 @@ def _messages(page: Page) -> None:
         Help(
             Text("应有的设备和失联的设备。", "Devices that are expected, and those that are silent."),
             NO_GATEWAY,
-            Text("失联的点进设备面板。", "see the fleet for those that are silent."),
+            Text("失联的点进设备仪表盘。", "see the fleet for those that are silent."),
         ),
         lines(
             page,

@@ -130,7 +130,7 @@ def people(page: Page) -> None:
         Help(
             Text("最先到期的证书还剩多久。", "How long the first certificate to end is still valid."),
             Text("网关没有证书, 或者没有写数据。", "the gateway has no certificate, or wrote nothing."),
-            Text("不到 14 天: 换证书。", "below 14 days: renew it."),
+            Text("不到 21 天: 换证书。", "below 21 days: renew it."),
         ),
         lines(
             page,
@@ -138,7 +138,7 @@ def people(page: Page) -> None:
             "min",
             "s",
             least=0,
-            steps=[(None, RED), (14 * 86_400, BLUE)],
+            steps=[(None, RED), (21 * 86_400, BLUE)],
         ),
         help_page="certificate",
     )

@@ -10,7 +10,7 @@ from dashboards.grafana.sdk import Builder, Dataquery, as_json, builders, models
 from dashboards.grafana.text import Help, Language, Text
 
 WIDTH: Final = 24  # columns of Grafana's grid
-_LINKS: Final = Text("其他面板", "Other dashboards")
+_LINKS: Final = Text("其他仪表盘", "Other dashboards")
 _RUNBOOK: Final = Text("处理手册", "Runbook")
 _ALL: Final = "$__all"
 

@@ -46,8 +46,11 @@ PEOPLE: Final = (
                 ("One: power, battery, Wi-Fi, or somebody took it away. If it carries an SOS button call the home first."),
             ),
             Text(
-                "`kanhu device list` 看最后一次消息; 不再用的设备从登记表里删掉。",
-                ("`kanhu device list` shows the last message; take a device that is no longer used out of the registry."),
+                "`kanhu status --device 站点/设备` 看最后一次消息; 不再用的设备从登记表里删掉。",
+                (
+                    "`kanhu status --device SITE/ID` shows the last message; take a device that is no longer used out of "
+                    "the registry."
+                ),
             ),
         ),
     ),
@@ -120,8 +123,8 @@ PEOPLE: Final = (
                 "`kanhu homes show` says which step failed: the device did not answer, or no channel confirmed.",
             ),
             Text(
-                "`kanhu homes test` 再试一次。",
-                "`kanhu homes test` tries once more.",
+                "`kanhu homes test` 再试一次; 老人那里不响也不亮。",
+                "`kanhu homes test` tries once more; the elder hears and sees nothing of it.",
             ),
             Text(
                 "还不行: 打电话给住家, 派人去, 那天多走访一次。",
@@ -146,8 +149,9 @@ PEOPLE: Final = (
                 "Missed: call the courier and the elder; if the elder does not answer send somebody.",
             ),
             Text(
-                "情况不明: 先让打卡器上线 (看“打卡器离线”)。",
-                "Unknown: bring the reader back first (see “A reader is offline”).",
+                "情况不明: 问配送员送了没有, 没有送或者问不到就打电话给老人; 同时让打卡器上线 (看“打卡器离线”)。",
+                "Unknown: ask the courier; if it was not brought, or nobody can say, call the elder. Bring the reader back as "
+                "well (see “A reader is offline”).",
             ),
             Text(
                 "待核对的在控制台的核对页处理; 更正和申诉都留下是谁、什么时候、为什么。",
@@ -163,7 +167,7 @@ PEOPLE: Final = (
         "readers",
         Text("打卡器离线", "A reader is offline"),
         Text(
-            "打卡器离线时照样打卡, 亮“已记录”的灯, 回来以后补传, 按打卡的时间算。没有人的送餐会被拒。",
+            "打卡器离线时照样打卡, 亮“已记录”的灯, 回来以后补传, 按打卡的时间算。没有一次送餐会因此被拒。",
             (
                 "An offline reader goes on taking taps, shows the lamp for “recorded”, and sends them when it is back"
                 "; they count at the time of the tap. Nobody's visit is refused."
@@ -175,8 +179,9 @@ PEOPLE: Final = (
                 "Give it power and network; it is done when its queue is 0.",
             ),
             Text(
-                "一直离线: Wi-Fi 信号、密码、电池; `kanhu doctor` 有它最后的话。",
-                "It stays away: Wi-Fi signal, password, battery; `kanhu doctor` has its last words.",
+                "一直离线: Wi-Fi 信号、密码、电池; `kanhu status --device 站点/设备` 有它最后的消息和读数。",
+                "It stays away: Wi-Fi signal, password, battery; `kanhu status --device SITE/ID` has its last message and "
+                "readings.",
             ),
             Text(
                 "读卡器复位很多: 接线松了或者天线坏了。",
@@ -228,8 +233,12 @@ PEOPLE: Final = (
                 "Little movement is no accident, and much is no proof that all is well: in doubt telephone.",
             ),
             Text(
-                "暂停、外出和看过了在控制台里记。",
-                "Pauses, absences and “seen, fine” are written down in the console.",
+                (
+                    "暂停、外出和看过了在控制台里记。"
+                    "老人自己也能暂停 (按住“我没事”5 秒): 那是老人的决定, 不用去催; 到时间自动恢复。"
+                ),
+                "Pauses, absences and “seen, fine” are written down in the console. The elder may pause too, by holding “I am "
+                "well” for 5 s: that is the elder's decision; it ends by itself.",
             ),
         ),
     ),
@@ -243,8 +252,8 @@ PEOPLE: Final = (
         ),
         (
             Text(
-                "`kanhu status` 看这台设备最后的读数和旗标。",
-                "`kanhu status` shows the last readings and flags of the device.",
+                "`kanhu status --device 站点/设备` 看这台设备最后的读数, 各是什么时候的。",
+                "`kanhu status --device SITE/ID` shows the last readings of the device and when each was measured.",
             ),
             Text(
                 "换传感器或接线; 不再测的从登记表的 `measures` 里删掉。",
