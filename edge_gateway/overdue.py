@@ -8,6 +8,7 @@ gateway that is down, a broker that is away, a full disk, a wall clock that jump
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from math import ceil
 from typing import Final
 
@@ -187,7 +188,7 @@ def quantities(device: Device, latest: Iterable[str], consented: bool) -> tuple[
     """
     if device.measures:
         return _declared(device.measures, consented)
-    return _watched(latest, consented)[:MOST_NAMES]
+    return _watched(latest, consented, MOST_NAMES)
 
 
 @lru_cache(maxsize=1024)
@@ -195,8 +196,9 @@ def _declared(measures: frozenset[str], consented: bool) -> tuple[str, ...]:
     return _watched(sorted(measures), consented)
 
 
-def _watched(names: Iterable[str], consented: bool) -> tuple[str, ...]:
-    return tuple([name for name in names if is_measured(name) and (consented or not needs_consent(name))])
+def _watched(names: Iterable[str], consented: bool, most: int | None = None) -> tuple[str, ...]:
+    # A device that invents a thousand names is not asked for all of them in each round.
+    return tuple(islice((name for name in names if is_measured(name) and (consented or not needs_consent(name))), most))
 
 
 @lru_cache(maxsize=4096)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE: Final = 100  # devices, before an SOS may pass
+_AT_ONCE: Final = 25  # devices, before an SOS may pass
 _JUMP_NS: Final = 5 * 10**9
 _SAVED_WITHIN_S: Final = 5.0
 _FLEET: Final = (

@@ -1,5 +1,6 @@
 """Silence as a number and silence as an alert are one thing, seen twice: the number is never smaller than the alert says."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -165,3 +166,14 @@ def test_what_a_clock_a_year_ahead_wrote_down_is_not_fresh_for_a_year() -> None:
     assert overdue.of_device(None, expected, 700.0, NOW_NS) == overdue.Silence(700.0, 700.0)
     latest = Latest(ahead_ns, 20.0, 1, seen_ns=ahead_ns, seen_s=100.0)
     assert overdue.of_quantity(latest, expected.since, 700.0, NOW_NS) == overdue.Silence(600.0, 600.0)
+
+
+def test_of_a_device_that_invents_names_no_more_are_looked_at_than_are_watched() -> None:
+    asked: list[str] = []
+
+    def invented() -> Iterator[str]:
+        for number in range(1024):
+            asked.append(f"temperature.r{number}")
+            yield asked[-1]
+
+    assert len(overdue.quantities(DEVICES[0], invented(), True)) == overdue.MOST_NAMES == len(asked)
