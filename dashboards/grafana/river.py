@@ -6,7 +6,7 @@ from dashboards.grafana.maps import world
 from dashboards.grafana.options import Options
 from dashboards.grafana.page import Page, address, clicked
 from dashboards.grafana.panels import BLUE, GREEN, GREY, ORANGE, RED, YELLOW, Column, rows, states
-from dashboards.grafana.query import FEW, GOOD, ROLLUPS, InfluxQL, select, within
+from dashboards.grafana.query import DAYS_FROM_MS, FEW, GOOD, ROLLUPS, InfluxQL, select, within
 from dashboards.grafana.river_quantities import HERE, QUANTITIES, draw
 from dashboards.grafana.text import Help, Language, Text
 
@@ -111,9 +111,12 @@ def _now(page: Page) -> None:
 def _map(page: Page) -> None:
     good = ['"lat_flag" <= 2', '"lon_flag" <= 2']
     last = select('last("lat") AS "lat", last("lon") AS "lon"', "position", [HERE, *good], ["site", "device"])
-    way = select(
-        'mean("lat") AS "lat", mean("lon") AS "lon"', "position", [HERE, *good], ["time($__interval)", "site", "device"], "none"
-    )
+    few = f"$__interval_ms < {DAYS_FROM_MS}"
+    by = ["time($__interval)", "site", "device"]
+    way = select('mean("lat") AS "lat", mean("lon") AS "lon"', "position", [HERE, *good, few], by, "none")
+    daily = [HERE, f"$__interval_ms >= {DAYS_FROM_MS}"]
+    rolled, by_day = 'mean("lat_mean") AS "lat", mean("lon_mean") AS "lon"', ["time(1d)", "site", "device"]
+    days = select(rolled, "position_1d", daily, by_day, "none", f"tz('{page.options.zone}')")
     point = {"latitude": "lat", "longitude": "lon", "type": "markers"}
     page.add(
         2,
@@ -127,8 +130,9 @@ def _map(page: Page) -> None:
             Text("在登记表里写上固定站的 lat 和 lon。", "give fixed stations their lat and lon in the registry."),
         ),
         world(
-            [InfluxQL("A", last, table=True), InfluxQL("B", way, table=True)],
+            [InfluxQL("A", last, table=True), InfluxQL("B", way, table=True), InfluxQL("Bd", days, ROLLUPS, table=True)],
             [
+                {**point, "name": page.say(Text("每天在哪里", "where by day")), "query": "Bd", "config": _dot(3, GREY, "")},
                 {**point, "name": page.say(Text("走过的路", "way")), "query": "B", "config": _dot(3, GREY, "")},
                 {
                     **point,

@@ -149,6 +149,7 @@ NUMBERS: Final = [
     *indoors(leveled("kanhu-homes", 11, 2, "temperature", PLACE, max)),
     ("kanhu-homes", 10, "A", DAY, 0, raw("motion", PLACE, max)),
     ("kanhu-homes", 10, "Ah", MONTH, 0, hours("motion", PLACE, max, max)),
+    ("kanhu-homes", 10, "Ad", YEAR, 0, days("motion", PLACE, max, max)),
     ("kanhu-homes", 10, "C", DAY, 0, raw("contact", PLACE, max)),
     ("kanhu-homes", 2, "A", DAY, 0, newest("home_alerts", ("site", "place"))),
 ]
