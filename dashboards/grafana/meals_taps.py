@@ -48,7 +48,7 @@ def taps(page: Page) -> None:
     )
     by_hour = [
         transformation(
-            "formatTime", {"timeField": "Time", "outputFormat": "HH:00", "useTimezone": False, "timezone": page.options.zone}
+            "formatTime", {"timeField": "Time", "outputFormat": "HH:00", "useTimezone": True, "timezone": page.options.zone}
         ),
         transformation(
             "groupBy",
@@ -60,6 +60,7 @@ def taps(page: Page) -> None:
             },
         ),
         transformation("sortBy", {"fields": {}, "sort": [{"field": "Time"}]}),
+        transformation("organize", {"renameByName": {"taps (sum)": page.say(Text("打卡", "taps"))}}),
     ]
     hourly = select('count("tap") AS "taps"', "event", [PLACES, tap], ["time(1h)"], "none", f"tz('{page.options.zone}')")
     page.add(

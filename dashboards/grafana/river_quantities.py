@@ -26,7 +26,7 @@ QUANTITIES: Final = (
     Quantity("dissolved_oxygen", Text("溶解氧", "Dissolved oxygen"), "suffix:mg/L", 2),
     Quantity("conductivity", Text("电导率", "Conductivity"), "suffix:S/m", 4),
     Quantity("turbidity", Text("浊度", "Turbidity"), "suffix:NTU", 1),
-    Quantity("water_level", Text("水位", "Water level"), "lengthm", 2),
+    Quantity("water_level", Text("水位", "Water level"), "suffix:m", 2),
     Quantity("ammonia_n", Text("氨氮", "Ammonia nitrogen"), "suffix:mg/L", 3),
     Quantity("cod_mn", Text("高锰酸盐指数", "Permanganate index"), "suffix:mg/L", 2),
     Quantity("total_p", Text("总磷", "Total phosphorus"), "suffix:mg/L", 3),
