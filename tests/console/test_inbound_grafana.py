@@ -157,6 +157,7 @@ def test_alerts_that_were_left_out_are_counted(keys: Path) -> None:
         pytest.param({"startsAt": "yesterday"}, "startsAt is 'yesterday'; a time with its zone", id="time"),
         pytest.param({"startsAt": "2026-11-18T11:06:40"}, "a time with its zone", id="no-zone"),
         pytest.param({"startsAt": "0001-01-01T00:00:00Z"}, "before 1970", id="never"),
+        pytest.param({"startsAt": "9999-12-31T00:00:00Z"}, "after 2262", id="nobody-can-count-so-far"),
         pytest.param({"startsAt": None}, "a time with its zone", id="no-time"),
         pytest.param({"labels": {"alertname": "x"}, "generatorURL": f"{URL}/"}, "no uid of its rule", id="no-uid"),
         pytest.param({"labels": {"alertname": "x"}, "generatorURL": "http://[/grafana/u/view"}, "no uid", id="bad-url"),

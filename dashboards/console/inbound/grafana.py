@@ -38,6 +38,7 @@ _PLACE: Final = ("site", "device", "place", "channel")
 _TEXT: Final = 400
 _NAME: Final = 150
 _ID: Final = 48  # characters of an id of ours
+_LATEST_NS: Final = 2**63
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -173,8 +174,8 @@ def _time_ns(alert: Any, name: str) -> int:
         found = (moment - _EPOCH) // timedelta(microseconds=1) * 1000
     except (ValueError, TypeError, OverflowError) as error:
         raise Rejected("unreadable", f"{name} is {text[:60]!r}; a time with its zone") from error
-    if found <= 0:
-        raise Rejected("unreadable", f"{name} is {text[:60]!r}, before 1970")
+    if not 0 < found < _LATEST_NS:
+        raise Rejected("unreadable", f"{name} is {text[:60]!r}, before 1970 or after 2262")
     return found
 
 
