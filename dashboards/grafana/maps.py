@@ -11,10 +11,11 @@ NEAREST: Final = 15  # zoom: some streets
 
 
 def world(targets: Sequence[InfluxQL], layers: Sequence[Mapping[str, Any]], tiles: str) -> geomap.Panel:
-    """A map that opens on what is in its first layer. Without `tiles` it has no background and asks nobody outside."""
+    """A map that opens on its last layer, the topmost. Without `tiles` it has no background and asks nobody outside."""
     drawn = geomap.Panel().targets(list(targets)).datasource(source_of(targets)).unit("none")
     # "All layers" would take the ground's with them, the whole world; and `zoom` is the nearest that "fit" goes, 1 by the SDK.
-    view = geomap.MapViewConfig().id("fit").all_layers(False).layer(layers[0]["name"]).padding(20).zoom(NEAREST)
+    # That layer must have something in it for every range, or the map stays at the whole world.
+    view = geomap.MapViewConfig().id("fit").all_layers(False).layer(layers[-1]["name"]).padding(20).zoom(NEAREST)
     drawn.view(view).tooltip(geomap.TooltipOptions().mode(geomap_models.TooltipMode.DETAILS))
     drawn.controls(
         geomap.ControlsOptions().show_zoom(True).mouse_wheel_zoom(False).show_scale(True).show_attribution(bool(tiles))
