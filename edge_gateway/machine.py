@@ -19,7 +19,7 @@ _UNSYNC: Final = 0x40  # STA_UNSYNC of <linux/timex.h>: set until something sets
 _TIMEX_BYTES: Final = 208
 _STATUS: Final = slice(40, 44)  # modes (with padding), offset, freq, maxerror, esterror of 8 bytes each stand before it
 _LONG: Final = 8
-_OWN: Final = 8  # certificates in a file; with more it is a system's collection, of which one always ends soon
+OWN: Final = 8  # certificates in a file; with more it is a system's collection, of which one always ends soon
 
 
 def clock_trusted() -> bool | None:
@@ -54,7 +54,7 @@ def certificate_ends(files: Iterable[Path]) -> datetime | None:
     for file in files:
         try:
             found = x509.load_pem_x509_certificates(file.read_bytes())
-            ends += [one.not_valid_after_utc for one in found if len(found) <= _OWN]
+            ends += [one.not_valid_after_utc for one in found if len(found) <= OWN]
         except (OSError, ValueError) as error:
             log.warning("certificate %s cannot be read: %s", file, error)
     return min(ends, default=None)

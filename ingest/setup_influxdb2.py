@@ -80,7 +80,7 @@ class InfluxDB2:
         if not self._password_file.exists():
             raise Misconfigured(
                 f"{self._influx.url} is in use already, and {self._password_file} is not here",
-                "give a token that may manage buckets and authorizations; it is used once and not kept",
+                "--admin-token-file FILE with a token that may manage buckets and authorizations; it is used once and not kept",
             )
         password = secret(self._password_file)
         return influxdb.InfluxDBClient(self._influx.url, username=ADMIN, password=password, timeout=self._timeout_ms)

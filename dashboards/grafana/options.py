@@ -50,7 +50,9 @@ class Options:
         if _URL.fullmatch(self.influx_url) is None:
             raise Misconfigured(f"the database's address is {self.influx_url!r}", "http://host:8086, as Grafana reaches it")
         if self.grafana_url and _URL.fullmatch(self.grafana_url) is None:
-            raise Misconfigured(f"Grafana's address is {self.grafana_url!r}", "https://host, as people reach it, or nothing")
+            raise Misconfigured(
+                f"Grafana's address is {self.grafana_url!r}", "http://host:3000 or https://host, as people reach it"
+            )
         if self.tiles and not all(part in self.tiles for part in ("{z}", "{x}", "{y}")):
             raise Misconfigured(f"the tiles' address is {self.tiles!r}", "it needs {z}, {x} and {y}")
         try:

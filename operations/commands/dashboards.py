@@ -79,6 +79,7 @@ def build(
     from dashboards.grafana import contact_points
 
     found = load(settings)
+    _influxql(found, influx_url)
     options = _options(found, influx_url, public_url, zone, tiles, language, gateway, river_class, reader_token_file, files)
     changed = builder.write(folder, options, os.environ)
     for path in changed:
@@ -86,6 +87,12 @@ def build(
     for one in contact_points.left_out(options, os.environ):
         out.print(f"[dim]left out: contact point {one.uid}, {', '.join(one.missing)} not set[/dim]")
     out.print(f"{len(changed)} files changed in {folder}" if changed else f"{folder} is as it should be")
+    # Where one of these is wrong Grafana does not start, and says so only in its own log.
+    out.print(f"Grafana has to find this folder as {options.files} (--files)", markup=False, soft_wrap=True)
+    if options.token_file:
+        words = f"and the reader's token, readable by Grafana alone, as {options.token_file} (--reader-token-file)"
+        out.print(words, markup=False, soft_wrap=True)
+    out.print(f"start it with GF_PATHS_PROVISIONING={options.files}/provisioning", markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -19,6 +19,7 @@ from ingest.setup import RETENTION_DAYS, State
 from ingest.setup import setup as set_up
 from ingest.sinks import open_sink
 from ingest.tables import Kind
+from ingest.tokens import token_path
 from operations.commands.common import SettingsFile, bar, instant, load, out
 from operations.doctor.gateway import answers
 from operations.doctor.machine import wal_reset_bug
@@ -64,10 +65,14 @@ def setup(
             token = admin_token_file.read_text(encoding="utf-8").strip()
         except OSError as error:
             raise Misconfigured(f"cannot read {admin_token_file}: {error}", "give a file with the token") from error
-    for step in set_up(load(settings), admin_token=token, retention_days=retention_days, dry_run=dry_run):
+    found = load(settings)
+    for step in set_up(found, admin_token=token, retention_days=retention_days, dry_run=dry_run):
         style = _STYLES.get(step.state, "dim")
         out.print(f"[{style}]{step.state:>10}[/{style}] {step.what}", end="")
         out.print(f"  {step.detail}" if step.detail else "", markup=False)
+    if found.influx.url and found.influx.kind == "influxdb2" and found.influx.token_file is None:
+        line = f'token_file = "{token_path(found, "gateway").absolute()}"'
+        out.print(f"next: below [influx] in the settings, {line}", markup=False, soft_wrap=True)
 
 
 @app.command()

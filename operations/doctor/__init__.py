@@ -24,6 +24,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check("disk space", machine.disk_space),
     Check("SQLite", machine.sqlite),
     Check("clock", machine.clock),
+    Check("certificates", machine.certificates),
     Check("broker login", broker.login),
     Check("broker access rules", broker.access_rules),
     Check("broker limits", broker.limits),

@@ -1,4 +1,4 @@
-"""Checks of the machine: room on the disk, the SQLite library, the clock."""
+"""Checks of the machine: room on the disk, the SQLite library, the clock, certificates."""
 
 import shutil
 import sqlite3
@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from edge_gateway import machine
 from edge_gateway.settings import Gateway, Settings
 from operations.doctor.result import Result, fail, ok, warn
 
 _MIB: Final = 1024 * 1024
 _SYNCHRONOUS: Final = ("OFF", "NORMAL", "FULL", "EXTRA")
 _CLOCK_SLACK: Final = timedelta(minutes=5)
+_RENEW_WITHIN: Final = timedelta(days=21)  # as the alert rule `kanhu-certificate`
 
 
 def disk_space(settings: Settings) -> Result:
@@ -85,6 +87,32 @@ def clock(settings: Settings) -> Result:
     if _synchronised() is False:
         return warn(f"{now:%Y-%m-%d %H:%M} UTC, but nothing keeps it right", "sudo timedatectl set-ntp true")
     return ok(f"{now:%Y-%m-%d %H:%M} UTC")
+
+
+def certificates(settings: Settings) -> Result:
+    """None of ours ends soon: then devices, gateway or browsers are shut out all at once."""
+    files = machine.certificate_files(settings)
+    ends = {file: machine.certificate_ends([file]) for file in files}
+    if unread := [str(file) for file, end in ends.items() if end is None and not _collection(file)]:
+        return fail(f"{', '.join(unread)} cannot be read, or holds no certificate", "put a PEM certificate there")
+    known = sorted((end, file) for file, end in ends.items() if end is not None)
+    if not known:
+        return ok("none of ours: no TLS here, or the system's own authorities")
+    end, file = known[0]
+    seen = f"the first to end is {file}, {end:%Y-%m-%d %H:%M} UTC"
+    if end < datetime.now(UTC):
+        return fail(f"{seen}: it is over", "renew it and restart what uses it")
+    if end < datetime.now(UTC) + _RENEW_WITHIN:
+        return warn(seen, "renew it now and restart what uses it")
+    return ok(seen)
+
+
+def _collection(file: Path) -> bool:
+    """A system's collection of authorities: its ends are not ours to watch."""
+    try:
+        return file.read_bytes().count(b"BEGIN CERTIFICATE") > machine.OWN
+    except OSError:
+        return False
 
 
 def _synchronised() -> bool | None:

@@ -484,8 +484,14 @@ def test_a_wrong_token_is_said_and_not_shown(there: tuple[str, Scripted]) -> Non
 def test_a_grafana_that_is_not_there_is_unavailable() -> None:
     with scripted() as (url, _):
         pass
-    with pytest.raises(Unavailable, match="does not answer"):
+    with pytest.raises(Unavailable, match="does not answer: Failed to establish a new connection") as raised:
         Grafana(url, TOKEN).version()
+    assert "HTTPConnection" not in str(raised.value)
+
+
+def test_a_server_that_is_no_grafana_is_called_so() -> None:
+    with scripted("/below") as (url, _), pytest.raises(Misconfigured, match="is no Grafana"):
+        plan(Grafana(url.removesuffix("/below"), TOKEN), small())
 
 
 @pytest.mark.parametrize("url", ["grafana:3000", "ftp://x", "http://", "http://admin:secret@host:3000", "http://host/?orgId=1"])

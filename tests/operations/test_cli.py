@@ -287,6 +287,19 @@ def test_what_is_exported_and_put_back_elsewhere_is_the_same(site: Site, tmp_pat
     assert "nothing to set up" in runner.invoke(kanhu.app, ["ingest", "setup", "-s", str(other)]).output
 
 
+def test_a_set_up_says_which_line_of_the_settings_is_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("operations.commands.database.set_up", lambda *_, **__: [])
+    file = tmp_path / "kanhu.toml"
+    begin = f'data_dir = "{tmp_path}"\n[influx]\nurl = "http://127.0.0.1:1"\n'
+    line = f'token_file = "{tmp_path}/secrets/influx-gateway.token"'
+    file.write_text(begin)
+    assert line in CliRunner().invoke(kanhu.app, ["ingest", "setup", "-s", str(file)], terminal_width=400).output.replace(
+        "\n", ""
+    )
+    file.write_text(begin + line)
+    assert "next" not in CliRunner().invoke(kanhu.app, ["ingest", "setup", "-s", str(file)]).output
+
+
 def test_a_file_with_a_bad_row_is_stored_but_for_that_row_and_the_exit_code_says_so(site: Site, tmp_path: Path) -> None:
     file = tmp_path / "mine.csv"
     file.write_text(

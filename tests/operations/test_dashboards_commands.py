@@ -169,3 +169,17 @@ def test_a_password_of_a_user_is_enough(there: tuple[str, Scripted], monkeypatch
     monkeypatch.setenv("GRAFANA_USER", "admin")
     monkeypatch.setenv("GRAFANA_PASSWORD", "a-pass:word")
     assert "nothing to do" in kanhu_says("remove")
+
+
+def test_a_build_says_where_grafana_has_to_find_it(tmp_path: Path) -> None:
+    said = kanhu_says("build", str(tmp_path / "made"), "--files", "/srv/g", "--reader-token-file", "/srv/token")
+    assert "find this folder as /srv/g (--files)" in said
+    assert "as /srv/token (--reader-token-file)" in said
+    assert "GF_PATHS_PROVISIONING=/srv/g/provisioning" in said
+
+
+def test_a_build_without_a_database_that_grafana_could_ask_is_refused(settings: Path, tmp_path: Path) -> None:
+    settings.write_text(f'data_dir = "{tmp_path}"\n')
+    with pytest.raises(Misconfigured, match="the embedded store is no data source for Grafana"):
+        run("build", str(tmp_path / "made"))
+    assert not (tmp_path / "made").exists()

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from edge_gateway.settings import Broker, Gateway, Influx, Settings
 from operations.doctor import CHECKS, Outcome, broker, database, examine, files, gateway, machine
 from operations.doctor.result import Check, Result
 from tests.databases import Database, InfluxQLServer
-from tests.servers import Mosquitto, free_port
+from tests.servers import Mosquitto, free_port, make_certificates
 
 MIB = 1024 * 1024
 PEOPLE = {"people": [{"id": "wang", "urls": ["json://127.0.0.1"]}, {"id": "li", "urls": ["json://127.0.0.1"]}]}
@@ -227,6 +228,20 @@ def test_a_clock_that_nothing_keeps_right_is_told(tmp_path: Path, monkeypatch: p
     assert_helps(machine.clock(settings(tmp_path)), Outcome.WARN, "nothing keeps it right")
     fake.write_text("#!/bin/sh\necho yes\n")
     assert machine.clock(settings(tmp_path)).outcome == Outcome.OK
+
+
+def test_certificates_are_named_with_the_day_on_which_the_first_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine.certificates(settings(tmp_path)).outcome == Outcome.OK
+    made = make_certificates(tmp_path / "tls")
+    tls = {name: made.file(file) for name, file in (("tls_ca", "ca.pem"), ("tls_certificate", "gateway.pem"))}
+    here = settings(tmp_path, broker={**tls, "tls_key": made.file("gateway.key")})
+    good = machine.certificates(here)
+    assert good.outcome == Outcome.OK
+    assert "ca.pem" in good.seen or "gateway.pem" in good.seen
+    monkeypatch.setattr(machine, "_RENEW_WITHIN", timedelta(days=3651))
+    assert_helps(machine.certificates(here), Outcome.WARN, ".pem", "UTC", "renew it")
+    made.file("gateway.pem").write_text("nothing")
+    assert_helps(machine.certificates(here), Outcome.FAIL, "gateway.pem", "PEM")
 
 
 # ---- broker

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import quote
 
-from dashboards.grafana.push.http import NO_PROVENANCE, Http
-from edge_gateway.errors import Rejected
+from dashboards.grafana.push.http import NO_PROVENANCE, Http, NotThere
+from edge_gateway.errors import Misconfigured, Rejected
 
 TAG: Final = "kanhu"  # of every dashboard of ours
 _MOST: Final = 5000  # dashboards in one answer of a search
@@ -86,7 +86,11 @@ class Grafana:
 
     def tagged(self) -> list[Json]:
         """All dashboards with our tag: uid, title, folderUid, tags."""
-        return list(self.http.ask("GET", "api/search", "dashboards", tag=[TAG], type="dash-db", limit=_MOST) or [])
+        try:
+            return list(self.http.ask("GET", "api/search", "dashboards", tag=[TAG], type="dash-db", limit=_MOST) or [])
+        except NotThere:
+            hint = "give the address of Grafana itself, with its path if it has one"
+            raise Misconfigured(f"{self.url} is no Grafana: it knows no api/search", hint) from None
 
     def dashboard(self, uid: str) -> Json | None:
         """`dashboard` and `meta`; None: there is none."""

@@ -78,7 +78,8 @@ class Http:
                 allow_redirects=False,
             )
         except (requests.RequestException, UnicodeError) as error:
-            raise Unavailable(self.hide(f"Grafana at {self.url} does not answer: {error}")) from None
+            seen = f"Grafana at {self.url} does not answer: {_why(error)}"
+            raise Unavailable(self.hide(f"{seen} (does it run, and does this machine reach that address?)")) from None
         if 300 <= answer.status_code < 400:
             where = answer.headers.get("Location", "elsewhere")
             raise Misconfigured(
@@ -127,6 +128,14 @@ class _Token(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
+
+
+def _why(error: BaseException) -> str:
+    """The innermost cause, without the names of the library's classes."""
+    inner: object = error
+    while isinstance(deeper := getattr(inner, "reason", None) or next(iter(getattr(inner, "args", ())), None), BaseException):
+        inner = deeper
+    return str(inner).partition("): ")[2] or str(inner)
 
 
 class _Page(str):
