@@ -6,6 +6,7 @@ from typing import Final
 
 from dashboards.grafana.lint.influxql import read
 from dashboards.grafana.lint.query import SOURCES, answers, level, query_faults
+from dashboards.grafana.lint.schema import DAILY, HOURLY, measurements
 from dashboards.grafana.lint.shape import Json
 
 MIXED: Final = "-- Mixed --"
@@ -34,6 +35,8 @@ def target_faults(panel: Json, variables: Set[str], zone: str) -> Iterator[str]:
             yield f"target {target['refId']}: {fault}"
     yield from _panel_source_faults(panel, targets)
     yield from level_faults(targets)
+    if not panel.get("timeFrom"):
+        yield from _bound_faults(targets)
 
 
 def level_faults(targets: Sequence[Json]) -> Iterator[str]:
@@ -54,6 +57,18 @@ def level_faults(targets: Sequence[Json]) -> Iterator[str]:
         yield f"at an interval of {gap} ms no target answers: the panel is empty for such a range"
     if doubled:
         yield f"{doubled}: each series is drawn twice"
+
+
+def _bound_faults(targets: Sequence[Json]) -> Iterator[str]:
+    """A range of years is answered from days: what is finer says up to where it goes."""
+    for target in targets:
+        query = read(target["query"])
+        bounded = any(sign.startswith("<") for sign, _ in level(target["query"]))
+        if bounded or query.show or not any(length != "1d" for length in query.times):
+            continue
+        for name in query.measurements:
+            if name.endswith(HOURLY) or f"{name}{DAILY}" in measurements():
+                yield f"target {target['refId']}: reads {name} of a range of years; bound it by $__interval_ms < and add days"
 
 
 def _series(target: Json) -> str:

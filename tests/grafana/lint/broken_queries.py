@@ -30,6 +30,10 @@ QUERIES = [
     # which target answers
     Broken("gap", edit(f"{HOURS}.query", ">= 900000", ">= 1800000"), "at an interval of 900000 ms no target answers"),
     Broken("doubled", edit(f"{HOURS}.query", ">= 900000", ">= 600000"), "two targets answer"),
+    Broken(
+        "hours-of-years", edit(f"{HOURS}.query", " AND $__interval_ms < 10800000", ""), "reads water_1h of a range of years"
+    ),
+    Broken("readings-of-years", edit(f"{RAW}.query", " AND $__interval_ms < 900000", ""), "reads water of a range of years"),
     # Grafana's words
     Broken("variable-bare", edit(f"{RAW}.query", "=~ /^${device:regex}$/", "= '$device'"), "$device: a variable stands as"),
     Broken("variable-old", edit(f"{RAW}.query", "${device:regex}", "[[device]]"), "[[device]]: a variable stands as"),
