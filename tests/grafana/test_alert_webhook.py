@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from dashboards.console.gate import BODY_MAX
 from dashboards.console.inbound.grafana import Grafana
 from dashboards.console.inbound.messages import Call, Watch
 from dashboards.grafana.alert_rules import RULES
+from dashboards.grafana.contact_points import contact_points
 from dashboards.grafana.options import Options
 from edge_gateway.settings import Inbound
 from tests.console import grafana_words
@@ -57,3 +59,19 @@ def test_the_console_understands_every_rule(tmp_path: Path, rule: Any) -> None:
         assert "{{" not in text
         assert "…" not in text, "longer than what the gateway tells people"
         assert "https://grafana.example.org/d/kanhu-runbook-zh?viewPanel=" in text
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_as_many_alerts_as_are_sent_at_once_are_not_more_than_the_console_takes(rule: Any) -> None:
+    """In a storm the whole request would be refused, and nothing of it told."""
+    (most,) = [p["settings"]["maxAlerts"] for p in contact_points(OPTIONS, {}) if "maxAlerts" in p["settings"]]
+    one = said(rule, "firing")
+    series = (
+        "[ var='A' labels={channel=2m, device=probe-downstream-01, place=桐溪村01, site=qingxi-river} type='reduce' value=4.2 ]"
+    )
+    address = "https://grafana.example.org/d/kanhu-river-zh?from=1795000000000&orgId=1&to=1795003600000&viewPanel=10"
+    one |= {"valueString": ", ".join([series] * 3), "dashboardURL": address, "panelURL": address}
+    sent = grafana_words.body(*[one] * most)
+    for sign in (b"&", b"<", b">"):  # six bytes each, as Go writes them
+        sent = sent.replace(sign, b"\\u0000")
+    assert len(sent) < 0.8 * BODY_MAX
