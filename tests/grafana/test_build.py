@@ -80,8 +80,11 @@ def test_a_second_build_changes_nothing(tmp_path: Path) -> None:
 )
 def test_the_linter_finds_nothing(options: Options) -> None:
     assert lint_files(build.files(options, CHANNELS), options=options) == []
-    assert lint_files(build.files(options, {**CHANNELS, "KANHU_GRAFANA_WEBHOOK_TOKEN": "x"}), options=options) == []
-    assert lint_files(build.files(options, {}), options=options) == []
+
+
+def test_the_linter_finds_nothing_without_a_channel_and_with_all_that_can_be_set() -> None:
+    assert lint_files(build.files(Options(), {})) == []
+    assert lint_files(build.files(Options(), {**CHANNELS, "KANHU_GRAFANA_WEBHOOK_TOKEN": "x"})) == []
 
 
 @pytest.mark.parametrize("left_out", sorted(CHANNELS))
@@ -165,7 +168,7 @@ def test_nothing_is_written_that_the_linter_refuses(tmp_path: Path, monkeypatch:
     assert on_disk(tmp_path) == before
 
 
-@pytest.mark.parametrize("written", [0, 1, 9])
+@pytest.mark.parametrize("written", [0, 9])
 def test_a_build_that_was_stopped_half_way_is_finished_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
 ) -> None:
