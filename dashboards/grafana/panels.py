@@ -51,7 +51,7 @@ class Column(NamedTuple):
         words: values shown as words.  steps: (from, colour): the cell's background.
         link: where a click leads, with `${__data.fields.<name>}`.
         links: several of them, (title, address), from which a click lets choose.
-        missing: what an empty cell says.
+        missing: what an empty cell says.  missing_color: in which colour, where the column has colours.
     """
 
     name: str
@@ -64,6 +64,7 @@ class Column(NamedTuple):
     link: str = ""
     links: Sequence[tuple[Text, str]] = ()
     missing: Text = Text("–", "–")
+    missing_color: str = GREY
 
 
 def series(
@@ -307,6 +308,16 @@ def _tooltip() -> common_builders.VizTooltipOptions:
     return common_builders.VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING)
 
 
+def _nothing(column: Column, language: Language) -> models.SpecialValueMap:
+    """An empty cell, which would have the colour of the lowest value: red for a battery that nobody measured."""
+    result = models.ValueMappingResult(
+        text=column.missing.of(language), color=column.missing_color, index=len(column.words or ())
+    )
+    return models.SpecialValueMap(
+        options=models.DashboardSpecialValueMapOptions(match=models.SpecialValueMatch.NULL, result=result)
+    )
+
+
 def _looks(column: Column, language: Language) -> list[models.DynamicConfigValue]:
     looks = look(column.unit, column.steps) if column.steps else [models.DynamicConfigValue(id_val="unit", value=column.unit)]
     looks.append(models.DynamicConfigValue(id_val="noValue", value=column.missing.of(language)))
@@ -314,9 +325,9 @@ def _looks(column: Column, language: Language) -> list[models.DynamicConfigValue
         looks.append(models.DynamicConfigValue(id_val="decimals", value=column.decimals))
     if column.width:
         looks.append(models.DynamicConfigValue(id_val="custom.width", value=column.width))
-    if column.words:
-        looks.append(models.DynamicConfigValue(id_val="mappings", value=[mapping(column.words, language)]))
     if column.steps or column.words:
+        shown = [mapping(column.words, language)] if column.words else []
+        looks.append(models.DynamicConfigValue(id_val="mappings", value=[*shown, _nothing(column, language)]))
         looks.append(models.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}))
     leads = [*([(column.title, column.link)] if column.link else []), *column.links]
     if leads:
