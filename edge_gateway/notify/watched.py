@@ -12,7 +12,7 @@ import msgspec
 
 from edge_gateway.alerts import Alert, unpack
 from edge_gateway.commands import Handler
-from edge_gateway.errors import Rejected
+from edge_gateway.errors import Rejected, Unavailable
 from edge_gateway.rules.rule import Returned
 from edge_gateway.second_opinion import (
     MORE,
@@ -37,6 +37,7 @@ _COUNTED: Final = ("firing", "resolved", "unknown", "repeated", "told_already", 
 _TROUBLE: Final = "grafana"
 _TROUBLE_S: Final = 3600.0
 _HOUR_S: Final = 3600.0
+_QUEUE: Final = 20  # commands; while the disk stands still each of them is kept in memory
 _NAME: Final = 250  # characters of a rule's uid or an instance
 _TEXT: Final = 500
 # An alert is looked for among those that were raised at most so long before its cause began, by another clock.
@@ -59,11 +60,22 @@ class Watched:
     _raised_s: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_AN_HOUR))  # monotonic, of new alerts
     # One after the other, however many come at once: an SOS waits behind one of them at most.
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _waiting: int = 0
 
     async def tell(self, said: list[Said], left_out: int) -> None:
-        """Raise, update and end alerts, and save that."""
-        async with self._turn:
-            await self._take_in(said, left_out)
+        """Raise, update and end alerts, and save that.
+
+        Raises:
+            Unavailable: a disk that stands still, or too many at once; Grafana comes again.
+        """
+        if self._waiting >= _QUEUE:
+            raise Unavailable(f"{_QUEUE} messages of Grafana's wait already")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                await self._take_in(said, left_out)
+        finally:
+            self._waiting -= 1
 
     async def _take_in(self, said: list[Said], left_out: int) -> None:
         g, now_ns = self.gateway, self.gateway.clock_ns()

@@ -1,5 +1,7 @@
 """Grafana's alerts are technicians' alerts: raised once, over only when Grafana says so, and in nobody's way."""
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,8 @@ import pytest
 
 from edge_gateway.alerts import Alert, AlertBook, State
 from edge_gateway.duty.chain import is_equipment
-from edge_gateway.errors import Rejected
+from edge_gateway.errors import Rejected, Unavailable
+from edge_gateway.notify.watched import said_of
 from edge_gateway.rules import Finding, Returned, Severity
 from edge_gateway.second_opinion import MORE, MOST, MOST_AN_HOUR
 from edge_gateway.settings import Alerts, Person
@@ -182,6 +185,24 @@ def test_a_flood_that_fires_and_resolves_fills_no_disk_and_holds_up_no_other_wor
     gateway.gateway.watched._raised_s.clear()  # an hour later
     tell(gateway, said(instance="i-1000"))
     assert [a.key.rpartition("/")[2] for a in alerts(gateway)] == ["i-1000"]
+
+
+def test_while_the_disk_stands_still_the_memory_does_not_fill_with_what_grafana_repeats(gateway: HomeGateway) -> None:
+    goes_on = threading.Event()
+    gateway.gateway.thread.submit(goes_on.wait, 60)
+
+    async def many() -> tuple[list[object], int]:
+        watched = gateway.gateway.watched
+        tasks = [asyncio.create_task(watched.tell([said_of(said(instance=f"i-{n}"))], 0)) for n in range(100)]
+        await asyncio.sleep(0)
+        waiting = sum(not task.done() for task in tasks)
+        goes_on.set()
+        return await asyncio.gather(*tasks, return_exceptions=True), waiting
+
+    done, waiting = gateway.do(many)
+    assert waiting == 20 and [type(one) for one in done if one is not None] == [Unavailable] * 80
+    assert len(alerts(gateway)) == 20
+    assert tell(gateway, said())
 
 
 def test_the_alert_for_all_the_others_does_not_come_and_go_without_end(gateway: HomeGateway) -> None:
