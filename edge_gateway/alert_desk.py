@@ -64,6 +64,7 @@ class AlertDesk:
     ) -> None:
         self.duty = DutyDesk(settings, registry)
         self.book = AlertBook(settings, self.duty.tell, Links(lambda: secrets.token_urlsafe(16), link_base))
+        self.book.where = self._community
         self.sender = Sender(self.duty.alerts(), self._answered, (SirenNotifier(ring), *NOTIFIERS))
         self.reports_unknown = 0
         self._clock_ns = clock_ns
@@ -276,8 +277,14 @@ class AlertDesk:
         now_ns = self._clock_ns()
         found = judge(event, self._watch.view(now_ns, time.monotonic_ns(), ()))
         book = AlertBook(self.book.settings, self.duty.tell)
+        book.where = self._community
         book.apply(found, now_ns)
         return found, book.due(now_ns)
+
+    def _community(self, alert: Alert) -> str:
+        """The name of its site where the registry has several; whoever has to go there cannot tell it from the place."""
+        site = self._registry.sites.get(alert.site)
+        return (site.name or alert.site) if site and alert.place and len(self._registry.sites) > 1 else ""
 
     def _answered(self, notice: Notice, outcome: Outcome) -> None:
         if notice.person == HEARTBEAT:

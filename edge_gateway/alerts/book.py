@@ -63,6 +63,7 @@ class AlertBook:
     def __init__(self, alerts: Alerts, people: People | None = None, links: Links | None = None) -> None:
         self.settings = alerts
         self.links = links
+        self.where: Callable[[Alert], str] = lambda alert: ""  # what messages name beside a place
         self.ended: list[Alert] = []
         self.tests: list[tuple[Alert, bool]] = []
         self._people: People = people or (lambda alert, now_ns: self.settings.people)
@@ -327,7 +328,7 @@ class AlertBook:
         elif self.links is not None and not (alert.test or alert.once) and send.person != ladder.SIREN:
             link = self.links.for_message(alert, send.step, send.person, self.settings.link_valid_s, now_ns)
         answers = self.settings.replies and not alert.test and not (alert.once and len(pairs) == 1)
-        return notice_of(pairs, answers, link, page)
+        return notice_of(pairs, answers, link, page, self.where)
 
     def _raise(self, finding: Finding, flooded: bool, now_ns: int) -> None:
         alert = raised(finding, self._ids.new(finding, now_ns), now_ns)

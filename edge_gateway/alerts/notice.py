@@ -1,5 +1,6 @@
 """A message to be sent: to whom, through which channel, about which alerts. Words are put to it by `notify.letter`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -19,6 +20,7 @@ class Item:
         reopened, first: why it was opened again, and who had accepted it; "" it was not.
         test: nobody is in danger.
         once: there is nothing to accept.
+        where: the community, when there are several: two may both have a home `3-2-701`. "" there is but one.
     """
 
     alert: str
@@ -33,6 +35,7 @@ class Item:
     first: str = ""
     test: bool = False
     once: bool = False
+    where: str = ""
 
     @property
     def code(self) -> str:
@@ -72,7 +75,13 @@ def reference(alert: str, step: int, person: str, channel: int) -> str:
     return blake2b(f"{alert}\n{step}\n{person}\n{channel}".encode(), digest_size=12).hexdigest()
 
 
-def notice_of(pairs: list[tuple[Alert, Send]], replies: bool, link: str = "", page: str = "") -> Notice:
+def notice_of(
+    pairs: list[tuple[Alert, Send]],
+    replies: bool,
+    link: str = "",
+    page: str = "",
+    where: Callable[[Alert], str] = lambda alert: "",
+) -> Notice:
     """The message of these; the most urgent and oldest alert first. `link` is of the only one, `page` of many."""
     pairs = sorted(pairs, key=lambda pair: (RANK[pair[0].severity], pair[0].raised_ns))
     items = tuple(
@@ -89,6 +98,7 @@ def notice_of(pairs: list[tuple[Alert, Send]], replies: bool, link: str = "", pa
             first=alert.first,
             test=alert.test,
             once=alert.once,
+            where=where(alert),
         )
         for alert, send in pairs
     )

@@ -67,9 +67,9 @@ def _single(item: Item, notice: Notice) -> str:
     again_en = f" (message {item.step})" if item.step > 1 else ""
     why_zh, why_en = _reopened(item)
     how_zh, how_en = _accept(item, notice)
-    zh = [item.text_zh + again_zh, why_zh, f"已通知: {told}" if told else "", *how_zh]
+    zh = [_at(item, item.text_zh) + again_zh, why_zh, f"已通知: {told}" if told else "", *how_zh]
     zh += _proof("依据:", item, evidence_words.zh)
-    en = [item.text_en + again_en, why_en, f"Told so far: {told}" if told else "", *how_en]
+    en = [_at(item, item.text_en) + again_en, why_en, f"Told so far: {told}" if told else "", *how_en]
     en += _proof("Evidence:", item, evidence_words.en)
     return "\n".join([*filter(None, zh), "", *filter(None, en), "", item.alert])
 
@@ -106,12 +106,18 @@ def _short(item: Item, replies: bool) -> str:
     """For an SMS and a voice: the sentence, and the answer that accepts it."""
     how = f" 回复1 {item.code}接手" if replies else ""
     room = _SHORT - len(how)
-    return (item.text_zh if len(item.text_zh) <= room else item.text_zh[: room - 1] + "…") + how
+    text = _at(item, item.text_zh)
+    return (text if len(text) <= room else text[: room - 1] + "…") + how
+
+
+def _at(item: Item, text: str) -> str:
+    """With the community in front."""
+    return f"{item.where} · {text}" if item.where else text
 
 
 def _test(notice: Notice) -> Letter:
     """Nothing to do: it only has to arrive."""
-    zh, en = ([getattr(item, name) for item in notice.items[:_LISTED]] for name in ("text_zh", "text_en"))
+    zh, en = ([_at(item, getattr(item, name)) for item in notice.items[:_LISTED]] for name in ("text_zh", "text_en"))
     if (more := len(notice.items) - _LISTED) > 0:
         zh.append(f"还有 {more} 户也通过了这一步。")
         en.append(f"{more} more homes came as far.")
@@ -123,8 +129,8 @@ def _test(notice: Notice) -> Letter:
 def _digest(notice: Notice) -> str:
     items = notice.items
     more = len(items) - _LISTED
-    zh = [f"{item.text_zh} [{item.alert}]" for item in items[:_LISTED]]
-    en = [f"{item.text_en} [{item.alert}]" for item in items[:_LISTED]]
+    zh = [f"{_at(item, item.text_zh)} [{item.alert}]" for item in items[:_LISTED]]
+    en = [f"{_at(item, item.text_en)} [{item.alert}]" for item in items[:_LISTED]]
     if more > 0:
         zh.append(f"还有 {more} 条: kanhu alerts list")
         en.append(f"{more} more: kanhu alerts list")

@@ -117,7 +117,9 @@ def _print(alert: Alert, registry: Registry, whole: bool = False) -> None:
     since = f"{words.moment(alert.raised_ns, now_ns, where)}, {words.ago(alert.raised_ns, now_ns)}"
     who = f" ({escape(alert.accepted_by)})" if alert.accepted_by else ""
     out.print(f"{SEVERITIES[alert.severity]} {STATES[alert.state]} {alert.state}{who} · {since} · [bold]{alert.id}[/bold]")
-    out.print(f"  {escape(alert.text_zh)}\n  {escape(alert.text_en)}")
+    site = registry.sites.get(alert.site)
+    community = f"{site.name or alert.site} · " if site and alert.place and len(registry.sites) > 1 else ""
+    out.print(f"  {escape(community + alert.text_zh)}\n  {escape(community + alert.text_en)}")
     if alert.told:
         out.print(f"  已通知 told: {', '.join(alert.told)}")
     elif alert.unanswered:

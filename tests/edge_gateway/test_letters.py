@@ -2,10 +2,15 @@
 
 import pytest
 
+from edge_gateway.alert_desk import AlertDesk
 from edge_gateway.alerts import Item, Notice
+from edge_gateway.events import Event, Reading
 from edge_gateway.notify import compose
+from edge_gateway.registry import Device, Registry, Site
 from edge_gateway.rules import Severity
+from edge_gateway.settings import Alerts, Person
 
+NOW_NS = 1_795_000_000 * 10**9
 ALERT = "20261121-0400-sos-3f2a"
 LINK = "https://visits.example.org/a/Yk3v9f-0aZ"
 TEXT = "home-1: 紧急求助, 11月21日 12:00 按下。请马上打电话或上门。"
@@ -40,6 +45,29 @@ def test_with_a_link_and_answers_a_person_needs_no_command_line() -> None:
         "20261121-0400-sos-3f2a"
     )
     assert (letter.link, letter.code) == (LINK, "3f2a")
+
+
+def test_where_there_are_several_communities_a_message_names_the_one_to_go_to() -> None:
+    where = item(where="梧桐社区")
+    letter = compose(Notice("zhang", 0, (where,)))
+    assert letter.body.startswith(f"梧桐社区 · {TEXT}\n")
+    assert "\n梧桐社区 · home-1: SOS pressed" in letter.body
+    assert letter.short.startswith("梧桐社区 · home-1: 紧急求助")
+    assert compose(Notice("zhang", 0, (where, where))).body.count("梧桐社区 · ") == 4
+
+
+@pytest.mark.parametrize(("sites", "named"), [(("wutong", "hehuan"), "梧桐社区"), (("wutong",), "")])
+def test_the_desk_names_the_community_only_where_there_are_several(sites: tuple[str, ...], named: str) -> None:
+    names = {"wutong": "梧桐社区", "hehuan": "合欢社区"}
+    registry = Registry(
+        sites={site: Site(site, names[site]) for site in sites},
+        devices={(site, "home-1"): Device(site, "home-1", place="3-201") for site in sites},
+    )
+    people = Alerts(people=[Person(id="zhang", urls=["json://127.0.0.1:1"])])
+    desk = AlertDesk(people, registry, clock_ns=lambda: NOW_NS, changed=lambda: None)
+    call = Event("wutong", "home-1", "3-201", 1, 0, NOW_NS, NOW_NS, "ntp", 0, None, "sos", [Reading("sos", 1.0)])
+    (notice,) = desk.rehearse(call)[1]
+    assert [one.where for one in notice.items] == [named]
 
 
 def test_what_the_staff_only_has_to_know_asks_nobody_to_accept() -> None:
