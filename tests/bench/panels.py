@@ -222,7 +222,7 @@ def measure(asked: Asked, pid: int, repeats: int) -> list[Took]:
 def main(
     devices: Annotated[int, typer.Option(help="half of them at homes, half in rivers")] = 200,
     kind: Annotated[str, typer.Option(help="influxdb1, or influxdb2 of INFLUXD2")] = "influxdb1",
-    hourly_days: Annotated[int, typer.Option(help="days of hourly roll-ups")] = 365,
+    hourly_days: Annotated[int, typer.Option(help="days of hourly roll-ups; longer ranges read days")] = 130,
     repeats: Annotated[int, typer.Option(help="of each panel")] = 3,
 ) -> None:
     """Fill, measure, print; ends with 1 when a panel takes longer than a second on the roll-ups."""
