@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from dashboards.grafana.options import Options
+from edge_gateway.errors import Misconfigured
 
 GATEWAY: Final = "kanhu-gateway"
 OUTSIDE: Final = "kanhu-outside"
@@ -21,14 +22,36 @@ TITLE: Final = (
     "看护 Kanhu: {{ if .Alerts.Firing }}告警 alerts {{ len .Alerts.Firing }} {{ end }}"
     "{{ if .Alerts.Resolved }}结束 ended {{ len .Alerts.Resolved }}{{ end }}"
 )
+# A robot of WeCom takes 4,096 bytes and says that it refused more in an answer which Grafana does not read.
+MOST: Final = 7
 # An alert that ended with a reason did not recover: its series is missing, its rule was changed or taken away.
-MESSAGE: Final = (
-    '{{ range .Alerts }}{{ if eq .Status "firing" }}告警 Alert'
+_ONE: Final = (
+    '{{ if eq .Status "firing" }}告警 Alert'
     "{{ else if .Annotations.grafana_state_reason }}情况不明, 不算恢复 Unknown, not recovered"
-    "{{ else }}已恢复 Recovered{{ end }}: {{ .Annotations.summary }}\n{{ .Annotations.runbook_url }}\n\n{{ end }}"
+    "{{ else }}已恢复 Recovered{{ end }}: {{ .Annotations.summary }}\n{{ .Annotations.runbook_url }}\n\n"
+)
+MESSAGE: Final = (
+    f"{{{{ if gt (len .Alerts) {MOST} }}}}{{{{ range slice .Alerts 0 {MOST} }}}}{_ONE}{{{{ end }}}}还有更多 More: Grafana"
+    f"{{{{ else }}}}{{{{ range .Alerts }}}}{_ONE}{{{{ end }}}}{{{{ end }}}}"
 )
 _TEXT: Final = f"(tmpl.Inline `{TITLE}\n{MESSAGE}` .)"
 _FEISHU: Final = '{{ coll.Dict "msg_type" "text" "content" (coll.Dict "text" ' + _TEXT + ") | data.ToJSON }}"
+
+
+class _Form(NamedTuple):
+    """What a variable has to hold."""
+
+    what: str
+    example: str
+    pattern: re.Pattern[str]
+
+
+_FORMS: Final = {
+    "_URL": _Form("address", "https://..., as the group's robot or the console shows it", re.compile(r"https?://[^\s/]+\S*")),
+    "_EMAIL": _Form(
+        "e-mail address", "wang@example.org;li@example.org", re.compile(r"[^\s;@]+@[^\s;@]+([;,\s]+[^\s;@]+@[^\s;@]+)*;?")
+    ),
+}
 
 
 class LeftOut(NamedTuple):
@@ -95,9 +118,20 @@ def variables(value: object) -> tuple[str, ...]:
 
 
 def chosen(options: Options, environment: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Those whose variables are all set and not empty."""
+    """Those whose variables are all set and not empty.
+
+    Raises:
+        Misconfigured: a variable holds no address; its value is not quoted, since a robot's address is a secret.
+    """
     gone = {one.uid for one in left_out(options, environment)}
-    return [point for point in contact_points(options, environment) if point["uid"] not in gone]
+    found = [point for point in contact_points(options, environment) if point["uid"] not in gone]
+    for name in variables(found):
+        form = next((form for ending, form in _FORMS.items() if name.endswith(ending)), None)
+        if form is not None and form.pattern.fullmatch(environment[name].strip()) is None:
+            raise Misconfigured(
+                f"{name} holds no {form.what}", f"{form.example}; or leave it unset, and this channel is left out"
+            )
+    return found
 
 
 def left_out(options: Options, environment: Mapping[str, str]) -> list[LeftOut]:

@@ -218,3 +218,12 @@ def test_every_branch_matches_on_a_label_that_only_our_rules_have() -> None:
         assert route["object_matchers"][0] == ["kanhu", "=~", ".+"]
         assert not {"alertname", "site"} & {name for name, _, _ in route["object_matchers"]}, "alerts about no data lack them"
     assert policies.routes([]) == []
+
+
+def test_a_message_to_people_fits_a_robot_of_wecom_however_many_alerts_there_are() -> None:
+    outside = [rule for rule in api_rules() if rule["labels"]["via"] == "outside"]
+    told = max(len(f"{one['summary']}{one['runbook_url']}".encode()) for one in (rule["annotations"] for rule in outside))
+    verdict = len("情况不明, 不算恢复 Unknown, not recovered: \n\n\n".encode())
+    assert f"range slice .Alerts 0 {contact_points.MOST} " in contact_points.MESSAGE
+    # The templates' own words are replaced by shorter ones: names of devices, numbers; the title is counted as it stands.
+    assert contact_points.MOST * (told + verdict) + len(contact_points.TITLE.encode()) < 4096
