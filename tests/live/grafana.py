@@ -100,7 +100,7 @@ def live(request: pytest.FixtureRequest, folder: Path) -> Iterator[Live]:
     with _LOCK.open("w") as lock, receiver(urlsplit(url).hostname or "") as received:
         fcntl.flock(lock, fcntl.LOCK_EX)
         credential = _credential()
-        settings, for_grafana = _database(request, folder, url)
+        settings, for_grafana, admin = _database(request, folder, url)
         login = _login(settings)
         grafana = Grafana(url, credential, [login if isinstance(login, str) else login[1]])
         _is_free(grafana)
@@ -113,7 +113,7 @@ def live(request: pytest.FixtureRequest, folder: Path) -> Iterator[Live]:
         finally:
             if not os.environ.get("KANHU_LIVE_KEEP"):
                 _take_out(grafana)
-                _forget(settings)
+                _forget(settings, admin)
 
 
 def _take_out(grafana: Grafana) -> None:
@@ -193,8 +193,8 @@ def _is_free(grafana: Grafana) -> None:
         pytest.skip("the data source `kanhu` comes from a provisioning file: start Grafana without our files for this test")
 
 
-def _database(request: pytest.FixtureRequest, folder: Path, grafana_url: str) -> tuple[Settings, str]:
-    """An empty database of its own, set up as `kanhu ingest setup` does it; and its address for Grafana."""
+def _database(request: pytest.FixtureRequest, folder: Path, grafana_url: str) -> tuple[Settings, str, str]:
+    """An empty database of its own, set up as `kanhu ingest setup` does it; its address for Grafana; who may drop it."""
     url = os.environ.get("KANHU_INFLUX_URL", "").rstrip("/")
     token, given = os.environ.get("KANHU_INFLUX_TOKEN", ""), bool(url)
     kind, org = "", os.environ.get("KANHU_INFLUX_ORG", "kanhu")
@@ -230,7 +230,7 @@ def _database(request: pytest.FixtureRequest, folder: Path, grafana_url: str) ->
         pytest.fail(f"{url} ({kind}) cannot be set up: {error}; see KANHU_INFLUX_TOKEN in tests/live/grafana.py")
     if (private / ADMIN).exists():
         _private(_kept(url), (private / ADMIN).read_text().strip())
-    return settings, os.environ.get("KANHU_INFLUX_FOR_GRAFANA", "").rstrip("/") or url
+    return settings, os.environ.get("KANHU_INFLUX_FOR_GRAFANA", "").rstrip("/") or url, token
 
 
 def _kept(url: str) -> Path:
@@ -282,7 +282,7 @@ def _fill(settings: Settings, folder: Path) -> bool:
     return True
 
 
-def _forget(settings: Settings) -> None:
+def _forget(settings: Settings, token: str) -> None:
     """Drop the databases of this test; a token that may not drop them leaves them."""
     influx = settings.influx
     names = (influx.bucket, f"{influx.bucket}_rollups")
@@ -295,7 +295,7 @@ def _forget(settings: Settings) -> None:
         from influxdb_client.client.influxdb_client import InfluxDBClient
         from influxdb_client.rest import ApiException
 
-        token, known = os.environ.get("KANHU_INFLUX_TOKEN", ""), _kept(influx.url)
+        known = _kept(influx.url)
         password = known.read_text().strip() if known.exists() else ""
         login: Json = {"token": token} if token else {"username": "admin", "password": password}
         with suppress(ApiException), InfluxDBClient(influx.url, org=influx.org, **login) as client:
