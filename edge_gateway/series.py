@@ -65,6 +65,7 @@ class Series:
         self._clocks: tuple[int, int] | None = None
         self._boot, self._round = 0, 0
         self._saving: asyncio.Task[None] | None = None
+        self._forgotten: list[Callable[[str, str, str], bool]] = []  # since the round under way began
         self._saved = True
 
     def restore(self, rows: list[tuple[str, str, str, bytes]]) -> None:
@@ -109,11 +110,15 @@ class Series:
         now_ns = g.clock_ns()
         tells = bool(g.settings.influx.url)
         told: list[Entry] = [g.health.entry(now_ns)] if tells else []
+        self._forgotten = []
         for number, entries in enumerate(self._parts(now_ns, tells)):
             told += entries
             if number % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
         await self._save_in_time()
+        for owns in self._forgotten:  # a home was erased while this round was made
+            told = [entry for entry in told if not owns(entry.site, entry.place, entry.device)]
+            self._strike(owns)
         if tells:
             g.uplink.tell(told)
 
@@ -154,10 +159,14 @@ class Series:
 
     def forget(self, owns: Callable[[str, str, str], bool]) -> None:
         """Nothing is told any more of the devices of which `owns(site, place, device)`, nor that their series end."""
-        self._last = {key: last for key, last in self._last.items() if not owns(key[0], last[0], key[1])}
+        self._forgotten.append(owns)
+        self._strike(owns)
         self._devices = {key: one for key, one in self._devices.items() if not owns(key[0], one.place, key[1])}
         self._unsaved = True
         self._gateway.uplink.untell(owns)
+
+    def _strike(self, owns: Callable[[str, str, str], bool]) -> None:
+        self._last = {key: last for key, last in self._last.items() if not owns(key[0], last[0], key[1])}
 
     def _listened_s(self) -> float:
         return self._listening.seconds(time.monotonic_ns())

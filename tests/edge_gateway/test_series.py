@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from edge_gateway import series
 from edge_gateway.errors import Unavailable
 from edge_gateway.homes.home import Away, Pause
-from tests.edge_gateway.series_world import MINUTE, SECOND, SeriesWorld, device
+from tests.edge_gateway.series_world import MINUTE, SECOND, SeriesWorld, device, found
 
 DAY = 86_400.0
 Make = Callable[..., SeriesWorld]
@@ -487,6 +488,28 @@ def test_an_erased_home_is_told_of_no_more_and_stands_in_no_memory(make: Make) -
     with sqlite3.connect(w.settings.store_file) as db:
         kept = b"".join(body for (body,) in db.execute("SELECT body FROM home"))
     assert b"\xa1a" not in kept and b"\xa1b" in kept  # as MessagePack writes these ids
+
+
+def test_a_home_that_is_erased_while_a_round_is_made_is_not_told_with_it(make: Make) -> None:
+    w = make(device("a", place="p"), device("b", place="q"))
+    w.step(MINUTE)
+
+    async def erased_meanwhile() -> None:
+        goes_on = threading.Event()
+        w.gateway.thread.submit(goes_on.wait, 60)  # the disk is slow
+        task = asyncio.create_task(w.gateway.series.write())
+        while w.gateway.series._saving is None:
+            await asyncio.sleep(0)
+        w.gateway.series.forget(lambda site, place, id_: (site, place) == ("s", "p"))
+        goes_on.set()
+        await task
+
+    w.run(erased_meanwhile())
+    w.gateway.uplink.turn()
+    assert {key[1] for key in found(w.base.entries)} == {"gateway", "b"}
+    w.register(device("b", place="q"))
+    w.look()
+    assert not [key for key in w.round() if key[1] == "a"], "nor that it ended"
 
 
 def test_only_the_gateway_says_these_names(make: Make) -> None:
