@@ -33,7 +33,7 @@ def database_of(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
         database: Database = server.database()
         folder = tmp_path_factory.mktemp("grafana")
         token_file = folder / "secrets" / "influx.token" if kind == "influxdb2" else None
-        settings = Settings(data_dir=folder, influx=database.settings(token_file=token_file))
+        settings = Settings(data_dir=folder, influx=database.settings(token_file=token_file, timeout_s=120.0))
         setup(settings, admin_token=TOKEN if kind == "influxdb2" else "", retention_days=0)
         return settings
 

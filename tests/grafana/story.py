@@ -227,7 +227,7 @@ class Story:
 
     async def _answered(self) -> None:
         """Messages to people are on their way in real time; the story waits for their answers."""
-        ends = time.monotonic() + 20.0
+        ends = time.monotonic() + 120.0
         counts = self.gateway.desk.sender.counts
         while counts.handed > counts.delivered + counts.taken + counts.failed + counts.in_doubt:
             assert time.monotonic() < ends, counts

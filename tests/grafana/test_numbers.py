@@ -19,6 +19,8 @@ from tests.grafana.happenings import RECORDED, Script
 from tests.grafana.seed import END_S, Seed
 from tests.grafana.test_queries import DASHBOARDS, RANGES
 
+pytestmark = pytest.mark.timeout(600)  # the first of them waits for the story and for a database that is filled
+
 DAY, MONTH, YEAR = RANGES["day"], RANGES["month"], RANGES["year"]
 CLOSE: Final = 1e-9
 MINUTE_MS: Final = 60_000

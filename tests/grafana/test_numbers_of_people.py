@@ -15,6 +15,8 @@ from tests.grafana.seed import Seed
 from tests.grafana.test_numbers import found
 from tests.grafana.test_queries import DASHBOARDS, RANGES
 
+pytestmark = pytest.mark.timeout(600)
+
 DAY, MONTH = RANGES["day"], RANGES["month"]
 STATES: Final = ("planned", "on_time", "early", "late", "missed", "unknown", "wrong_place", "unplanned")
 DAY_MS: Final = 86_400_000

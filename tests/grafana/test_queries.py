@@ -13,6 +13,8 @@ from tests.grafana.asking import Asked, Query, Series
 from tests.grafana.expand import STEPS, Range, Variable, expand
 from tests.grafana.seed import NOW_NS, Seed
 
+pytestmark = pytest.mark.timeout(600)
+
 NOW_MS: Final = NOW_NS // 1_000_000
 DAY_MS: Final = 86_400_000
 RANGES: Final = {

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import pytest
+
 from dashboards.grafana import objects
 from dashboards.grafana.options import Options
 from tests.grafana import asking
@@ -9,6 +11,8 @@ from tests.grafana.asking import Asked, Query
 from tests.grafana.expand import Range
 from tests.grafana.seed import NOW_NS
 from tests.grafana.test_queries import is_gone, problems, tags_of
+
+pytestmark = pytest.mark.timeout(600)
 
 NOW_MS: Final = NOW_NS // 1_000_000
 

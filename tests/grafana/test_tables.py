@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+import pytest
+
 from dashboards.grafana import fleet, homes, words
 from dashboards.grafana.options import Options
 from dashboards.grafana.text import Language
@@ -17,6 +19,8 @@ from tests.grafana.asking import Asked
 from tests.grafana.expand import Range
 from tests.grafana.seed import NOW_NS, Seed
 from tests.grafana.shown import Frame, Row
+
+pytestmark = pytest.mark.timeout(600)
 
 NOW_MS: Final = NOW_NS // 1_000_000
 DAY: Final = Range(NOW_MS - 86_400_000, NOW_MS)
