@@ -56,7 +56,8 @@ _WAITS: Final = Text("没有人接手", "Not accepted for")
 _OPEN: Final = Text("未处理告警", "Open alerts")
 _SOME: Final[Sequence[tuple[float | None, str]]] = [(None, GREEN), (1, RED)]
 _WAITING: Final[Sequence[tuple[float | None, str]]] = [(None, GREEN), (1, ORANGE), (300, RED)]
-_PROTECTED: Final = {"1": Word(Text("未受保护", "unprotected"), RED), "0": Word(Text("是", "yes"), GREEN)}
+# 0 is no promise: within its first 25 hours no self-test need have passed. When one did stands in the next column.
+_NOT_PROTECTED: Final = {"1": Word(Text("未受保护", "unprotected"), RED), "0": Word(Text("–", "–"), GREY)}
 _PAUSED: Final = {"1": Word(Text("已暂停", "paused"), BLUE), "0": Word(Text("–", "–"), GREY)}
 _AWAY: Final = {"1": Word(Text("外出", "away"), BLUE), "0": Word(Text("–", "–"), GREY)}
 _NO_HOMES: Final = Text(
@@ -157,8 +158,9 @@ def _overview(page: Page) -> None:
             ),
             _NO_HOMES,
             Text(
-                "没有人接手: 打电话给值班的人。未受保护: 再做一次自检。点住家看它的一天。",
-                "nobody accepts: call who is on duty. Unprotected: run its self-test again. A click on a home shows its day.",
+                "没有人接手: 打电话给值班的人。未受保护, 或者自检“从未”通过: 再做一次自检。点住家看它的一天。",
+                "nobody accepts: call who is on duty. Unprotected, or a self-test that never passed: run it again. A click on "
+                "a home shows its day.",
             ),
         ),
         rows(
@@ -193,7 +195,7 @@ def _home_columns(page: Page) -> list[Column]:
         Column("place", _HOME, links=leads),
         Column("home_alerts", _OPEN, "none", steps=_SOME),
         Column("home_unaccepted_age", _WAITS, "s", steps=_WAITING),
-        Column("home_unprotected", Text("受保护", "Protected"), "none", _PROTECTED),
+        Column("home_unprotected", _UNPROTECTED, "none", _NOT_PROTECTED),
         Column(
             "selftest_age",
             Text("上次自检通过", "Self-test passed"),

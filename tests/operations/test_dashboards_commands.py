@@ -183,3 +183,23 @@ def test_a_build_without_a_database_that_grafana_could_ask_is_refused(settings: 
     with pytest.raises(Misconfigured, match="the embedded store is no data source for Grafana"):
         run("build", str(tmp_path / "made"))
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KANHU_GRAFANA_WECOM_URL", "qyapi.example/send?key=secret"),
+        ("KANHU_GRAFANA_WEBHOOK_URL", "https://"),
+        ("KANHU_GRAFANA_EMAIL", "secret"),
+    ],
+)
+def test_a_variable_that_holds_no_address_is_named_and_not_quoted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    for words in (["push", "--yes"], ["build", str(tmp_path / "made")], ["check"]):
+        with pytest.raises(Misconfigured, match=name) as raised:
+            run(*words)
+        assert value not in str(raised.value)
+    monkeypatch.setenv(name, "https://hook.example/x" if name.endswith("_URL") else "a@b.example; c@d.example")
+    assert "without a fault" in kanhu_says("check", code=1)
