@@ -276,6 +276,15 @@ def test_a_channel_that_works_is_not_taken_away_because_this_shell_lacks_its_var
     assert any("stays as it is" in note for note in made.notes)
 
 
+def test_a_token_that_another_shell_gave_stays_when_its_channel_is_changed(grafana: Grafana, held: Scripted) -> None:
+    push(grafana, wanted(Options(), {**CHANNELS, "KANHU_GRAFANA_WEBHOOK_TOKEN": "shown-to-the-console"}, DATABASE_TOKEN))
+    held.points["kanhu-webhook"]["settings"]["maxAlerts"] = 3
+    push(grafana, wanted(Options(), CHANNELS, DATABASE_TOKEN))
+    settings = held.points["kanhu-webhook"]["settings"]
+    assert settings["maxAlerts"] != 3
+    assert (settings["authorization_scheme"], settings["authorization_credentials"]) == ("Bearer", "shown-to-the-console")
+
+
 def test_a_secret_is_sent_again_when_it_is_asked_for(grafana: Grafana, held: Scripted) -> None:
     push(grafana, small())
     held.sources["kanhu"]["secureJsonData"] = {"httpHeaderValue1": "Token old"}

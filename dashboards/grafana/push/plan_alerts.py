@@ -39,8 +39,15 @@ def _point(made: Plan, grafana: Grafana, point: Point, there: Json | None, renew
     if differs and there.get("provenance") == "file":
         made.refused.append(f"{Kind.POINT} {title}: {PROVISIONED_HINT}")
     else:
-        made.settle(Change(Kind.POINT, Act.CHANGE, uid, title, differs, point.body))
+        made.settle(Change(Kind.POINT, Act.CHANGE, uid, title, differs, _beside(point.body, there)))
     return str(name)
+
+
+def _beside(body: Json, there: Json) -> Json:
+    """With what else is set there: a token that another shell gave reads `[REDACTED]`, by which Grafana keeps it."""
+    if there.get("type") != body["type"]:
+        return body
+    return {**body, "settings": {**(there.get("settings") or {}), **body["settings"]}}
 
 
 def _policy(made: Plan, grafana: Grafana, wanted: list[Json]) -> None:

@@ -69,14 +69,18 @@ def wanted(options: Options, environment: Mapping[str, str], login: Login) -> Wa
     Args:
         environment: where contact points find what they must not tell, `KANHU_GRAFANA_...`.
         login: at the database, see `source`.
+
+    Raises:
+        Misconfigured: a variable holds no address; it is named and not quoted.
     """
+    contact_points.chosen(options, environment)
     return replace(
         nothing(),
         sources=[source(body, login) for body in objects.data_sources(options)],
         folders=objects.folders(options),
         dashboards=objects.dashboards(options),
         rule_groups=objects.rule_groups(options),
-        points=[point(body, environment) for body in contact_points.contact_points(options)],
+        points=[point(body, environment) for body in contact_points.contact_points(options, environment)],
         routes=policies.routes,
     )
 
