@@ -74,6 +74,7 @@ class InfluxSink:
 
     def erase(self, site: str, place: str, devices: Sequence[str]) -> int:
         """See `Eraser.erase`."""
+        self._witness = None  # it may be one of these lines
         return self._forgetting.erase(site, place, devices)
 
     def forget(self, measurement: str, before_ns: int) -> int:

@@ -91,6 +91,21 @@ def test_what_only_a_person_can_mend_is_told_with_the_next_step(reply: Reply, sa
     assert "very-secret-token" not in str(error.value)
 
 
+def test_what_was_erased_is_not_written_again_to_see_whether_the_database_takes_anything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with scripted(always(Reply(204))) as server:
+        sink = InfluxSink(server.settings())
+        monkeypatch.setattr(sink._forgetting, "erase", lambda *about: -1)
+        sink.write(temperatures(1, T0))
+        sink.erase("village", "home-7", ["box-1"])
+        server.answer = lambda lines: Reply(400, "what?") if len(lines) > 1 else Reply(204)
+        erased, server.requests = server.requests[0], []
+        sink.write(temperatures(4, T0 + 3600 * 10**9))
+        sink.close()
+    assert server.requests and not [lines for lines in server.requests if erased[0] in lines]
+
+
 def test_a_server_that_never_answers_is_given_up_after_the_time_out() -> None:
     with scripted(always(Reply(SILENCE))) as server:
         sink = InfluxSink(server.settings(timeout_s=0.2))
