@@ -85,22 +85,26 @@ class DeviceState(msgspec.Struct, array_like=True):
                 return boot, False
         if len(boots) >= 2:
             boots[-2].settle()
+        self._count_boot()
         if len(boots) >= MAX_BOOTS:
             del boots[0]
         boots.append(Boot(number))
-        self.counters.boots += 1
         return boots[-1], True
 
     def past(self, number: int) -> Boot:
         """The boot with this number, made as an old one if it is unknown: a device spoke of a boot we never heard."""
         boot = self.find(number)
         if boot is None:
+            self._count_boot()
             boot = Boot(number)
             self.boots.insert(max(len(self.boots) - 1, 0), boot)
-            self.counters.boots += 1
             if len(self.boots) > MAX_BOOTS:
                 del self.boots[0]
         return boot
+
+    def _count_boot(self) -> None:
+        # A state of an older version has counted none; those it remembers were there.
+        self.counters.boots = max(self.counters.boots, len(self.boots)) + 1
 
     def find(self, number: int) -> Boot | None:
         """The boot with this number, if it is remembered."""

@@ -90,3 +90,11 @@ def test_many_reboots_stay_bounded_and_the_newest_are_kept() -> None:
     assert [b.boot for b in state.boots] == list(range(1000 - MAX_BOOTS, 1000))
     assert len(pack(state)) < 3000
     assert state.boot(998)[1] is False
+
+
+def test_restarts_are_counted_from_those_remembered_when_an_older_version_counted_none() -> None:
+    state = DeviceState("s", "d", boots=[Boot(number) for number in range(MAX_BOOTS)])
+    state.boot(1000)
+    state.boot(1001)
+    state.past(999)
+    assert state.counters.boots == MAX_BOOTS + 3
