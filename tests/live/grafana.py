@@ -20,6 +20,9 @@ KANHU_PICTURES            folder for screenshots. Not set: the test's temporary 
 KANHU_LIVE_OVERWRITE=1    go on where Grafana has a data source `kanhu` that is not of such a test. Not set: skipped, for it may
                           be a site's, and in the end it is removed.
 KANHU_LIVE_KEEP=1         leave everything in Grafana and the database, to look at it. Not set: all of it is removed.
+
+A Grafana in a container reaches 127.0.0.1 of nobody but itself: it needs KANHU_INFLUX_URL, KANHU_INFLUX_FOR_GRAFANA and
+KANHU_WEBHOOK_HOST. It has to be one into which no provisioning file has put ours.
 """
 
 import fcntl
