@@ -28,6 +28,7 @@ SITE: Final = "kanhu"
 _TROUBLE: Final = "metrics"
 _AGAIN_S: Final = 10.0
 _CERTIFICATES_S: Final = 3600.0  # between two looks
+_PATIENCE_S: Final = 0.5  # of the event loop with a disk that stands still
 # Also known to Prometheus under an older name of their own, or as a total: a strict reader refuses a page with a name twice.
 _OTHERWISE: Final = frozenset({"commit_time", "write_time", "times_repaired"})
 _OUTCOMES: Final = ("stored", "duplicate", "held", "dead")
@@ -140,7 +141,13 @@ class Health(Collector):
         }
         if time.monotonic() > self._looked + _CERTIFICATES_S:
             self._looked = time.monotonic()
-            self._certificate_ends = machine.certificate_ends(machine.certificate_files(g.settings))
+            # Files are read where a disk that stands still holds up nobody; what it says later is told later.
+            looking = Thread(target=self._look_at_certificates, name="certificates", daemon=True)
+            looking.start()
+            looking.join(_PATIENCE_S)
+
+    def _look_at_certificates(self) -> None:
+        self._certificate_ends = machine.certificate_ends(machine.certificate_files(self._gateway.settings))
 
     def entry(self, now_ns: int) -> Readings:
         """The numbers as readings of the gateway. Called in the event loop."""

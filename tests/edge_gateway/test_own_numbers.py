@@ -1,5 +1,6 @@
 """What the gateway says of itself: each number is what its name says, and what nobody can know is absent, not zero."""
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -180,6 +181,14 @@ def test_the_first_certificate_that_ends_counts(tmp_path: Path, certificates: Ce
     chain.write_bytes(certificates.file("gateway.pem").read_bytes() + certificates.file("broker.pem").read_bytes())
     assert machine.certificate_ends([chain]) is not None
     assert machine.seconds_until(datetime.now(UTC) - timedelta(days=1), int(datetime.now(UTC).timestamp()) * SECOND) < 0
+
+
+def test_a_disk_that_does_not_give_a_certificate_holds_up_no_number(tmp_path: Path, make: Make) -> None:
+    os.mkfifo(tmp_path / "ca.pem")  # who reads it waits for ever
+    w = make(broker={"tls_ca": str(tmp_path / "ca.pem")})
+    told = numbers(w)
+    assert told["broker_connected"] == 1.0 and "certificate_left" not in told
+    (tmp_path / "ca.pem").write_bytes(b"")  # the reader ends
 
 
 def test_a_certificate_that_cannot_be_read_is_no_certificate(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
