@@ -58,4 +58,5 @@ def _influx(uid: str, name: str, database: str, options: Options) -> dict[str, A
     if options.token_file:
         settings["httpHeaderName1"] = "Authorization"
     about = {"uid": uid, "name": name, "type": "influxdb", "access": "proxy", "url": options.influx_url}
-    return {**about, "isDefault": uid == KANHU, "jsonData": settings}
+    # Never the default: a second file that names one keeps Grafana from starting, and all our queries name their source.
+    return {**about, "isDefault": False, "jsonData": settings}
