@@ -189,7 +189,7 @@ def test_a_build_without_a_database_that_grafana_could_ask_is_refused(settings: 
     ("name", "value"),
     [
         ("KANHU_GRAFANA_WECOM_URL", "qyapi.example/send?key=secret"),
-        ("KANHU_GRAFANA_WEBHOOK_URL", "https://"),
+        ("KANHU_GRAFANA_WEBHOOK_URL", "https:/secret"),
         ("KANHU_GRAFANA_EMAIL", "secret"),
     ],
 )
