@@ -198,7 +198,9 @@ def can_write(influx: Influx, bucket: str) -> bool:
 
 def write_secret(path: Path, value: str) -> None:
     """`value` and a newline in a file of mode 0600, whole or not at all, in a folder of mode 0700 if it has to be made."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # `parents=True` would give the mode to the last folder alone, and leave the data folder open to everybody.
+    for folder in [one for one in reversed(path.absolute().parents) if not one.exists()]:
+        folder.mkdir(exist_ok=True, mode=0o700)
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:

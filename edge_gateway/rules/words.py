@@ -9,10 +9,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def zone(registry: Registry, site: str) -> tzinfo:
-    """The site's time zone; UTC when the site or the zone is unknown here: words never stop an alert."""
+    """The site's time zone; of what is of no site, as the gateway itself, the one that all sites have.
+
+    UTC when they have several, or none is known here: words never stop an alert.
+    """
     known = registry.sites.get(site)
+    zones = {known.zone} if known else {one.zone for one in registry.sites.values()}
     try:
-        return ZoneInfo(known.zone) if known else UTC
+        return ZoneInfo(zones.pop()) if len(zones) == 1 else UTC
     except (OSError, ValueError, LookupError):
         return UTC
 

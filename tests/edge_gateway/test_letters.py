@@ -7,7 +7,7 @@ from edge_gateway.alerts import Item, Notice
 from edge_gateway.events import Event, Reading
 from edge_gateway.notify import compose
 from edge_gateway.registry import Device, Registry, Site
-from edge_gateway.rules import Severity
+from edge_gateway.rules import Severity, words
 from edge_gateway.settings import Alerts, Person
 
 NOW_NS = 1_795_000_000 * 10**9
@@ -132,3 +132,11 @@ def test_a_test_is_marked_and_asks_for_nothing() -> None:
     assert "这是测试, 不用处理。" in letter.body
     assert "home-2: 测试" in letter.body
     assert not any(word in letter.body for word in ("接手", "Accept", "求助", "kanhu alerts"))
+
+
+def test_what_is_of_no_site_is_told_in_the_zone_that_all_sites_have() -> None:
+    sites = {name: Site(name, name, "Asia/Shanghai") for name in ("wutong", "hehuan")}
+    assert words.zh(NOW_NS, words.zone(Registry(sites=sites), "kanhu")) == "11月18日 19:06"
+    several = {**sites, "urumqi": Site("urumqi", "urumqi", "Asia/Urumqi")}
+    assert words.zh(NOW_NS, words.zone(Registry(sites=several), "kanhu")).endswith("UTC")
+    assert words.zh(NOW_NS, words.zone(Registry(), "kanhu")).endswith("UTC")
