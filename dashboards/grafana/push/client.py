@@ -39,7 +39,11 @@ class Grafana:
 
     def version(self) -> str:
         """Its version, `12.2.0`; "" when it does not tell."""
-        found = self.http.ask("GET", "api/frontend/settings", "its version")
+        try:
+            found = self.http.ask("GET", "api/frontend/settings", "its version")
+        except NotThere:
+            hint = "give the address of Grafana itself, with its path if it has one"
+            raise Misconfigured(f"{self.url} is no Grafana: it knows no api/frontend/settings", hint) from None
         return str(((found or {}).get("buildInfo") or {}).get("version", ""))
 
     def data_source(self, uid: str) -> Json | None:
@@ -86,11 +90,7 @@ class Grafana:
 
     def tagged(self) -> list[Json]:
         """All dashboards with our tag: uid, title, folderUid, tags."""
-        try:
-            return list(self.http.ask("GET", "api/search", "dashboards", tag=[TAG], type="dash-db", limit=_MOST) or [])
-        except NotThere:
-            hint = "give the address of Grafana itself, with its path if it has one"
-            raise Misconfigured(f"{self.url} is no Grafana: it knows no api/search", hint) from None
+        return list(self.http.ask("GET", "api/search", "dashboards", tag=[TAG], type="dash-db", limit=_MOST) or [])
 
     def dashboard(self, uid: str) -> Json | None:
         """`dashboard` and `meta`; None: there is none."""
