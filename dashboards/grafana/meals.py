@@ -69,6 +69,13 @@ def _state(name: str) -> list[str]:
 
 def _visits(page: Page) -> None:
     page.row(100, Text("上门", "Visits"))
+    _by_place(page)
+    _by_day(page)
+    _late(page)
+    _in_review(page)
+
+
+def _by_place(page: Page) -> None:
     counts = [
         InfluxQL(ref, select(f'count("counted") AS "{name}"', "visit", _state(name), ["site", "place"]), table=True)
         for ref, name in zip(_REFS, SHOWN, strict=False)
@@ -108,6 +115,9 @@ def _visits(page: Page) -> None:
         height=9,
         help_page="visits",
     )
+
+
+def _by_day(page: Page) -> None:
     days = [
         InfluxQL(
             ref,
@@ -141,6 +151,9 @@ def _visits(page: Page) -> None:
         height=9,
         help_page="visits",
     )
+
+
+def _late(page: Page) -> None:
     late = select('max("late_s") AS "late"', "visit", [HERE, '"late_s" > 0'], ["time($__interval)", "site", "place"], "none")
     page.add(
         3,
@@ -157,6 +170,9 @@ def _visits(page: Page) -> None:
         height=9,
         help_page="visits",
     )
+
+
+def _in_review(page: Page) -> None:
     waiting = select(
         '"state", "grade", "courier", "late_s", "reasons"',
         "visit",

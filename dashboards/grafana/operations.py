@@ -40,6 +40,12 @@ def build(options: Options, language: Language) -> dict[str, Any]:
 
 def _now(page: Page) -> None:
     page.row(100, Text("现在", "Now"))
+    _gateways(page)
+    _last_report(page)
+    _connections(page)
+
+
+def _gateways(page: Page) -> None:
     fields = ("database_ok", "broker_connected", "clock_trusted", "troubles", "outbox_age", "disk_used")
     counts = ("devices_silent", "devices_expected", "homes_unprotected", "alerts_open", "alerts_unaccepted", "notices_waiting")
     # One point and its own time: a gateway that died an hour ago must not look as if it lived.
@@ -99,6 +105,9 @@ def _now(page: Page) -> None:
         height=6,
         help_page="gateway-silent",
     )
+
+
+def _last_report(page: Page) -> None:
     page.add(
         2,
         Text("最后一次上报", "Last report"),
@@ -117,6 +126,9 @@ def _now(page: Page) -> None:
         height=6,
         help_page="gateway-silent",
     )
+
+
+def _connections(page: Page) -> None:
     words = {
         "broker_connected": Text("代理", "broker"),
         "database_ok": Text("数据库", "database"),
