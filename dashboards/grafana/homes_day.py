@@ -17,6 +17,7 @@ NAME: Final = "$tag_site/$tag_place $tag_channel $col"
 UNKNOWN_AFTER_MS: Final = 2 * 3_600_000
 QUIET: Final = "dark-blue"  # a band all the same: nothing at all is no data
 BANDS: Final = 24  # at once; more are on further pages
+WEEKS_FROM_MS: Final = 43_200_000
 POINTS: Final = 300  # a series: a day in steps of five minutes, also where fifty homes are shown on a phone
 
 
@@ -70,7 +71,7 @@ def _bands(page: Page, here: str) -> None:
                 "空白的一段: 超过 2 小时没有数据, 不等于没有动静; 五周以上每天只有一个标记。"
                 "全空: 没有同意记录, 或者没有传感器。",
                 "a gap: nothing was told for over 2 hours, which is not the same as no movement; over five weeks there is "
-                "one mark a day. All empty: no consent, or no sensors.",
+                "one mark a day, over four months one a week. All empty: no consent, or no sensors.",
             ),
             Text(
                 "长时间没有动静: 打电话; 空白: 看它的设备。",
@@ -85,7 +86,7 @@ def _bands(page: Page, here: str) -> None:
 
 
 def _sign(page: Page, ref: str, sign: Sign, here: str, zone: str) -> list[InfluxQL]:
-    """Readings; hours up to five weeks; over more a mark a day, since five hundred rooms by hours are millions of rows."""
+    """Readings; hours up to five weeks; then a mark a day, over four months a week: five hundred rooms are very many rows."""
     name, title = sign.quantity, page.say(sign.title)
     few = f"$__interval_ms < {HOURS_FROM_MS}"
     hours = f"$__interval_ms >= {HOURS_FROM_MS} AND $__interval_ms < {DAYS_FROM_MS}"
@@ -96,14 +97,14 @@ def _sign(page: Page, ref: str, sign: Sign, here: str, zone: str) -> list[Influx
         ["time($__interval)", *ROOM],
         "none",
     )
-    rolled = select(f'max("{name}_max") AS "{title}"', "presence_1h", [here, hours], ["time(1h)", *ROOM], "none")
-    days = [here, f"$__interval_ms >= {DAYS_FROM_MS}"]
-    marks = select(f'max("{name}_max") AS "{title}"', "presence_1d", days, ["time(1d)", *ROOM], "none", f"tz('{zone}')")
-    return [
-        InfluxQL(ref, raw, KANHU, NAME),
-        InfluxQL(f"{ref}h", rolled, ROLLUPS, NAME),
-        InfluxQL(f"{ref}d", marks, ROLLUPS, NAME),
-    ]
+    most, zoned = f'max("{name}_max") AS "{title}"', f"tz('{zone}')"
+    days = f"$__interval_ms >= {DAYS_FROM_MS} AND $__interval_ms < {WEEKS_FROM_MS}"
+    weeks = f"$__interval_ms >= {WEEKS_FROM_MS}"
+    rolled = select(most, "presence_1h", [here, hours], ["time($__interval)", *ROOM], "none")
+    daily = select(most, "presence_1d", [here, days], ["time(1d)", *ROOM], "none", zoned)
+    weekly = select(most, "presence_1d", [here, weeks], ["time(7d)", *ROOM], "none", zoned)
+    rolled_up = (("h", rolled), ("d", daily), ("w", weekly))
+    return [InfluxQL(ref, raw, KANHU, NAME), *(InfluxQL(ref + level, query, ROLLUPS, NAME) for level, query in rolled_up)]
 
 
 def _warmth(page: Page, here: str, rooms: str, room_steps: Sequence[tuple[float | None, str]]) -> None:

@@ -24,6 +24,9 @@ pytestmark = pytest.mark.timeout(600)  # the first of them waits for the story a
 DAY, MONTH, YEAR = RANGES["day"], RANGES["month"], RANGES["year"]
 CLOSE: Final = 1e-9
 MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 60 * MINUTE_MS
+DAY_MS: Final = 24 * HOUR_MS
+SHANGHAI_MS: Final = 8 * HOUR_MS
 
 Of = Callable[[Facts, Range], Shown]
 
@@ -71,6 +74,21 @@ def hours(quantity: str, by: Sequence[str], inner: Reduce, outer: Reduce) -> Of:
 
 def days(quantity: str, by: Sequence[str], inner: Reduce, outer: Reduce) -> Of:
     return lambda stored, shown: stored.rolled(quantity, shown, by, inner, outer, days=True)
+
+
+def spans(of: Of, length_ms: int) -> Of:
+    """The largest of each longer span."""
+
+    def largest(values: Mapping[int, float]) -> dict[int, float]:
+        found: dict[int, float] = {}
+        for at, value in values.items():
+            start = (
+                (at + SHANGHAI_MS) // length_ms * length_ms - SHANGHAI_MS if length_ms > DAY_MS else at // length_ms * length_ms
+            )
+            found[start] = max(value, found.get(start, value))
+        return found
+
+    return lambda stored, shown: {tags: largest(values) for tags, values in of(stored, shown).items()}
 
 
 def changed(of: Of, how: Callable[[Mapping[int, float]], dict[int, float]]) -> Of:
@@ -150,8 +168,8 @@ NUMBERS: Final = [
     *indoors(leveled("kanhu-homes", 11, 1, "temperature", PLACE, mean)),
     *indoors(leveled("kanhu-homes", 11, 2, "temperature", PLACE, max)),
     ("kanhu-homes", 10, "A", DAY, 0, raw("motion", PLACE, max)),
-    ("kanhu-homes", 10, "Ah", MONTH, 0, hours("motion", PLACE, max, max)),
-    ("kanhu-homes", 10, "Ad", YEAR, 0, days("motion", PLACE, max, max)),
+    ("kanhu-homes", 10, "Ah", MONTH, 0, spans(hours("motion", PLACE, max, max), 2 * HOUR_MS)),
+    ("kanhu-homes", 10, "Aw", YEAR, 0, spans(days("motion", PLACE, max, max), 7 * 24 * HOUR_MS)),
     ("kanhu-homes", 10, "C", DAY, 0, raw("contact", PLACE, max)),
     ("kanhu-homes", 2, "A", DAY, 0, newest("home_alerts", ("site", "place"))),
 ]
