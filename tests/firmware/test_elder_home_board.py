@@ -301,6 +301,9 @@ def test_the_elder_pauses_without_a_network_and_both_sides_forget_nothing(house:
     house.until(lambda: is_lit(house, 3), what="the lamp: paused")
     eventually(lambda: house.phone.taken, 30, "the word to the staff")
     assert "老人自己按键暂停看护" in house.phone.taken[0].message
+    # What a kill meets between the channel's yes and the commit that says so is told once more.
+    eventually(lambda: house.gateway.state()["numbers"]["alerts_open"] == 0, 30, "the notice, confirmed")
+    time.sleep(0.5)
     house.gateway.kill()
     house.gateway.start()
     house.until(house.is_online, what="online again")
