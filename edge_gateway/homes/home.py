@@ -11,6 +11,7 @@ import msgspec
 from edge_gateway.homes.setting import HomeSetting
 
 SIGNS: Final = 32
+SAID_UNTIL: Final = "away.said"  # timer: until when a person said that nobody is at home
 
 
 class Sign(msgspec.Struct, array_like=True, frozen=True):
@@ -41,21 +42,28 @@ class Away(msgspec.Struct, array_like=True, frozen=True):
     Attributes:
         until_ns: when it ends by itself; 0: with the next sign of life.
         by: who said so; `gateway` when it was seen.
+        said_ns: when `until_ns` was written down, by the clock of then, which moves with no jump; 0: not known.
     """
 
     kind: str
     since_ns: int
     until_ns: int = 0
     by: str = "gateway"
+    said_ns: int = 0
 
 
 class Pause(msgspec.Struct, array_like=True, frozen=True):
-    """The elder does not want to be watched until `until_ns`; an SOS is an SOS all the same."""
+    """The elder does not want to be watched until `until_ns`; an SOS is an SOS all the same.
+
+    Attributes:
+        said_ns: when `until_ns` was written down, by the clock of then; 0: at `since_ns`.
+    """
 
     since_ns: int
     until_ns: int
     by: str
     reason: str = ""
+    said_ns: int = 0
 
 
 class Asked(msgspec.Struct, array_like=True):
@@ -204,14 +212,14 @@ class Home(msgspec.Struct):
         for state in self.states.values():
             state.since_ns += by_ns
             state.told_ns += by_ns
-        self.timers = {name: at_ns + by_ns for name, at_ns in self.timers.items()}
+        # What a person wrote down is a date and stays one.
+        self.timers = {name: at_ns if name == SAID_UNTIL else at_ns + by_ns for name, at_ns in self.timers.items()}
         self.test.shift(by_ns)
         if self.asked is not None:
             self.asked.asked_ns += by_ns
             self.asked.ends_ns += by_ns
         if self.away is not None:
-            until_ns = self.away.until_ns  # what a person wrote down is a date and stays one
-            self.away = Away(self.away.kind, self.away.since_ns + by_ns, until_ns, self.away.by)
+            self.away = msgspec.structs.replace(self.away, since_ns=self.away.since_ns + by_ns)
 
 
 class Past(msgspec.Struct):

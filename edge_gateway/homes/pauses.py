@@ -90,10 +90,14 @@ class Pauses:
             self._end(home, at_ns, event.received_ns)
 
     def mend(self, home: Home, now_ns: int) -> None:
-        """A pause that begins ahead of the clock was begun by another clock: it began now, or it would last until that time."""
+        """What was said ahead of the clock was said by another clock: it is as long, from now on, and not until that time."""
         pause = home.pause
-        if pause is not None and pause.by == ELDER and pause.since_ns > now_ns:
-            home.pause = Pause(now_ns, now_ns + min(pause.until_ns - pause.since_ns, LONGEST_NS), ELDER)
+        said_ns = (pause.said_ns or pause.since_ns) if pause is not None else 0
+        if pause is not None and said_ns > now_ns:
+            long_ns = pause.until_ns - said_ns
+            until_ns = now_ns + (min(long_ns, LONGEST_NS) if pause.by == ELDER else long_ns)
+            said_ns = now_ns if pause.said_ns else 0
+            home.pause = Pause(min(pause.since_ns, now_ns), until_ns, pause.by, pause.reason, said_ns)
             self._homes.change(home.key, now_ns)
 
     def advance(self, home: Home, view: View) -> Iterator[Verdict]:

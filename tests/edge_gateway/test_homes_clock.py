@@ -2,13 +2,15 @@
 
 import pytest
 
+from edge_gateway.homes import away
 from edge_gateway.homes.home import Home, Pause, pack, unpack_home
 from edge_gateway.homes.watch import HomeWatch
 from edge_gateway.rules import Severity
 from edge_gateway.rules.rule import Finding, View
 from tests.edge_gateway.watched_home import KEY, MINUTE, WatchedHome, at
 
-YEAR = 365 * 86_400 * 10**9
+DAY = 86_400 * 10**9
+YEAR = 365 * DAY
 
 
 def restarted(home: WatchedHome, ahead_ns: int) -> WatchedHome:
@@ -109,9 +111,59 @@ def test_a_pause_that_was_begun_by_a_clock_a_year_ahead_ends_half_a_day_after_a_
 
 
 def test_what_a_person_wrote_down_as_a_date_stays_one() -> None:
+    home = WatchedHome("prewarn_s = 0")
+    home.look(at("9:00"))
+    home.memory.pause = written = Pause(at("9:00"), at("9:00", 22), "zhang", "visitors", at("9:00"))
+    away.go(home.memory, "daughter", at("9:00"), at("9:00", 23), "zhang")
+    home.homes.jumped(20 * MINUTE)
+    home.look(at("9:21"))
+    assert home.memory.pause == written
+    assert home.memory.away is not None
+    assert home.memory.away.until_ns == home.memory.timers["away.said"] == at("9:00", 23)
+
+
+def written_ahead() -> WatchedHome:
+    """The staff wrote a pause of two hours and a visit of three days down while the gateway's clock was a year ahead."""
+    home = WatchedHome("prewarn_s = 0")
+    home.look(at("9:59") + YEAR)
+    said = at("10:00") + YEAR
+    home.memory.pause = Pause(said, said + 120 * MINUTE, "zhang", "visitors", said)
+    away.go(home.memory, "daughter", said, said + 3 * DAY, "zhang")
+    return home
+
+
+def is_as_long_from(home: WatchedHome, now: int) -> None:
+    assert home.memory.pause == Pause(now, now + 120 * MINUTE, "zhang", "visitors", now)
+    assert home.memory.away is not None
+    assert home.memory.away.until_ns == home.memory.timers["away.said"] == now + 3 * DAY
+    assert home.memory.away.since_ns <= now
+
+
+def test_what_the_staff_wrote_down_by_a_clock_a_year_ahead_is_as_long_once_the_clock_was_set_right() -> None:
+    home = written_ahead()
+    home.homes.jumped(-YEAR)
+    home.look(at("10:02"))
+    is_as_long_from(home, at("10:02"))
+
+
+def test_what_the_staff_wrote_down_by_a_clock_a_year_ahead_is_as_long_after_a_restart() -> None:
+    home = WatchedHome("prewarn_s = 0", rows=[(*KEY, "now", pack(written_ahead().memory))])
+    home.look(at("10:30"))
+    is_as_long_from(home, at("10:30"))
+
+
+def test_a_pause_that_was_made_longer_by_a_clock_that_was_ahead_is_no_longer_than_was_meant() -> None:
+    home = WatchedHome("prewarn_s = 0")
+    home.look(at("9:00"))
+    home.memory.pause = Pause(at("8:00"), at("9:00", 22) + 60 * MINUTE, "zhang", "", at("9:00", 22))  # a day and more ahead
+    home.homes.jumped(-DAY)
+    home.look(at("9:30"))
+    assert home.memory.pause == Pause(at("8:00"), at("10:30"), "zhang", "", at("9:30"))
+
+
+def test_a_pause_of_an_earlier_version_knows_only_when_it_began() -> None:
     before = WatchedHome()
-    written = Pause(at("9:00") + YEAR, at("9:00", 21) + YEAR, "zhang")
-    before.memory.pause = written
+    before.memory.pause = Pause(at("9:00") + YEAR, at("11:00") + YEAR, "zhang")
     home = WatchedHome("prewarn_s = 0", rows=[(*KEY, "now", pack(before.memory))])
     home.look(at("10:00"))
-    assert home.memory.pause == written
+    assert home.memory.pause == Pause(at("10:00"), at("12:00"), "zhang")
