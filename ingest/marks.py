@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from ingest.aggregate import HOUR_NS, days_of_hour, hour
-from ingest.rows import DAILY, HOURLY
+from ingest.rows import DAILY, HOURLY, VISIT
 
 SEEN_AT_MOST: Final = 100_000  # touches remembered in memory; to forget them only costs a repeated insert
 
@@ -177,10 +177,11 @@ class Marks:
             self._db.close()
 
     def _marks(self, touches: Iterable[Touch]) -> set[Mark]:
-        """The hours themselves and the days they belong to."""
+        """The hours themselves and the days they belong to; visits have days only."""
         found: set[Mark] = set()
         for measurement, start, site, device in touches:
-            found.add(Mark(HOURLY, measurement, start, start + HOUR_NS, site, device))
+            if measurement != VISIT:
+                found.add(Mark(HOURLY, measurement, start, start + HOUR_NS, site, device))
             for day_start, day_end in days_of_hour(start, self._zone):
                 found.add(Mark(DAILY, measurement, day_start, day_end, site, device))
         return found

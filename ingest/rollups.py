@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 
 from edge_gateway.catalog import NOT_SUMMED, QUANTITIES
 from edge_gateway.errors import Unavailable
-from edge_gateway.events import Entry, Readings, columns, split_name
+from edge_gateway.events import Entry, Readings, VisitChange, columns, split_name
 from edge_gateway.registry import Registry
 from edge_gateway.settings import Settings
 from edge_gateway.sink import Eraser, Refusal, Sink
@@ -32,9 +32,10 @@ from ingest.expected import Plans, plans_of
 from ingest.influx import InfluxSink
 from ingest.marks import Marks, Taken, Touch
 from ingest.query import open_reader
-from ingest.rows import SUMMED, Reader, rollup_database
+from ingest.rows import SUMMED, VISIT, Reader, rollup_database
 from ingest.sinks import PointSink
 from ingest.tokens import in_role
+from ingest.visit_days import count_visits
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ class RollupSink:
     def mark(self, start_ns: int, end_ns: int) -> int:
         """Mark everything that the database holds in a range, to have it rolled up anew; return the number of device hours."""
         count = 0
-        for group in SUMMED:
+        for group in (*SUMMED, VISIT):
             hours: set[Touch] = set()
             for row in self._reader.rows(group, start_ns, end_ns):
                 key = (group, hour(row.time_ns)[0], row.tags["site"], row.tags["device"])
@@ -214,7 +215,11 @@ class RollupSink:
     def _run(self, job: "Job") -> None:
         site, device = next(iter(job.devices)) if len(job.devices) == 1 else (None, None)
         rows = self._reader.rows(job.measurement, job.starts[0], job.end_ns, site, device)
-        points = roll_up(rows, job.suffix, job.measurement, [*job.starts, job.end_ns], job.devices, self._plans)
+        bounds = [*job.starts, job.end_ns]
+        if job.measurement == VISIT:
+            points = count_visits(rows, bounds, job.devices)
+        else:
+            points = roll_up(rows, job.suffix, job.measurement, bounds, job.devices, self._plans)
         while batch := list(islice(points, POINTS_AT_ONCE)):
             with self._turn:
                 refusals = self._store.write_points(batch)
@@ -239,11 +244,15 @@ def touched(entries: Iterable[Entry]) -> set[Touch]:
     """What these entries touch. Events, losses, states of devices and alerts are not rolled up."""
     # First by shape, then by measurement: a batch has many entries of few shapes, hours and devices.
     found: set[tuple[str, int, str, str]] = set()
+    visits: set[Touch] = set()
     for entry in entries:
         if type(entry) is Readings:
             time_ns = entry.time_ns
             found.add((entry.shape, time_ns - time_ns % HOUR_NS, entry.site, entry.device))
-    return {(measurement, start, site, device) for shape, start, site, device in found for measurement in _measurements(shape)}
+        elif type(entry) is VisitChange:
+            visits.add((VISIT, hour(entry.time_ns)[0], entry.site, entry.device))
+    of_readings = {(name, start, site, device) for shape, start, site, device in found for name in _measurements(shape)}
+    return of_readings | visits
 
 
 @lru_cache(maxsize=4096)

@@ -15,9 +15,11 @@ SUMMED: Final = tuple(group for group in GROUPS if group not in NOT_SUMMED)
 """Those that have roll-ups, `<group>_1h` and `<group>_1d`."""
 HOURLY: Final = "_1h"
 DAILY: Final = "_1d"
-MEASUREMENTS: Final = frozenset(
-    {*GROUPS, "event", "loss", "status", "alert", "visit", *(g + HOURLY for g in SUMMED), *(g + DAILY for g in SUMMED)}
-)
+VISIT: Final = "visit"
+"""Counted by the day: `visit_1d`, see `ingest.visit_days`."""
+ROLLED: Final = (*(group + ending for group in SUMMED for ending in (HOURLY, DAILY)), VISIT + DAILY)
+"""All roll-ups."""
+MEASUREMENTS: Final = frozenset({*GROUPS, "event", "loss", "status", "alert", VISIT, *ROLLED})
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):

@@ -26,7 +26,7 @@ from edge_gateway.visits.look import open_ledger
 from ingest.cells import guard, written
 from ingest.export import WINDOW_NS
 from ingest.query import open_reader
-from ingest.rows import DAILY, HOURLY, SUMMED, Reader, Row
+from ingest.rows import ROLLED, Reader, Row
 from ingest.tables import TABLES, Kind, Table, iso, table_rows
 
 _EXPLAINED: Final = """\
@@ -105,10 +105,9 @@ def _from_database(settings: Settings, subject: Subject, to: _Archive) -> None:
         for kind in (Kind.READINGS, Kind.SILENCE, Kind.EVENTS, Kind.LOSSES, Kind.STATUSES, Kind.ALERTS):
             table = TABLES[kind]
             to.table(f"{kind.value}.csv", table.columns, _cells(reader, table, subject))
-        sums = [group + ending for group in SUMMED for ending in (HOURLY, DAILY)]
         rows = (
             (iso(row.time_ns), measurement, row.tags.get("device", ""), name, value)
-            for measurement in sums
+            for measurement in ROLLED
             for row in _rows(reader, measurement, subject)
             for name, value in row.fields.items()
         )

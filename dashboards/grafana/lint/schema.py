@@ -4,6 +4,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from edge_gateway.catalog import NOT_SUMMED, QUANTITIES, Kind, Quantity
+from ingest.visit_days import STATES
 
 TAGS: Final = frozenset({"site", "device", "place", "channel"})
 HOURLY: Final = "_1h"
@@ -19,6 +20,7 @@ _OWN: Final[dict[str, tuple[str, str]]] = {
     "alert": ("alert state by reason waited_s", "rule severity"),
     "visit": ("visit state grade person courier reasons counted reviewing late_s", "kind"),
 }
+_VISITS_OF_A_DAY: Final = frozenset({"late_s_max", *(f"{name}_count" for name in (*STATES, "reviewing"))})
 
 
 class Measurement(NamedTuple):
@@ -44,6 +46,7 @@ def measurements() -> dict[str, Measurement]:
             found[group + HOURLY] = found[group + DAILY] = Measurement(rolled, TAGS, rolled=True)
     for name, (fields_, tags) in _OWN.items():
         found[name] = Measurement(frozenset(fields_.split()), TAGS | frozenset(tags.split()))
+    found["visit" + DAILY] = Measurement(_VISITS_OF_A_DAY, TAGS - {"channel"} | {"kind"}, rolled=True)
     return found
 
 
