@@ -27,7 +27,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "The others get no more messages. When it is over, say so here.",
     ),
     "yours_before": (
-        "您已经接手了。处理完后，请按您接手时打开的页面、回复消息，或登录工作台说明。",
+        "您已经接手了。处理完后，请按您接手时打开的页面、回复消息，或登录控制台说明。",
         "You have it already. When it is over, say so on the page that opened then, by an answer, or in the console.",
     ),
     "close_until": ("到 {when} 还没有处理完毕，就会重新通知大家。", "If it is not closed by {when}, everybody is told again."),
@@ -43,7 +43,7 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "告警还没有人接手！请打开最新的那条消息，用里面的链接。",
         "Nobody has taken the alert yet! Open the newest message and use its link.",
     ),
-    "close_expired_why": ("请回复消息，或登录工作台说明。", "Answer the message, or say so in the console."),
+    "close_expired_why": ("请回复消息，或登录控制台说明。", "Answer the message, or say so in the console."),
     "used": ("这个链接已经用过", "This link was used"),
     "used_why": (
         "每个链接只能用一次。告警又打开了的话，新消息里有新链接。",
