@@ -255,3 +255,15 @@ def read_only(path: Path) -> sqlite3.Connection:
         raise Unavailable(f"cannot open {path}: {error}") from error
     db.execute("PRAGMA query_only = ON")
     return db
+
+
+def version_of(db: sqlite3.Connection, path: Path) -> int:
+    """The version of a reader's file; asked in its transaction, so that what it says and what is there belong together.
+
+    Raises:
+        Unavailable: it was made this moment, and nothing is in it yet.
+    """
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0 and db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
+        raise Unavailable(f"{path} is just being made")
+    return version

@@ -21,7 +21,7 @@ from edge_gateway.privacy.raw import opened
 from edge_gateway.registry import Device, Registry
 from edge_gateway.sequence import Boot
 from edge_gateway.state import Counters, Latest
-from edge_gateway.store_file import READABLE, SCHEMA_VERSION, read_only
+from edge_gateway.store_file import READABLE, SCHEMA_VERSION, read_only, version_of
 from edge_gateway.transaction import Backlog
 
 log = logging.getLogger(__name__)
@@ -269,7 +269,7 @@ def _look(store: Path) -> Iterator[sqlite3.Connection]:
     db = read_only(store)
     try:
         db.execute("BEGIN")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
+        version = version_of(db, store)
         if version not in READABLE:
             raise Misconfigured(
                 f"{store} has schema {version}, this program knows {SCHEMA_VERSION}", "use the version that wrote it"

@@ -72,7 +72,12 @@ def open_for_reading(file: Path) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S, isolation_level=None)
         try:
-            _require_version(db.execute("PRAGMA user_version").fetchone()[0], file)
+            db.execute("BEGIN")
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0 and db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
+                raise Unavailable(f"{file} is just being made")
+            _require_version(version, file)
+            db.execute("COMMIT")
         except BaseException:
             db.close()
             raise

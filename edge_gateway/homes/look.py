@@ -21,7 +21,7 @@ from edge_gateway.homes.watch import NOW, PAST, Note
 from edge_gateway.registry import Registry
 from edge_gateway.rules import Severity, emergency
 from edge_gateway.state import DeviceState
-from edge_gateway.store_file import READABLE, SCHEMA_VERSION, read_only
+from edge_gateway.store_file import READABLE, SCHEMA_VERSION, read_only, version_of
 
 _RANK: Final = {Severity.URGENT: 0, Severity.WARNING: 1, Severity.NOTICE: 2}
 _SCANNED: Final = 5000  # closed alerts that are looked through for those of one home
@@ -70,7 +70,7 @@ def open_homes(store_file: Path) -> "Iterator[HomesLook]":
     db = read_only(store_file)
     try:
         db.execute("BEGIN")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
+        version = version_of(db, store_file)
         if version not in READABLE:
             raise Misconfigured(
                 f"{store_file} has schema {version}, this program knows {SCHEMA_VERSION}", "use the version that wrote it"

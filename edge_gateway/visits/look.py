@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from edge_gateway.errors import Misconfigured, Unavailable
-from edge_gateway.store_file import read_only
+from edge_gateway.store_file import read_only, version_of
 from edge_gateway.visits import codec, plan
 from edge_gateway.visits.chain import GENESIS, LogEntry
 from edge_gateway.visits.ledger_file import SCHEMA_VERSION
@@ -47,7 +47,7 @@ def open_ledger(path: Path) -> "Ledger":
     db = read_only(path)
     try:
         db.execute("BEGIN")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
+        version = version_of(db, path)
         if version != SCHEMA_VERSION:
             raise Misconfigured(f"{path} has schema {version}, this program knows {SCHEMA_VERSION}", "use what wrote it")
     except sqlite3.Error as error:
