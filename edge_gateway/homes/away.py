@@ -7,13 +7,16 @@ home: a wrong "at home" asks a question too many, a wrong "out" watches over nob
     away.shut    it was closed by somebody who may have left; nothing moved inside since
     away.back    the door was opened while nobody was at home; nothing moved inside since
     away.early   first sign of life inside although a person said that nobody is at home, after a long silence
-    away.said    until when a person said so, where it ended early
+
+and in `home.said` the absence whose end a person said, where it ended early.
 """
 
 from typing import Final
 
-from edge_gateway.homes import routine
-from edge_gateway.homes.home import SAID_UNTIL, Away, Home
+from msgspec.structs import replace
+
+from edge_gateway.homes import dates, routine
+from edge_gateway.homes.home import Away, Home
 from edge_gateway.homes.setting import HomeSetting
 
 _MINUTE: Final = 60 * 1_000_000_000
@@ -45,12 +48,9 @@ def is_exit(name: str, setting: HomeSetting) -> bool:
 
 def go(home: Home, kind: str, since_ns: int, until_ns: int = 0, by: str = "gateway") -> None:
     """Nobody is at home from now on; replaces what was known."""
-    home.away = Away(kind, since_ns, until_ns, by, since_ns if until_ns else 0)
+    home.away = Away(kind, since_ns, until_ns, by, said_ns=since_ns if until_ns else 0)
+    home.said = home.away if until_ns and kind in _SAID else None
     _forget(home)
-    if until_ns and kind in _SAID:
-        home.timers[SAID_UNTIL] = until_ns
-    else:
-        home.timers.pop(SAID_UNTIL, None)
 
 
 def come(home: Home, at_ns: int) -> Away | None:
@@ -71,7 +71,7 @@ def come(home: Home, at_ns: int) -> Away | None:
 def returned(home: Home, at_ns: int) -> None:
     """A person says that the elder is back: nothing that was said of a longer absence holds any more."""
     come(home, at_ns)
-    home.timers.pop(SAID_UNTIL, None)
+    home.said = None
 
 
 def door(home: Home, at_ns: int, opened: bool) -> bool:
@@ -150,8 +150,10 @@ def advance(home: Home, now_ns: int) -> bool:
     shut_ns = home.timers.get("away.shut")
     if shut_ns is None or now_ns - shut_ns < OUT_AFTER_NS:
         return False
-    said_ns = home.timers.get(SAID_UNTIL, 0)
-    go(home, DAUGHTER if said_ns > now_ns else OUT, shut_ns, said_ns if said_ns > now_ns else 0)
+    said = home.said
+    go(home, OUT, shut_ns)
+    if said is not None and not dates.is_over(said, now_ns):
+        home.away = home.said = replace(said, kind=DAUGHTER, since_ns=shut_ns, by="gateway")
     return True
 
 

@@ -90,7 +90,7 @@ class HomeDesk:
         home = self._change(key)
         runs = home.pause is not None and now_ns < home.pause.until_ns
         since_ns = home.pause.since_ns if runs and home.pause is not None else now_ns
-        home.pause, home.asked = Pause(since_ns, until_ns, by, reason, now_ns), None
+        home.pause, home.asked = Pause(since_ns, until_ns, by, reason, said_ns=now_ns), None
         home.timers[PAUSE_SAID] = now_ns
         return await self._saved(key, by, "paused", _told(until_ns, reason))
 

@@ -14,11 +14,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from msgspec.structs import replace
-
 from edge_gateway.events import Flag
-from edge_gateway.homes import away, routine, signs
-from edge_gateway.homes.home import SAID_UNTIL, Held, Home, Sign, Watched
+from edge_gateway.homes import away, dates, routine, signs
+from edge_gateway.homes.home import Held, Home, Sign, Watched
 from edge_gateway.homes.seen import Seen
 from edge_gateway.homes.setting import HomeSetting
 from edge_gateway.homes.signs import BEYOND_DOUBT, DOUBTFUL, LIGHT, MINUTE, SECOND, Kind, sign
@@ -116,7 +114,7 @@ def mend(home: Home, now_ns: int) -> None:
         home.signs = [Sign(min(s.time_ns, now_ns), s.name, s.device, s.weight) for s in home.signs]
     for state in home.states.values():
         state.since_ns, state.told_ns = min(state.since_ns, now_ns), min(state.told_ns, now_ns)
-    for name in [name for name, at_ns in home.timers.items() if at_ns > now_ns and name != SAID_UNTIL]:
+    for name in [name for name, at_ns in home.timers.items() if at_ns > now_ns]:
         if name.startswith("told."):  # said once too often rather than never again
             del home.timers[name]
             home.notes.pop(name, None)
@@ -125,14 +123,12 @@ def mend(home: Home, now_ns: int) -> None:
     home.test.mend(now_ns)
     if home.asked is not None and home.asked.asked_ns > now_ns:
         home.asked = None
-    if (gone := home.away) is not None:
-        home.away = replace(gone, since_ns=min(gone.since_ns, now_ns))
-        said_ns = gone.said_ns or gone.since_ns
-        if gone.until_ns and said_ns > now_ns:  # a date, but of that other clock: it is as far away as it was meant to be
-            until_ns = now_ns + gone.until_ns - said_ns
-            home.away = replace(home.away, until_ns=until_ns, said_ns=now_ns)
-            if SAID_UNTIL in home.timers:
-                home.timers[SAID_UNTIL] = until_ns
+    if home.away is not None:
+        home.away = dates.mended(home.away, now_ns)
+    if home.said is not None:
+        home.said = dates.mended(home.said, now_ns)
+    if home.pause is not None:
+        home.pause = dates.mended(home.pause, now_ns)
 
 
 def sees(measures: Collection[str]) -> bool:

@@ -11,7 +11,6 @@ import msgspec
 from edge_gateway.homes.setting import HomeSetting
 
 SIGNS: Final = 32
-SAID_UNTIL: Final = "away.said"  # timer: until when a person said that nobody is at home
 
 
 class Sign(msgspec.Struct, array_like=True, frozen=True):
@@ -42,7 +41,7 @@ class Away(msgspec.Struct, array_like=True, frozen=True):
     Attributes:
         until_ns: when it ends by itself; 0: with the next sign of life.
         by: who said so; `gateway` when it was seen.
-        said_ns: when `until_ns` was written down, by the clock of then, which moves with no jump; 0: not known.
+        said_ns, date_ns: see `edge_gateway.homes.dates`.
     """
 
     kind: str
@@ -50,13 +49,14 @@ class Away(msgspec.Struct, array_like=True, frozen=True):
     until_ns: int = 0
     by: str = "gateway"
     said_ns: int = 0
+    date_ns: int = 0
 
 
 class Pause(msgspec.Struct, array_like=True, frozen=True):
     """The elder does not want to be watched until `until_ns`; an SOS is an SOS all the same.
 
     Attributes:
-        said_ns: when `until_ns` was written down, by the clock of then; 0: at `since_ns`.
+        said_ns, date_ns: see `edge_gateway.homes.dates`.
     """
 
     since_ns: int
@@ -64,6 +64,7 @@ class Pause(msgspec.Struct, array_like=True, frozen=True):
     by: str
     reason: str = ""
     said_ns: int = 0
+    date_ns: int = 0
 
 
 class Asked(msgspec.Struct, array_like=True):
@@ -181,6 +182,7 @@ class Home(msgspec.Struct):
         notes: name -> anything small a rule or a state machine keeps.
         today: the day that is running.
         since_ns: when the home was first watched.
+        said: the last absence whose end a person said; it may have ended early.
     """
 
     site: str
@@ -198,6 +200,7 @@ class Home(msgspec.Struct):
     notes: dict[str, float | str] = {}
     today: Day | None = None
     consents: list[Consent] = []
+    said: Away | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -212,13 +215,13 @@ class Home(msgspec.Struct):
         for state in self.states.values():
             state.since_ns += by_ns
             state.told_ns += by_ns
-        # What a person wrote down is a date and stays one.
-        self.timers = {name: at_ns if name == SAID_UNTIL else at_ns + by_ns for name, at_ns in self.timers.items()}
+        self.timers = {name: at_ns + by_ns for name, at_ns in self.timers.items()}
         self.test.shift(by_ns)
         if self.asked is not None:
             self.asked.asked_ns += by_ns
             self.asked.ends_ns += by_ns
         if self.away is not None:
+            # The end that a person wrote down is a date and stays one, here and in `said` and `pause`.
             self.away = msgspec.structs.replace(self.away, since_ns=self.away.since_ns + by_ns)
 
 

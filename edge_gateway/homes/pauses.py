@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from edge_gateway.events import Event, Flag, TimeQuality, split_name
+from edge_gateway.homes import dates
 from edge_gateway.homes.home import Home, Pause
 from edge_gateway.homes.said import ELDER, PAUSE_SAID
 from edge_gateway.homes.setting import HomeSetting
@@ -89,20 +90,11 @@ class Pauses:
         elif said[-1].value == 0.0:
             self._end(home, at_ns, event.received_ns)
 
-    def mend(self, home: Home, now_ns: int) -> None:
-        """What was said ahead of the clock was said by another clock: it is as long, from now on, and not until that time."""
-        pause = home.pause
-        said_ns = (pause.said_ns or pause.since_ns) if pause is not None else 0
-        if pause is not None and said_ns > now_ns:
-            long_ns = pause.until_ns - said_ns
-            until_ns = now_ns + (min(long_ns, LONGEST_NS) if pause.by == ELDER else long_ns)
-            said_ns = now_ns if pause.said_ns else 0
-            home.pause = Pause(min(pause.since_ns, now_ns), until_ns, pause.by, pause.reason, said_ns)
-            self._homes.change(home.key, now_ns)
-
     def advance(self, home: Home, view: View) -> Iterator[Verdict]:
         """The word to the staff, and what the home is shown; called when the rules look at it."""
         now_ns, key = view.now_ns, f"{RULE.name}-by-elder/{home.site}/{home.place}"
+        if home.pause is not None and dates.is_over(home.pause, now_ns):
+            self._settle(home, home.pause, now_ns)
         pause = home.pause if runs(home, now_ns) else None
         its_own = pause is not None and pause.by == ELDER
         waits = its_own and 0 <= now_ns - home.timers.get(_TOLD, now_ns - _APART_NS) < _APART_NS
@@ -117,6 +109,12 @@ class Pauses:
             yield Returned(key, now_ns, "resumed")
         self._show(home, pause, view)
 
+    def _settle(self, home: Home, pause: Pause, now_ns: int) -> None:
+        settled = dates.settled(pause)
+        if settled != pause:
+            home.pause = settled
+            self._homes.change(home.key, now_ns)
+
     def _begin(self, home: Home, setting: HomeSetting, at_ns: int, now_ns: int) -> None:
         timers, old = home.timers, home.pause
         timers[PAUSE_SAID] = at_ns
@@ -129,7 +127,8 @@ class Pauses:
         if until_ns <= max(now_ns, at_ns) or (old is not None and old.until_ns >= until_ns):
             self._note(home, now_ns, "pause_refused")
             return
-        home.pause = Pause(old.since_ns if old is not None and runs(home, at_ns) else at_ns, until_ns, ELDER)
+        since_ns = old.since_ns if old is not None and runs(home, at_ns) else at_ns
+        home.pause = Pause(since_ns, until_ns, ELDER, said_ns=at_ns)
         home.asked = None
         timers[_TELL] = at_ns
         self._note(home, now_ns, "paused", f"until={until_ns}")

@@ -300,8 +300,10 @@ class HomeWatch:
     def _look_at(self, setting: HomeSetting, home: Home, view: View) -> list[Verdict]:
         if home.key in self._doubted:
             self._doubted.discard(home.key)
+            before = home.pause, home.away, home.said
             evidence.mend(home, view.now_ns)
-            self.pauses.mend(home, view.now_ns)
+            if (home.pause, home.away, home.said) != before:
+                self.change(home.key, view.now_ns)
         past = self.pasts.get(home.key) or Past()
         if self._closings >= _CLOSINGS:
             self._fresh.add(home.key)

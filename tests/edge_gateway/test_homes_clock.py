@@ -96,30 +96,47 @@ def paused_ahead() -> WatchedHome:
     return home
 
 
+def lasts(home: WatchedHome, until: int) -> bool:
+    """Whether a pause runs, and until then."""
+    return home.memory.pause is not None and home.memory.pause.until_ns == until
+
+
 def test_a_pause_that_was_begun_by_a_clock_a_year_ahead_ends_half_a_day_after_the_clock_was_set_right() -> None:
     home = paused_ahead()
     home.homes.jumped(-YEAR)
     home.look(at("10:02"))
-    assert home.memory.pause == Pause(at("10:02"), at("22:02"), "elder")
+    assert lasts(home, at("22:02"))
     assert [o.details["until"] for o in home.homes.orders if o.name == "paused"][-1] == at("22:02") // 10**9
 
 
 def test_a_pause_that_was_begun_by_a_clock_a_year_ahead_ends_half_a_day_after_a_restart() -> None:
-    home = WatchedHome("prewarn_s = 0", rows=[(*KEY, "now", pack(paused_ahead().memory))])
+    home = again(paused_ahead())
     home.look(at("10:30"))
-    assert home.memory.pause == Pause(at("10:30"), at("22:30"), "elder")
+    assert lasts(home, at("22:30"))
+
+
+def again(home: WatchedHome) -> WatchedHome:
+    """The gateway was started again."""
+    return WatchedHome("prewarn_s = 0", rows=[(*KEY, "now", pack(home.memory))])
+
+
+def pause(home: WatchedHome, now: int, until: int) -> None:
+    """As `homes.pause` writes it down."""
+    home.memory.pause = Pause(now, until, "zhang", "visitors", said_ns=now)
 
 
 def test_what_a_person_wrote_down_as_a_date_stays_one() -> None:
     home = WatchedHome("prewarn_s = 0")
     home.look(at("9:00"))
-    home.memory.pause = written = Pause(at("9:00"), at("9:00", 22), "zhang", "visitors", at("9:00"))
+    pause(home, at("9:00"), at("9:00", 22))
     away.go(home.memory, "daughter", at("9:00"), at("9:00", 23), "zhang")
     home.homes.jumped(20 * MINUTE)
     home.look(at("9:21"))
-    assert home.memory.pause == written
+    home = again(home)
+    home.look(at("9:30"))
+    assert lasts(home, at("9:00", 22))
     assert home.memory.away is not None
-    assert home.memory.away.until_ns == home.memory.timers["away.said"] == at("9:00", 23)
+    assert home.memory.away.until_ns == at("9:00", 23)
 
 
 def written_ahead() -> WatchedHome:
@@ -127,16 +144,17 @@ def written_ahead() -> WatchedHome:
     home = WatchedHome("prewarn_s = 0")
     home.look(at("9:59") + YEAR)
     said = at("10:00") + YEAR
-    home.memory.pause = Pause(said, said + 120 * MINUTE, "zhang", "visitors", said)
+    pause(home, said, said + 120 * MINUTE)
     away.go(home.memory, "daughter", said, said + 3 * DAY, "zhang")
     return home
 
 
 def is_as_long_from(home: WatchedHome, now: int) -> None:
-    assert home.memory.pause == Pause(now, now + 120 * MINUTE, "zhang", "visitors", now)
-    assert home.memory.away is not None
-    assert home.memory.away.until_ns == home.memory.timers["away.said"] == now + 3 * DAY
-    assert home.memory.away.since_ns <= now
+    assert lasts(home, now + 120 * MINUTE)
+    for gone in (home.memory.away, home.memory.said):
+        assert gone is not None
+        assert gone.until_ns == now + 3 * DAY
+        assert gone.since_ns <= now
 
 
 def test_what_the_staff_wrote_down_by_a_clock_a_year_ahead_is_as_long_once_the_clock_was_set_right() -> None:
@@ -146,24 +164,85 @@ def test_what_the_staff_wrote_down_by_a_clock_a_year_ahead_is_as_long_once_the_c
     is_as_long_from(home, at("10:02"))
 
 
-def test_what_the_staff_wrote_down_by_a_clock_a_year_ahead_is_as_long_after_a_restart() -> None:
-    home = WatchedHome("prewarn_s = 0", rows=[(*KEY, "now", pack(written_ahead().memory))])
+def test_what_the_staff_wrote_down_by_a_clock_a_year_ahead_is_as_long_after_a_restart_and_no_longer_after_the_next() -> None:
+    home = again(written_ahead())
     home.look(at("10:30"))
     is_as_long_from(home, at("10:30"))
+    assert KEY in {row[:2] for row in home.homes.take(at("10:30"))}, "or each start would begin it anew"
+    home = again(home)
+    home.look(at("11:30"))
+    is_as_long_from(home, at("10:30"))
+
+
+def test_a_pause_of_a_clock_that_was_ahead_is_over_for_good_and_does_not_come_back_a_year_later() -> None:
+    home = again(written_ahead())
+    home.look(at("10:30"))
+    home.look(at("12:31"))
+    assert home.memory.pause is not None
+    assert home.memory.pause.date_ns == 0
+    home = again(home)
+    home.look(at("10:30") + YEAR)
+    assert home.memory.pause is not None
+    assert home.memory.pause.until_ns <= at("12:30")
+
+
+def test_an_absence_that_ended_early_is_no_longer_a_year_than_one_that_goes_on() -> None:
+    home = written_ahead()
+    away.come(home.memory, at("10:30") + YEAR)
+    home.homes.jumped(-YEAR)
+    home.look(at("10:32"))
+    assert home.memory.said is not None
+    assert home.memory.said.until_ns == at("10:32") + 3 * DAY
+    home.memory.timers["away.shut"] = at("10:40")
+    away.advance(home.memory, at("11:00"))
+    assert home.memory.away is not None
+    assert (home.memory.away.kind, home.memory.away.until_ns) == ("daughter", at("10:32") + 3 * DAY)
+
+
+@pytest.mark.parametrize("behind", [DAY, 30 * DAY])
+def test_a_clock_that_is_behind_for_a_moment_changes_no_date(behind: int) -> None:
+    home = WatchedHome("prewarn_s = 0")
+    home.look(at("9:00"))
+    pause(home, at("9:00"), at("9:00", 28))
+    away.go(home.memory, "daughter", at("9:00"), at("9:00", 29), "zhang")
+    home = again(home)
+    home.look(at("9:10") - behind)
+    assert home.memory.pause is not None
+    assert home.memory.pause.until_ns == at("9:10") - behind + 8 * DAY, "for it may be that the clock was ahead before"
+    home.homes.jumped(behind)
+    home.look(at("9:11"))
+    assert lasts(home, at("9:00", 28))
+    assert home.memory.away is not None
+    assert home.memory.said is not None
+    assert home.memory.away.until_ns == home.memory.said.until_ns == at("9:00", 29)
 
 
 def test_a_pause_that_was_made_longer_by_a_clock_that_was_ahead_is_no_longer_than_was_meant() -> None:
     home = WatchedHome("prewarn_s = 0")
     home.look(at("9:00"))
-    home.memory.pause = Pause(at("8:00"), at("9:00", 22) + 60 * MINUTE, "zhang", "", at("9:00", 22))  # a day and more ahead
+    home.memory.pause = Pause(at("8:00"), at("10:00", 22), "zhang", said_ns=at("9:00", 22))
     home.homes.jumped(-DAY)
     home.look(at("9:30"))
-    assert home.memory.pause == Pause(at("8:00"), at("10:30"), "zhang", "", at("9:30"))
+    assert lasts(home, at("10:30"))
+
+
+def test_a_pause_that_the_elder_made_longer_by_a_clock_that_was_ahead_is_no_longer_than_was_meant() -> None:
+    home = WatchedHome("prewarn_s = 0")
+    home.look(at("8:00"))
+    pause(home, at("8:00"), at("20:00"))
+    ahead = 10 * 60 * MINUTE
+    home.homes.jumped(ahead)
+    home.look(at("9:00") + ahead)
+    home.tell("pause", 1.0, at("9:00") + ahead)
+    home.look(at("9:00") + ahead + MINUTE)
+    home.homes.jumped(-ahead)
+    home.look(at("9:02"))
+    assert lasts(home, at("21:02"))
 
 
 def test_a_pause_of_an_earlier_version_knows_only_when_it_began() -> None:
     before = WatchedHome()
     before.memory.pause = Pause(at("9:00") + YEAR, at("11:00") + YEAR, "zhang")
-    home = WatchedHome("prewarn_s = 0", rows=[(*KEY, "now", pack(before.memory))])
+    home = again(before)
     home.look(at("10:00"))
-    assert home.memory.pause == Pause(at("10:00"), at("12:00"), "zhang")
+    assert lasts(home, at("12:00"))

@@ -232,10 +232,9 @@ def test_a_person_who_has_seen_the_elder_is_a_sign_of_life_and_teaches() -> None
 
 def test_what_lies_ahead_of_the_clock_happened_now() -> None:
     home = Home("wutong", "3-201", since_ns=at("00:00"), life_ns=at("12:00", 9))
-    home.timers = {"evidence.from": at("12:00", 9), "away.said": at("12:00", 9), "medication.medication": at("12:00", 9)}
+    home.timers = {"evidence.from": at("12:00", 9), "medication.medication": at("12:00", 9)}
     evidence.mend(home, at("08:00"))
     assert (home.life_ns, home.timers["evidence.from"]) == (at("08:00"), at("08:00"))
-    assert home.timers["away.said"] == at("12:00", 9), "a date that a person wrote down stays"
     assert home.timers["medication.medication"] == at("08:00"), "of a rule too, or it would see nothing until that time"
 
 

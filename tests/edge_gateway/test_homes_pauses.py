@@ -56,7 +56,7 @@ def deliver(home: WatchedHome) -> list[Notice]:
 def test_a_press_pauses_for_half_a_day_and_is_answered() -> None:
     home = lived()
     press(home, True, at("10:00"))
-    assert home.memory.pause == Pause(at("10:00"), at("22:00"), "elder")
+    assert home.memory.pause == Pause(at("10:00"), at("22:00"), "elder", said_ns=at("10:00"))
     assert shown(home) == [(at("22:00") // SECOND, 12 * 3600 - 1, [1, 3])]
     assert [(n.who, n.what, n.detail) for n in home.homes.take_notes()] == [("elder", "paused", f"until={at('22:00')}")]
 
@@ -139,7 +139,7 @@ def test_a_second_press_ends_it() -> None:
 def test_a_press_from_an_outage_pauses_until_its_own_end_and_not_anew() -> None:
     home = lived()
     press(home, True, at("10:00"), received_ns=at("15:00"))
-    assert home.memory.pause == Pause(at("10:00"), at("22:00"), "elder")
+    assert home.memory.pause == Pause(at("10:00"), at("22:00"), "elder", said_ns=at("10:00"))
     late = lived()
     press(late, True, at("10:00"), received_ns=at("22:30"))
     assert late.memory.pause is None and late.alerts(TOLD) == []
@@ -150,7 +150,7 @@ def test_a_repeated_press_does_not_prolong_it_and_one_that_comes_out_of_order_ch
     home = lived()
     press(home, True, at("10:00"))
     press(home, True, at("10:00"), received_ns=at("10:30"))
-    assert home.memory.pause == Pause(at("10:00"), at("22:00"), "elder")
+    assert home.memory.pause == Pause(at("10:00"), at("22:00"), "elder", said_ns=at("10:00"))
     press(home, False, at("11:00"))
     press(home, True, at("10:45"), received_ns=at("11:05"))
     assert home.memory.pause is None
@@ -194,11 +194,15 @@ def test_pauses_that_follow_each_other_end_after_a_day() -> None:
         press(home, True, at(f"{hour}:00"))
         press(home, False, at(f"{hour}:30"))
     press(home, True, at("0:00", 21))
-    assert home.memory.pause == Pause(at("0:00", 21), at("10:00", 21), "elder"), "not longer than a day after the first"
+    assert home.memory.pause == Pause(at("0:00", 21), at("10:00", 21), "elder", said_ns=at("0:00", 21)), (
+        "not longer than a day after the first"
+    )
     press(home, True, at("10:30", 21))
     assert home.memory.pause is None or home.memory.pause.until_ns <= at("10:30", 21)
     press(home, True, at("12:00", 21))
-    assert home.memory.pause == Pause(at("12:00", 21), at("0:00", 22), "elder"), "after an hour and more of watching"
+    assert home.memory.pause == Pause(at("12:00", 21), at("0:00", 22), "elder", said_ns=at("12:00", 21)), (
+        "after an hour and more of watching"
+    )
 
 
 def test_where_it_is_switched_off_a_press_changes_nothing_and_is_answered() -> None:
@@ -244,7 +248,7 @@ def test_a_restart_forgets_nothing_tells_nothing_twice_and_shows_the_home_how_it
     home.restart()
     home.look(at("10:01"))
     assert shown(home) == [(at("22:00") // SECOND, 12 * 3600 - 60, [1, 3])]
-    assert home.memory.pause == Pause(at("10:00"), at("22:00"), "elder")
+    assert home.memory.pause == Pause(at("10:00"), at("22:00"), "elder", said_ns=at("10:00"))
     deliver(home)
     home.restart()
     home.until(at("11:00"))
