@@ -273,7 +273,7 @@ class VisitDesk:
         g.pipeline.work.events += entries
         await g.committer.settle()
         await self.in_thread(lambda: _guarded(parts, lambda p: p.rounds.told(upto)))
-        return len(entries) == _TELL
+        return len(entries) >= _TELL
 
     async def _see(self, parts: Parts) -> None:
         """Let the rules know, when something changed or an alert was raised."""

@@ -158,15 +158,35 @@ class Rounds:
     # --- what others are told
 
     def untold(self, limit: int) -> tuple[int, list[VisitChange]]:
-        """Changes the outbox has not got yet, oldest first, and up to which entry of the chain they go."""
+        """Changes the outbox has not got yet, oldest first, and up to which entry of the chain they go.
+
+        The database knows a visit by its place, service, line of the plan and time. One of which any of them became another
+        (the second door was the right one, a line was moved, a person said when it really was) is told as gone first where it
+        was before, or it would be counted there too. So there may be more changes than `limit`, of as many entries.
+        """
         book = self._ledger.book
         upto = int(book.meta("told_upto") or 0)
         rows = book.db.execute(
-            "SELECT n, kind, body FROM log WHERE n > ? AND kind IN ('visit', 'visit_gone') ORDER BY n LIMIT ?", (upto, limit)
+            "SELECT n, kind, subject, body FROM log WHERE n > ? AND kind IN ('visit', 'visit_gone') ORDER BY n LIMIT ?",
+            (upto, limit),
         ).fetchall()
-        return (rows[-1][0] if rows else max(upto, book.n)), [
-            _change(kind, msgspec.json.decode(body)) for _, kind, body in rows
-        ]
+        found = []
+        for n, kind, subject, body in rows:
+            change = _change(kind, msgspec.json.decode(body))
+            before = self._before(subject, n)
+            if before is not None and _where(before) != _where(change):
+                found.append(before)
+            found.append(change)
+        return (rows[-1][0] if rows else max(upto, book.n)), found
+
+    def _before(self, subject: str, n: int) -> VisitChange | None:
+        """What was told of this visit last, as gone; None: nothing, or that it was gone."""
+        row = self._ledger.book.db.execute(
+            "SELECT kind, body FROM log WHERE subject = ? AND n < ? AND kind IN ('visit', 'visit_gone')"
+            " ORDER BY n DESC LIMIT 1",
+            (subject, n),
+        ).fetchone()
+        return _change("visit_gone", msgspec.json.decode(row[1])) if row is not None and row[0] == "visit" else None
 
     def told(self, upto: int) -> None:
         """The outbox holds them."""
@@ -260,6 +280,11 @@ def _by_a_stranger(visit: Visit) -> bool:
     """Whether somebody was expected, and all that came is a card that nobody knows: a tag of ours says more than that."""
     unknown = visit.slot != "" and visit.courier == "" and visit.state in DONE and bool(visit.taps)
     return unknown and Reason.CARD_FORGOTTEN not in visit.reasons
+
+
+def _where(change: VisitChange) -> tuple[str, str, str, int]:
+    """What tells a visit from others in the database."""
+    return change.place, change.service, change.plan, change.time_ns
 
 
 def _change(kind: str, body: dict[str, Any]) -> VisitChange:
