@@ -87,6 +87,7 @@ class RollupSink:
         self.name = sink.name
         self._sink, self._reader, self._store = sink, reader, store
         self._turn: AbstractContextManager[object] = threading.RLock() if store is sink else nullcontext()
+        self._summing = threading.Lock()
         self._marks, self._clock = Marks(file, ZoneInfo(zone)), clock
         self._plans: Plans = {}
 
@@ -121,30 +122,44 @@ class RollupSink:
         Raises:
             Unavailable, Misconfigured: what is not stored yet stays marked; call again.
         """
+        self._mark_earlier_visits()
         self._mark_expected(now_ns)
         done = 0
         while taken := self._marks.take(now_ns, int(delay_s * 1e9), MARKS_AT_ONCE):
             for job in jobs(self._still_there(taken)):
-                self._run(job)
+                with self._summing:
+                    self._run(job)
                 self._marks.clear(job.taken)
                 done += len(job.taken)
         return done
 
     def mark(self, start_ns: int, end_ns: int) -> int:
         """Mark everything that the database holds in a range, to have it rolled up anew; return the number of device hours."""
+        return sum(self._mark(group, start_ns, end_ns) for group in (*SUMMED, VISIT))
+
+    def _mark(self, group: str, start_ns: int, end_ns: int) -> int:
         count = 0
-        for group in (*SUMMED, VISIT):
-            hours: set[Touch] = set()
-            for row in self._reader.rows(group, start_ns, end_ns):
-                key = (group, hour(row.time_ns)[0], row.tags["site"], row.tags["device"])
-                if key not in hours and len(hours) >= MARKS_AT_ONCE:
-                    self._touch(hours)
-                    count += len(hours)
-                    hours = set()
-                hours.add(key)
-            self._touch(hours)
-            count += len(hours)
-        return count
+        hours: set[Touch] = set()
+        for row in self._reader.rows(group, start_ns, end_ns):
+            key = (group, hour(row.time_ns)[0], row.tags["site"], row.tags["device"])
+            if key not in hours and len(hours) >= MARKS_AT_ONCE:
+                self._touch(hours)
+                count += len(hours)
+                hours = set()
+            hours.add(key)
+        self._touch(hours)
+        return count + len(hours)
+
+    def _mark_earlier_visits(self) -> None:
+        """Once for each file of marks: visits that were there before anybody counted them by the day."""
+        try:
+            if self._marks.is_known(VISIT):
+                return
+            if span := self._reader.span(VISIT):
+                self._mark(VISIT, span[0], span[1] + 1)
+            self._marks.know(VISIT)
+        except sqlite3.Error as error:
+            raise Unavailable(f"the marks of the roll-ups cannot be written: {error}") from error
 
     def _mark_expected(self, now_ns: int) -> None:
         """Mark the hours that ended since the last call where something was expected, for it may not have come."""
@@ -169,12 +184,14 @@ class RollupSink:
 
     def erase(self, site: str, place: str, devices: Sequence[str]) -> int:
         """See `Eraser.erase`: what is stored and what was rolled up; periods of its devices are not computed any more."""
-        self._marks.forget(site, devices)
-        count = 0
-        for sink in self._sinks():
-            with self._turn:
-                count += sink.erase(site, place, devices)
-        return count
+        # Between two jobs: one that had read its rows already would put sums of that place back.
+        with self._summing:
+            self._marks.forget(site, devices)
+            count = 0
+            for sink in self._sinks():
+                with self._turn:
+                    count += sink.erase(site, place, devices)
+            return count
 
     def forget(self, measurement: str, before_ns: int) -> int:
         """See `Eraser.forget`: the readings themselves; what was rolled up stays."""

@@ -28,6 +28,7 @@ from edge_gateway.settings import Influx, Settings
 from ingest.influxql import InfluxReader
 from ingest.rows import rollup_database
 
+ROLLUP_SHARD_D: Final = 91  # a year of roll-ups is asked for at once: in the usual 7 days it would lie in 53 pieces
 RETENTION_DAYS: Final = 400  # a year and a month, so that a day can be laid beside the same day of last year
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
@@ -92,7 +93,8 @@ def _influxdb1(influx: Influx, retention_days: int, dry_run: bool) -> Iterator[S
         if name not in have:
             if not dry_run:
                 duration = f"{days}d" if days else "INF"
-                list(server.ask("", f'CREATE DATABASE "{name}" WITH DURATION {duration} NAME "autogen"', "POST"))
+                shards = "" if days else f"SHARD DURATION {ROLLUP_SHARD_D}d "
+                list(server.ask("", f'CREATE DATABASE "{name}" WITH DURATION {duration} {shards}NAME "autogen"', "POST"))
             yield Step(f"database {name}", State.WOULD_MAKE if dry_run else State.MADE, f"keeps data {wanted}")
             continue
         policies = [row for series in server.ask("", f'SHOW RETENTION POLICIES ON "{name}"') for row in series.values]

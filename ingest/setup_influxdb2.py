@@ -15,7 +15,7 @@ from edge_gateway.errors import Misconfigured, Unavailable
 from edge_gateway.settings import Influx, Settings, secret
 from ingest.influxql import InfluxReader
 from ingest.rows import rollup_database
-from ingest.setup import State, Step
+from ingest.setup import ROLLUP_SHARD_D, State, Step
 from ingest.tokens import token_path
 
 # influxdb-client is typed by halves and exports nothing explicitly; as Any it does not drown mypy's real findings.
@@ -107,7 +107,8 @@ class InfluxDB2:
             return found[0], Step(what, State.DIFFERS, f"keeps data {kept}, asked was {wanted}; not changed")
         if self._dry_run:
             return None, Step(what, State.WOULD_MAKE, f"keeps data {wanted}")
-        rules = [influxdb.BucketRetentionRules(type="expire", every_seconds=days * 86_400)] if days else []
+        shards = {} if days else {"shard_group_duration_seconds": ROLLUP_SHARD_D * 86_400}
+        rules = [influxdb.BucketRetentionRules(type="expire", every_seconds=days * 86_400, **shards)]
         made = client.buckets_api().create_bucket(bucket_name=name, org=org, retention_rules=rules)
         return made, Step(what, State.MADE, f"keeps data {wanted}")
 

@@ -29,6 +29,7 @@ from ingest.query import open_reader
 from ingest.rows import ROLLED, Reader, Row
 from ingest.tables import TABLES, Kind, Table, iso, table_rows
 
+_SERIES: Final = ("device", "channel", "kind")
 _EXPLAINED: Final = """\
 {place}: 保存的全部资料 / all that is kept
 
@@ -106,12 +107,12 @@ def _from_database(settings: Settings, subject: Subject, to: _Archive) -> None:
             table = TABLES[kind]
             to.table(f"{kind.value}.csv", table.columns, _cells(reader, table, subject))
         rows = (
-            (iso(row.time_ns), measurement, row.tags.get("device", ""), name, value)
+            (iso(row.time_ns), measurement, *(row.tags.get(tag, "") for tag in _SERIES), name, value)
             for measurement in ROLLED
             for row in _rows(reader, measurement, subject)
             for name, value in row.fields.items()
         )
-        to.table("sums.csv", ("time", "of", "device", "what", "value"), rows)
+        to.table("sums.csv", ("time", "of", *_SERIES, "what", "value"), rows)
     finally:
         reader.close()
 

@@ -307,7 +307,7 @@ class Recorder:
         self._once("while_asked")
         return iter(self.rows_held)
 
-    def span(self, measurement: str) -> None:
+    def span(self, measurement: str) -> tuple[int, int] | None:
         return None
 
     def close(self) -> None:

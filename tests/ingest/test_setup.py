@@ -12,7 +12,7 @@ from edge_gateway.events import Reading, Readings
 from edge_gateway.settings import Influx, Settings
 from ingest.influx import InfluxSink
 from ingest.influxql import InfluxReader
-from ingest.setup import State, Step, setup
+from ingest.setup import ROLLUP_SHARD_D, State, Step, setup
 from ingest.setup_influxdb2 import can_read, can_write
 from ingest.tokens import in_role, token_path
 from tests.databases import ORG, TOKEN, Database, InfluxDB1, InfluxDB2
@@ -77,6 +77,8 @@ def test_retention_is_a_year_and_a_month_for_readings_and_none_for_roll_ups(new_
     found = json.loads(new_server.http("/api/v2/buckets"))["buckets"]
     kept = {bucket["name"]: [rule["everySeconds"] for rule in bucket["retentionRules"]] for bucket in found}
     assert kept == {"kanhu": [400 * 86_400], "kanhu_rollups": [0]}
+    shards = {b["name"]: [rule["shardGroupDurationSeconds"] // 86_400 for rule in b["retentionRules"]] for b in found}
+    assert shards == {"kanhu": [7], "kanhu_rollups": [ROLLUP_SHARD_D]}
     assert states(setup(settings, retention_days=30))["bucket kanhu"] is State.DIFFERS
 
 
@@ -190,6 +192,8 @@ def test_influxdb_1_gets_both_databases_and_a_second_run_changes_nothing(influxd
     assert states(setup(settings, retention_days=30))["database fresh"] is State.DIFFERS
     policies = influxdb1_server.query("", 'SHOW RETENTION POLICIES ON "fresh"')[0]["values"]
     assert [row[:2] for row in policies] == [["autogen", "9600h0m0s"]]
+    policies = influxdb1_server.query("", 'SHOW RETENTION POLICIES ON "fresh_rollups"')[0]["values"]
+    assert [row[:3] for row in policies] == [["autogen", "0s", f"{ROLLUP_SHARD_D * 24}h0m0s"]]
 
 
 @pytest.mark.parametrize("influx", [Influx(), Influx(url="http://127.0.0.1:1", kind="victoriametrics")])

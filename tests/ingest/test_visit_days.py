@@ -1,22 +1,28 @@
 """A day of visits is counted once, whatever came first and however often a visit turned out otherwise."""
 
 import random
+import threading
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+import pytest
 
+from edge_gateway.errors import Unavailable
 from edge_gateway.events import VisitChange
 from edge_gateway.settings import Settings
 from edge_gateway.visits.records import State
 from ingest.aggregate import day
 from ingest.query import open_reader
-from ingest.rollups import open_rollups, touched
+from ingest.rollups import RollupSink, open_rollups, touched
 from ingest.rows import Row
 from ingest.sinks import open_sink
 from ingest.visit_days import STATES, count_visits
+from tests.ingest.test_rollups import Recorder
 
 HOUR = 3_600_000_000_000
 START = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp()) * 1_000_000_000
@@ -111,6 +117,79 @@ def test_visits_that_were_there_before_their_sums_are_counted_when_asked(setting
         assert stored(settings) == by_hand(visits)
     finally:
         rollups.close()
+
+
+def test_visits_of_before_there_were_sums_are_counted_by_themselves_once(settings: Settings) -> None:
+    visits = weeks()
+    sink = open_sink(settings)
+    sink.write(visits)
+    rollups = open_rollups(settings, sink)
+    try:
+        assert rollups.recompute_due(LATER, -1) == 36
+        assert stored(settings) == by_hand(visits)
+        assert rollups.recompute_due(LATER, -1) == 0
+    finally:
+        rollups.close()
+
+
+def test_a_database_that_is_away_at_the_first_look_is_asked_again(tmp_path: Path) -> None:
+    database = Away()
+    rollups = RollupSink(database, database, database, tmp_path / "rollups.db", clock=lambda: LATER)
+    with pytest.raises(Unavailable):
+        rollups.recompute_due(LATER, -1)
+    database.away = False
+    assert rollups.recompute_due(LATER, -1) == 1
+    assert [point.measurement for point in database.points] == ["visit_1d"]
+    rollups.close()
+
+
+def test_a_place_that_is_erased_while_its_sums_are_computed_does_not_come_back(settings: Settings) -> None:
+    sink = open_sink(settings)
+    rollups = open_rollups(settings, sink)
+    rollups.write(weeks())
+    rollups.recompute_due(START, -1)
+    reading = rollups._reader
+    erased = threading.Event()
+
+    class Slow:
+        """Somebody erases a home while its visits are read."""
+
+        def rows(self, *asked: Any) -> Iterator[Row]:
+            yield from reading.rows(*asked)
+            if erasing.ident is None:
+                erasing.start()
+                erased.wait(1.0)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(reading, name)
+
+    def erase() -> None:
+        rollups.erase("town", "home-1", [])
+        erased.set()
+
+    erasing = threading.Thread(target=erase)
+    rollups._reader = Slow()
+    try:
+        rollups.recompute_due(START + 33 * 24 * HOUR, -1)
+        erasing.join()
+        assert {place for _, place, *_ in stored(settings)} == {"home-2", "canteen"}
+    finally:
+        rollups._reader = reading
+        rollups.close()
+
+
+class Away(Recorder):
+    """Holds one visit, and cannot be asked at first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = True
+        self.rows_held = [Row(START, {"site": "town", "device": "gateway", "place": "home-1"}, {"state": "late"})]
+
+    def span(self, measurement: str) -> tuple[int, int] | None:
+        if self.away:
+            raise Unavailable("away")
+        return (START, START) if measurement == "visit" else None
 
 
 def test_a_day_of_visits_waits_until_it_is_over_and_has_no_hours(embedded: Settings) -> None:
