@@ -18,7 +18,7 @@ from dashboards.grafana.panels import (
     rows,
     series,
 )
-from dashboards.grafana.query import FEW, InfluxQL, select
+from dashboards.grafana.query import DAYS_FROM_MS, FEW, ROLLUPS, InfluxQL, select
 from dashboards.grafana.text import Help, Language, Text
 from dashboards.grafana.words import GRADES, REASONS
 
@@ -38,6 +38,10 @@ STATES: Final = {
 }
 SHOWN: Final = ("planned", "on_time", "early", "late", "missed", "unknown", "wrong_place", "unplanned")
 _REFS: Final = "ABCDEFGHIJ"
+_NOT_GONE: Final = "\"state\" != 'gone'"
+_TO_DAYS: Final = f"$__interval_ms < {DAYS_FROM_MS}"
+_DAYS: Final = f"$__interval_ms >= {DAYS_FROM_MS}"
+_POINTS: Final = 470  # with which the table by place reads days from about seven weeks on, however wide it is
 
 
 def build(options: Options, language: Language) -> dict[str, Any]:
@@ -76,16 +80,27 @@ def _visits(page: Page) -> None:
 
 
 def _by_place(page: Page) -> None:
+    where = ["site", "place"]
     counts = [
-        InfluxQL(ref, select(f'count("counted") AS "{name}"', "visit", _state(name), ["site", "place"]), table=True)
+        InfluxQL(ref, select(f'count("counted") AS "{name}"', "visit", [*_state(name), _TO_DAYS], where), table=True)
         for ref, name in zip(_REFS, SHOWN, strict=False)
     ]
-    review = select('sum("reviewing") AS "review"', "visit", [PLACES, '"reviewing" > 0'], ["site", "place"])
+    review = select('sum("reviewing") AS "review"', "visit", [PLACES, '"reviewing" > 0', _TO_DAYS], where)
+    planned = ", ".join(f'sum("{name}_count") AS "{name}"' for name in SHOWN if name != "unplanned")
+    others = 'sum("unplanned_count") AS "unplanned", sum("reviewing_count") AS "review"'
+    days = [
+        InfluxQL(ref, select(what, "visit_1d", [here, _DAYS], where), ROLLUPS, table=True)
+        for ref, what, here in (("Sd", planned, HERE), ("Ud", others, PLACES))
+    ]
     page.add(
         1,
         Text("按地点", "By place"),
         Help(
-            Text("所选时间里每个地点的次数; “–”是 0。", "How many at each place in the chosen time; “–” is 0."),
+            Text(
+                "所选时间里每个地点的次数; “–”是 0。超过七个星期按天算: 从所选时间里开始的每一天, 过完的才算。",
+                "How many at each place in the chosen time; “–” is 0. Over more than seven weeks: of the days that begin in "
+                "it and are over.",
+            ),
             NO_PLAN,
             Text(
                 "未送达: 打电话给配送员和老人。情况不明: 打卡器离线, 不等于没有送: 问配送员。待核对: 在控制台处理。",
@@ -94,7 +109,7 @@ def _by_place(page: Page) -> None:
             ),
         ),
         rows(
-            [*counts, InfluxQL("R", review, table=True)],
+            [*counts, InfluxQL("R", review, table=True), *days],
             [
                 Column("site", Text("站点", "Site")),
                 Column(
@@ -105,12 +120,12 @@ def _by_place(page: Page) -> None:
                     ),
                     link=address("homes", page.language, clicked("site", "place")),
                 ),
-                *(Column(name, STATES[name].text, "none", steps=[(None, STATES[name].color)]) for name in SHOWN),
-                Column("review", Text("待核对", "in review"), "none", steps=[(None, ORANGE)]),
+                *(Column(name, STATES[name].text, "none", steps=[(None, GREY), (1, STATES[name].color)]) for name in SHOWN),
+                Column("review", Text("待核对", "in review"), "none", steps=[(None, GREY), (1, ORANGE)]),
             ],
             page.language,
             by="missed",
-        ),
+        ).max_data_points(_POINTS),
         width=24,
         height=9,
         help_page="visits",
@@ -154,7 +169,17 @@ def _by_day(page: Page) -> None:
 
 
 def _late(page: Page) -> None:
-    late = select('max("late_s") AS "late"', "visit", [HERE, '"late_s" > 0'], ["time($__interval)", "site", "place"], "none")
+    alias, at = "$tag_site/$tag_place", ["site", "place"]
+    where = [HERE, '"late_s" > 0', _NOT_GONE, _TO_DAYS]
+    late = select('max("late_s") AS "late"', "visit", where, ["time($__interval)", *at], "none")
+    days = select(
+        'max("late_s_max") AS "late"',
+        "visit_1d",
+        [HERE, '"late_s_max" > 0', _DAYS],
+        ["time(1d)", *at],
+        "none",
+        f"tz('{page.options.zone}')",
+    )
     page.add(
         3,
         Text("迟到多久", "How late"),
@@ -166,7 +191,7 @@ def _late(page: Page) -> None:
             Text("没有迟到, 或者网关没有写数据。", "nobody was late, or the gateway wrote nothing."),
             Text("同一个地点一直迟到: 改计划或者改路线。", "when one place is always late, change the plan or the round."),
         ),
-        series([InfluxQL("A", late, alias="$tag_site/$tag_place")], "s", least=0, points=True),
+        series([InfluxQL("A", late, alias=alias), InfluxQL("Ad", days, ROLLUPS, alias)], "s", least=0, points=True),
         height=9,
         help_page="visits",
     )

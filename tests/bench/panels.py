@@ -8,8 +8,10 @@ dashboard is asked over a day, a month, four months and a year, everything chose
 import os
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -23,7 +25,9 @@ from dashboards.grafana import objects
 from dashboards.grafana.options import Options
 from edge_gateway.catalog import QUANTITIES, Kind
 from edge_gateway.settings import Settings
+from ingest.rows import DAILY, VISIT
 from ingest.setup import setup
+from ingest.visit_days import STATES
 from tests.bench import processes
 from tests.databases import TOKEN, InfluxDB1, InfluxDB2, InfluxQLServer, find
 from tests.grafana import asking
@@ -48,6 +52,7 @@ HEALTH: Final = (
     "restarts",
     "reconnects",
 )
+VISITS: Final = ("on_time",) * 20 + ("late", "missed", "unknown", "early")
 WATER: Final = tuple(q.name for q in QUANTITIES.values() if q.group == "water" and q.kind is not Kind.TEXT)
 out = Console(width=None if os.isatty(1) else 160)
 
@@ -130,18 +135,29 @@ def rollups(all_series: Iterable[Kept], hourly_days: int) -> Iterator[str]:
             yield from lines(f"{kept.group}_1h", kept, rolled(kept, 60, chance), first_s, 3600)
 
 
+def visit_days(devices: int) -> Iterator[str]:
+    """A year of days of visits, two meals at each home."""
+    chance = Random(3)
+    midnight = (END_S + SHANGHAI_S) // DAY_S * DAY_S - SHANGHAI_S
+    for n in range(0, devices, 2):
+        head = f"{VISIT}{DAILY},device=gateway,kind=meal,place=home-{n},site=village{n % 4} "
+        for at_s in range(midnight - 365 * DAY_S, END_S, DAY_S):
+            found = Counter(chance.choice(VISITS) for _ in range(2))
+            counts = ",".join(f"{state}_count={found[state]}i" for state in STATES)
+            yield f"{head}{counts},reviewing_count=0i,late_s_max={chance.randrange(3600) if found['late'] else 0} {at_s}"
+
+
 def readings(all_series: Iterable[Kept], devices: int) -> Iterator[str]:
     """The last day by the minute, and a year of what has no roll-up."""
     chance = Random(2)
     for kept in all_series:
         yield from lines(kept.group, kept, read(kept, chance), END_S - DAY_S, 60)
-    states = ("on_time",) * 20 + ("late", "missed", "unknown", "early")
     for n in range(0, devices, 2):
         where = f"place=home-{n},site=village{n % 4}"
         for day in range(365):
             for meal, hour in (("lunch", 3), ("dinner", 9)):
                 at_s = END_S - day * DAY_S - 86_400 + hour * 3600
-                state = chance.choice(states)
+                state = chance.choice(VISITS)
                 late_s = chance.randrange(3600) if state == "late" else 0
                 fields = f'visit="{meal}-{n}/{day}",state="{state}",grade="strong",person="e-{n}",courier="k-1",counted=1'
                 yield f"visit,channel={meal}-{n},device=gateway,kind=meal,{where} {fields},reviewing=0,late_s={late_s} {at_s}"
@@ -251,7 +267,7 @@ def main(
             asked = _ready(server, folder)
             kept = list(series(devices))
             began = time.monotonic()
-            sums = write(server, f"{asked.bucket}_rollups", rollups(kept, hourly_days))
+            sums = write(server, f"{asked.bucket}_rollups", chain(rollups(kept, hourly_days), visit_days(devices)))
             plain = write(server, asked.bucket, readings(kept, devices))
             out.print(f"{sums:,} roll-ups and {plain:,} other points written in {time.monotonic() - began:.0f} s ({kind})")
             rest(server.pid)

@@ -53,6 +53,34 @@ def test_visits_of_a_state_are_counted_by_place(filled: Asked, stored: Facts, st
     assert {(one.tags["site"], one.tags["place"]): one.rows[0][1] for one in answer} == expected != {}
 
 
+def test_visits_of_long_times_are_counted_from_whole_days(filled: Asked, stored: Facts) -> None:
+    shown = RANGES["year"]
+    found: Counter[tuple[str, str, str]] = Counter()
+    for ref in ("Sd", "Ud"):
+        for one in shown_by(filled, "kanhu-meals", 1, ref, shown):
+            for name, value in zip(one.columns[1:], one.rows[0][1:], strict=True):
+                found[one.tags["site"], one.tags["place"], name] += value
+    over = [
+        one for one in stored.visits.values() if shown.from_ms <= day(one.time_ns)[0] and day(one.time_ns)[1] <= shown.to_ms
+    ]
+    expected = Counter((one.site, one.place, one.state) for one in over)
+    expected += Counter((one.site, one.place, "review") for one in over if one.reviewing and one.state != "gone")
+    assert {key: n for key, n in found.items() if n} == {key: n for key, n in expected.items() if key[2] in (*STATES, "review")}
+    assert {state for *_, state in found} >= {*STATES, "review"}
+
+
+def test_how_late_over_long_times_is_the_latest_of_each_day(filled: Asked, stored: Facts) -> None:
+    shown = RANGES["year"]
+    expected: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
+    for one in stored.visits.values():
+        begins, ends = day(one.time_ns)
+        if one.late_s > 0 and one.service and one.state != "gone" and shown.from_ms <= begins and ends <= shown.to_ms:
+            days = expected[one.site, one.place]
+            days[begins] = max(days.get(begins, 0.0), one.late_s)
+    answer = shown_by(filled, "kanhu-meals", 3, "Ad", shown)
+    assert {(one.tags["site"], one.tags["place"]): one.points("late") for one in answer} == expected != {}
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_visits_of_a_state_are_counted_by_the_days_of_the_site(filled: Asked, stored: Facts, state: str) -> None:
     answer = shown_by(filled, "kanhu-meals", 2, letters("kanhu-meals", 2)[state], MONTH)
