@@ -14,6 +14,7 @@ HERE: Final = chosen("site", "place", "device")
 DEVICE: Final = ("site", "place", "device")
 TIMES: Final = "suffix:×"  # of the silence that is allowed
 SHOWN_FROM: Final = 0.5  # of it: devices that keep their cadence are not drawn
+_POINTS: Final = 400  # a series: two hundred devices that fall silent at once have no more than this to draw
 
 _SITE: Final = Text("站点", "Site")
 _PLACE: Final = Text("地点", "Place")
@@ -217,7 +218,7 @@ def _overdue(page: Page) -> None:
             least=0,
             steps=[(None, GREEN), (1, RED)],
             points=True,
-        ),
+        ).max_data_points(_POINTS),
         height=9,
         help_page="device-silent",
     )
@@ -248,7 +249,7 @@ def _batteries(page: Page) -> None:
             least=0,
             most=100,
             steps=[(None, RED), (20, GREEN)],
-        ),
+        ).max_data_points(_POINTS),
         height=9,
         help_page="battery",
     )
