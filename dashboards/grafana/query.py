@@ -128,11 +128,13 @@ def leveled(
     hours, days = f"$__interval_ms >= {HOURS_FROM_MS}", f"$__interval_ms >= {DAYS_FROM_MS}"
     few, fewer = f"$__interval_ms < {HOURS_FROM_MS}", f"$__interval_ms < {DAYS_FROM_MS}"
     zoned = f"tz('{zone}')"
+    # Below an hour they are hours all the same, above it as many as the panel has points; empty spans would cut every line.
+    spans = "time($__interval)" if fill == "none" else "time(1h)"
     return [
         InfluxQL(ref, select(raw, measurement, [*where, *raw_where, few], ["time($__interval)", *tags], fill), KANHU, alias),
         InfluxQL(
             f"{ref}h",
-            select(rolled, f"{measurement}_1h", [*where, *rolled_where, hours, fewer], ["time(1h)", *tags], fill),
+            select(rolled, f"{measurement}_1h", [*where, *rolled_where, hours, fewer], [spans, *tags], fill),
             ROLLUPS,
             alias,
         ),

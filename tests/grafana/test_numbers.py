@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pytest
 
+from dashboards.grafana.fleet import SHOWN_FROM
 from edge_gateway.catalog import QUANTITIES
 from edge_gateway.events import Readings, split_name
 from simulator.recordings import RECORDINGS
@@ -76,8 +77,17 @@ def days(quantity: str, by: Sequence[str], inner: Reduce, outer: Reduce) -> Of:
     return lambda stored, shown: stored.rolled(quantity, shown, by, inner, outer, days=True)
 
 
-def spans(of: Of, length_ms: int) -> Of:
-    """The largest of each longer span."""
+def above(of: Of, limit: float) -> Of:
+    """What is larger."""
+
+    def larger(values: Mapping[int, float]) -> dict[int, float]:
+        return {at: value for at, value in values.items() if value > limit}
+
+    return lambda stored, shown: {tags: kept for tags, values in of(stored, shown).items() if (kept := larger(values))}
+
+
+def spans(of: Of, length_ms: int, how: Callable[[float, float], float] = max) -> Of:
+    """The largest, or smallest, of each longer span."""
 
     def largest(values: Mapping[int, float]) -> dict[int, float]:
         found: dict[int, float] = {}
@@ -85,7 +95,7 @@ def spans(of: Of, length_ms: int) -> Of:
             start = (
                 (at + SHANGHAI_MS) // length_ms * length_ms - SHANGHAI_MS if length_ms > DAY_MS else at // length_ms * length_ms
             )
-            found[start] = max(value, found.get(start, value))
+            found[start] = how(value, found.get(start, value))
         return found
 
     return lambda stored, shown: {tags: largest(values) for tags, values in of(stored, shown).items()}
@@ -140,6 +150,7 @@ def indoors(rows: list[tuple[str, int, str, Range, int, Of]]) -> list[tuple[str,
 
 
 GATEWAY, PROBE, PLACE = ("device",), ("site", "device", "channel"), ("site", "place", "channel")
+DEVICE: Final = ("site", "device")
 # dashboard, panel, letter, range, which of its columns (0 the first), what it must show
 NUMBERS: Final = [
     *leveled("kanhu-operations", 10, 0, "messages_stored", GATEWAY, max, per_minute),
@@ -168,6 +179,8 @@ NUMBERS: Final = [
     *indoors(leveled("kanhu-homes", 11, 1, "temperature", PLACE, mean)),
     *indoors(leveled("kanhu-homes", 11, 2, "temperature", PLACE, max)),
     ("kanhu-homes", 10, "A", DAY, 0, raw("motion", PLACE, max)),
+    ("kanhu-fleet", 10, "Ah", MONTH, 0, spans(above(hours("overdue", DEVICE, max, max), SHOWN_FROM), 2 * HOUR_MS)),
+    ("kanhu-fleet", 11, "Ah", MONTH, 0, spans(hours("battery_level", DEVICE, min, min), 2 * HOUR_MS, min)),
     ("kanhu-homes", 10, "Ah", MONTH, 0, spans(hours("motion", PLACE, max, max), 2 * HOUR_MS)),
     ("kanhu-homes", 10, "Aw", YEAR, 0, spans(days("motion", PLACE, max, max), 7 * 24 * HOUR_MS)),
     ("kanhu-homes", 10, "C", DAY, 0, raw("contact", PLACE, max)),
