@@ -1,6 +1,8 @@
 """Imports go one way, `firmware | edge_gateway | ingest | simulator, operations, dashboards | kanhu`; who broke it is told."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "dashboards": {"edge_gateway", "ingest"},
     "firmware": set(),
 }
-OURS = {*ALLOWED, "kanhu", "tests"}
+OURS = {*ALLOWED, "kanhu", "kanhu_app", "tests"}
 PURE = (
     "decoders",
     "rules",
@@ -109,8 +111,16 @@ def test_the_pure_middle_touches_no_socket_no_file_and_no_clock() -> None:
 
 
 def test_only_kanhu_puts_the_parts_together() -> None:
-    users = [f for folder in ALLOWED for f in (ROOT / folder).rglob("*.py") if "kanhu" in imports(f)]
+    users = [f for folder in ALLOWED for f in (ROOT / folder).rglob("*.py") if {"kanhu", "kanhu_app"} & set(imports(f))]
     assert not users, users
+
+
+def test_the_gateway_is_started_without_the_other_commands() -> None:
+    told = "import operations.commands.serve, edge_gateway.service, ingest.sinks, sys; print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    others = {name for name in loaded if name.startswith("operations.commands.")}
+    assert others == {"operations.commands.common", "operations.commands.serve"}
+    assert not {"kanhu_app", "nicegui", "pyarrow", "requests", "apprise"} & set(loaded)
 
 
 # What a stock ESP32 image of MicroPython has; `app` is the firmware itself.

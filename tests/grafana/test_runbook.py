@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-import kanhu
+import kanhu_app
 from dashboards.grafana import alert_rules, runbook
 from dashboards.grafana.objects import dashboards
 from dashboards.grafana.options import Options
@@ -26,8 +26,8 @@ def commands() -> set[str]:
             yield f"{path} {name}".strip()
             yield from below(command, f"{path} {name}")
 
-    assert isinstance(kanhu.app, typer.Typer)
-    return set(below(get_command(kanhu.app), ""))
+    assert isinstance(kanhu_app.app, typer.Typer)
+    return set(below(get_command(kanhu_app.app), ""))
 
 
 @pytest.mark.parametrize("language", Language)

@@ -13,7 +13,7 @@ import openpyxl
 import pytest
 from typer.testing import CliRunner
 
-import kanhu
+import kanhu_app
 from edge_gateway.errors import Unavailable
 from edge_gateway.nfc import keys
 from edge_gateway.topics import Up, up
@@ -95,7 +95,7 @@ def enrol(gateway: GatewayProcess) -> None:
 
 def kanhu_says(gateway: GatewayProcess, *words: str) -> str:
     settings = gateway.folder / "kanhu.toml"
-    answer = CliRunner().invoke(kanhu.app, ["visits", *words, "-s", str(settings)], env={"COLUMNS": "200"})
+    answer = CliRunner().invoke(kanhu_app.app, ["visits", *words, "-s", str(settings)], env={"COLUMNS": "200"})
     assert answer.exit_code == 0, answer.output
     return answer.output
 

@@ -15,7 +15,7 @@ import openpyxl
 import pytest
 from typer.testing import CliRunner
 
-import kanhu
+import kanhu_app
 from edge_gateway.visits import chain
 from edge_gateway.visits.records import Grade, Reason, Ruling, State
 from firmware.sim.board.nfc.pty import PtyPort
@@ -64,7 +64,7 @@ class Desk:
         self._phrase.write_text(PHRASE + "\n")
         self._master = folder / "master.json"
         made = CliRunner().invoke(
-            kanhu.app, ["cards", "master", "new", "--file", str(self._master), "--passphrase-file", str(self._phrase)]
+            kanhu_app.app, ["cards", "master", "new", "--file", str(self._master), "--passphrase-file", str(self._phrase)]
         )
         assert made.exit_code == 0, made.output
 
@@ -227,13 +227,13 @@ def the_month_is_claimed(town: Town, folder: Path) -> None:
     """The sheet holds on another machine, until one cell is another."""
     town.typed.ok("visits", "sheet", "2026-11", "--folder", str(folder))
     (chained,), (book,) = folder.glob("*.chain.jsonl"), folder.glob("*.xlsx")
-    verified = CliRunner().invoke(kanhu.app, ["visits", "verify", str(chained)])
+    verified = CliRunner().invoke(kanhu_app.app, ["visits", "verify", str(chained)])
     assert verified.exit_code == 0 and "everything holds" in verified.output, verified.output
     changed = openpyxl.load_workbook(book)
     page = next(page for page in changed.worksheets if "visits" in page.title)
     cell = next(cell for row in page.iter_rows() for cell in row if cell.value == "k-2")
     cell.value = "k-1"
     changed.save(book)
-    found = CliRunner().invoke(kanhu.app, ["visits", "verify", str(book)])
+    found = CliRunner().invoke(kanhu_app.app, ["visits", "verify", str(book)])
     assert found.exit_code == 1 and "seen 'k-1', expected 'k-2'" in found.output, found.output
     assert "不符 1 difference" in found.output

@@ -13,7 +13,7 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
-import kanhu
+import kanhu_app
 from edge_gateway import commands
 from edge_gateway.errors import KanhuError, Misconfigured
 from edge_gateway.visits import codec
@@ -76,7 +76,7 @@ class Desk:
         self.phrase_file.write_text(PHRASE + "\n")
 
     def run(self, *arguments: str, typed: str | None = None) -> Result:
-        return CliRunner().invoke(kanhu.app, ["cards", *arguments], input=typed)
+        return CliRunner().invoke(kanhu_app.app, ["cards", *arguments], input=typed)
 
     def ok(self, *arguments: str, typed: str | None = None) -> str:
         result = self.run(*arguments, typed=typed)
@@ -232,7 +232,7 @@ def test_no_gateway_and_no_ledger_are_told_in_one_line(desk: Desk) -> None:
 
 
 def test_every_command_is_there() -> None:
-    group = typer.main.get_command(kanhu.app).commands["cards"]  # type: ignore[attr-defined]
+    group = typer.main.get_command(kanhu_app.app).commands["cards"]  # type: ignore[attr-defined]
     assert {"enrol", "rotate", "revoke", "audit", "test", "list", "show", "master"} == set(group.commands)
 
 

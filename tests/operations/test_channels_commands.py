@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import kanhu
+import kanhu_app
 from edge_gateway.errors import KanhuError
 from edge_gateway.notify import notifier_for
 from edge_gateway.notify.gateway_file import GatewayFile
@@ -35,7 +35,7 @@ def settings_file(folder: Path, *urls: str) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> tuple[int, str]:
-    done = CliRunner().invoke(kanhu.app, ["channels", *arguments, "--settings", str(folder / "kanhu.toml")])
+    done = CliRunner().invoke(kanhu_app.app, ["channels", *arguments, "--settings", str(folder / "kanhu.toml")])
     return done.exit_code, str(done.exception) if isinstance(done.exception, KanhuError) else done.output
 
 

@@ -13,6 +13,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 import kanhu
+import kanhu_app
 from edge_gateway import view
 from edge_gateway.errors import KanhuError, Misconfigured, Rejected, Unavailable
 from edge_gateway.registry import load
@@ -51,7 +52,7 @@ class Site:
 
     def run(self, *arguments: str) -> Result:
         """A command as typed; `-s` goes to its end."""
-        return CliRunner().invoke(kanhu.app, [*arguments, "-s", self.settings])
+        return CliRunner().invoke(kanhu_app.app, [*arguments, "-s", self.settings])
 
     def ok(self, *arguments: str) -> str:
         result = self.run(*arguments)
@@ -145,7 +146,7 @@ def test_an_unknown_device_and_a_folder_without_a_gateway_are_one_line(site: Sit
     assert isinstance(site.error("status", "--device", "s/none"), Rejected)
     empty = tmp_path / "kanhu.toml"
     empty.write_text(f'data_dir = "{tmp_path / "nothing"}"')
-    error = CliRunner().invoke(kanhu.app, ["status", "-s", str(empty)]).exception
+    error = CliRunner().invoke(kanhu_app.app, ["status", "-s", str(empty)]).exception
     assert isinstance(error, Unavailable)
     assert "has not run here yet" in str(error)
 
@@ -279,12 +280,12 @@ def test_what_is_exported_and_put_back_elsewhere_is_the_same(site: Site, tmp_pat
     other = tmp_path / "other.toml"
     other.write_text(f'data_dir = "{tmp_path / "other"}"')
     runner = CliRunner()
-    assert "100 rows stored, 0 refused" in runner.invoke(kanhu.app, ["backfill", str(first), "-s", str(other)]).output
-    assert "100 readings" in runner.invoke(kanhu.app, ["export", str(second), "-s", str(other)]).output
+    assert "100 rows stored, 0 refused" in runner.invoke(kanhu_app.app, ["backfill", str(first), "-s", str(other)]).output
+    assert "100 readings" in runner.invoke(kanhu_app.app, ["export", str(second), "-s", str(other)]).output
     assert first.read_bytes() == second.read_bytes()
-    rolled = runner.invoke(kanhu.app, ["ingest", "rollups", "-s", str(other)]).output
+    rolled = runner.invoke(kanhu_app.app, ["ingest", "rollups", "-s", str(other)]).output
     assert re.search(r"[1-9]\d* roll-ups computed", rolled)
-    assert "nothing to set up" in runner.invoke(kanhu.app, ["ingest", "setup", "-s", str(other)]).output
+    assert "nothing to set up" in runner.invoke(kanhu_app.app, ["ingest", "setup", "-s", str(other)]).output
 
 
 def test_a_set_up_says_which_line_of_the_settings_is_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,11 +294,11 @@ def test_a_set_up_says_which_line_of_the_settings_is_next(tmp_path: Path, monkey
     begin = f'data_dir = "{tmp_path}"\n[influx]\nurl = "http://127.0.0.1:1"\n'
     line = f'token_file = "{tmp_path}/secrets/influx-gateway.token"'
     file.write_text(begin)
-    assert line in CliRunner().invoke(kanhu.app, ["ingest", "setup", "-s", str(file)], terminal_width=400).output.replace(
+    assert line in CliRunner().invoke(kanhu_app.app, ["ingest", "setup", "-s", str(file)], terminal_width=400).output.replace(
         "\n", ""
     )
     file.write_text(begin + line)
-    assert "next" not in CliRunner().invoke(kanhu.app, ["ingest", "setup", "-s", str(file)]).output
+    assert "next" not in CliRunner().invoke(kanhu_app.app, ["ingest", "setup", "-s", str(file)]).output
 
 
 def test_a_file_with_a_bad_row_is_stored_but_for_that_row_and_the_exit_code_says_so(site: Site, tmp_path: Path) -> None:
@@ -341,7 +342,7 @@ def test_every_command_has_a_help_that_begins_with_what_it_does() -> None:
         for name, child in getattr(command, "commands", {}).items():
             look(child, f"{path} {name}")
 
-    look(typer.main.get_command(kanhu.app), "kanhu")
+    look(typer.main.get_command(kanhu_app.app), "kanhu")
     assert not silent
 
 

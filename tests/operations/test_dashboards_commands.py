@@ -7,7 +7,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-import kanhu
+import kanhu_app
 from edge_gateway.errors import KanhuError, Misconfigured
 from tests.grafana.scripted import TOKEN, Scripted, scripted
 
@@ -51,7 +51,7 @@ def kanhu_says(*words: str, code: int = 0) -> str:
 
 
 def run(*words: str) -> Result:
-    result = CliRunner().invoke(kanhu.app, ["dashboards", *words])
+    result = CliRunner().invoke(kanhu_app.app, ["dashboards", *words])
     if isinstance(result.exception, KanhuError):
         raise result.exception
     return result

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-import kanhu
+import kanhu_app
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "commands.md"
 _BLOCK = re.compile(r"(<!-- commands: [^\n]*-->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -26,7 +26,7 @@ def commands(command: Any, path: str = "kanhu") -> Iterator[tuple[str, Any]]:
 def reference() -> str:
     """A heading, the sentence and the table of options of each command."""
     parts = []
-    for path, command in commands(typer.main.get_command(kanhu.app)):
+    for path, command in commands(typer.main.get_command(kanhu_app.app)):
         arguments = [_metavar(p) for p in command.params if p.param_type_name == "argument"]
         parts.append(f"### `{' '.join([path, *arguments])}`\n\n{' '.join((command.help or '').split())}\n")
         options = [_option(p) for p in command.params if p.name not in ("help", "settings")]
@@ -54,7 +54,7 @@ def test_every_command_and_option_is_on_the_page() -> None:
 
 
 def test_the_commands_that_other_pages_name_exist() -> None:
-    known = {path for path, _ in commands(typer.main.get_command(kanhu.app))}
+    known = {path for path, _ in commands(typer.main.get_command(kanhu_app.app))}
     groups = {path.rsplit(" ", 1)[0] for path in known}
     pages = [*PAGE.parent.glob("*.md"), *PAGE.parents[1].glob("*.md")]
     for page in pages:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import kanhu
+import kanhu_app
 from edge_gateway.alerts import pack
 from edge_gateway.store import Store
 from edge_gateway.transaction import Commit
@@ -52,7 +52,7 @@ class Here:
         (self.data / "duty.toml").chmod(0o600)
 
     def run(self, *arguments: str, code: int = 0) -> str:
-        done = CliRunner().invoke(kanhu.app, [*arguments, "--settings", str(self.settings)])
+        done = CliRunner().invoke(kanhu_app.app, [*arguments, "--settings", str(self.settings)])
         assert done.exit_code == code, (done.exit_code, done.output, done.exception)
         return " ".join(done.output.split())
 

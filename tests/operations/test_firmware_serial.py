@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import kanhu
+import kanhu_app
 from edge_gateway.errors import Misconfigured, Unavailable
 from operations.firmware import build, provision, serial
 from operations.firmware.serial import Port
@@ -48,7 +48,7 @@ def mute(pseudo_terminals: None) -> Iterator[str]:
 
 def cli(*arguments: str) -> str:
     """What a command prints; raises what it raises."""
-    result = CliRunner().invoke(kanhu.app, list(arguments))
+    result = CliRunner().invoke(kanhu_app.app, list(arguments))
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == 0, result.output

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import kanhu
+import kanhu_app
 from edge_gateway.errors import Misconfigured, Rejected, Unavailable
 from edge_gateway.homes.home import Home
 from edge_gateway.homes.look import open_homes
@@ -45,7 +45,7 @@ def run(gateway: HomeGateway, tmp_path: Path) -> Run:
     file.write_text(f'data_dir = "{gateway.data_dir}"\nregistry = "{gateway.settings.registry}"\n', encoding="utf-8")
 
     def homes(*arguments: str) -> str:
-        result = CliRunner().invoke(kanhu.app, ["homes", "-s", str(file), *arguments])
+        result = CliRunner().invoke(kanhu_app.app, ["homes", "-s", str(file), *arguments])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         assert result.exit_code == 0, result.output

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-import kanhu
+import kanhu_app
 from edge_gateway.errors import Misconfigured
 from edge_gateway.events import Event, Reading, Readings
 from edge_gateway.settings import Settings
@@ -63,7 +63,7 @@ def settings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(kanhu.app, ["homes", "score", *arguments])
+    return CliRunner().invoke(kanhu_app.app, ["homes", "score", *arguments])
 
 
 def test_what_the_database_holds_of_a_home_is_what_its_sensors_said(settings_file: Path) -> None:

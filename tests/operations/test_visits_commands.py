@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-import kanhu
+import kanhu_app
 from edge_gateway.errors import Misconfigured, Rejected, Unavailable
 from tests.operations.test_cli import Site
 from tests.servers import Mosquitto, eventually
@@ -55,7 +55,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 def alone(*arguments: str) -> Result:
     """A command that needs no gateway."""
-    return CliRunner().invoke(kanhu.app, list(arguments))
+    return CliRunner().invoke(kanhu_app.app, list(arguments))
 
 
 def ledger(site: Site, *more: str) -> list[dict[str, object]]:

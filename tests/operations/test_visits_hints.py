@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-import kanhu
+import kanhu_app
 from tests.servers import Mosquitto, eventually
 from tests.spine import GatewayProcess
 
@@ -43,7 +43,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(kanhu.app, list(arguments))
+    return CliRunner().invoke(kanhu_app.app, list(arguments))
 
 
 def hinted(output: str, before: str) -> list[str]:
