@@ -29,7 +29,9 @@ CREATE TABLE IF NOT EXISTS mark (
 """
 _FLOOR: Final = "CREATE TABLE IF NOT EXISTS floor (measurement TEXT PRIMARY KEY, before_ns INTEGER NOT NULL) WITHOUT ROWID"
 _EXPECTED: Final = "CREATE TABLE IF NOT EXISTS expected (id INTEGER PRIMARY KEY CHECK (id = 1), until_ns INTEGER NOT NULL)"
-_KNOWN: Final = "CREATE TABLE IF NOT EXISTS known (measurement TEXT PRIMARY KEY) WITHOUT ROWID"
+_KNOWN: Final = """
+CREATE TABLE IF NOT EXISTS known (measurement TEXT PRIMARY KEY, until_ns INTEGER NOT NULL) WITHOUT ROWID
+"""
 _RAISE: Final = """
 INSERT INTO floor VALUES (?, ?) ON CONFLICT DO UPDATE SET before_ns = max(before_ns, excluded.before_ns)
 """
@@ -166,18 +168,19 @@ class Marks:
             self._db.execute(_EXPECTED)
             self._db.execute("INSERT OR REPLACE INTO expected VALUES (1, ?)", (until_ns,))
 
-    def is_known(self, measurement: str) -> bool:
-        """Whether all of it that there was is marked; see `know`."""
+    def known_until(self, measurement: str) -> int | None:
+        """Up to when what there was of a measurement before it had roll-ups is marked, ns; None: nothing is."""
         with self._lock:
             self._db.execute(_KNOWN)
-            found = self._db.execute("SELECT 1 FROM known WHERE measurement = ?", (measurement,)).fetchone()
-            return found is not None
+            found: tuple[int] | None
+            found = self._db.execute("SELECT until_ns FROM known WHERE measurement = ?", (measurement,)).fetchone()
+            return found[0] if found is not None else None
 
-    def know(self, measurement: str) -> None:
-        """All that there was of a measurement before it had roll-ups is marked; on disk when this returns."""
+    def know(self, measurement: str, until_ns: int) -> None:
+        """See `known_until`; on disk when this returns."""
         with self._lock, self._transaction():
             self._db.execute(_KNOWN)
-            self._db.execute("INSERT OR IGNORE INTO known VALUES (?)", (measurement,))
+            self._db.execute("INSERT OR REPLACE INTO known VALUES (?, ?)", (measurement, until_ns))
 
     def waiting(self) -> int:
         """How many periods are out of date, those that are still running included."""

@@ -22,7 +22,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from edge_gateway.catalog import NOT_SUMMED, QUANTITIES
-from edge_gateway.errors import Unavailable
+from edge_gateway.errors import KanhuError, Unavailable
 from edge_gateway.events import Entry, Readings, VisitChange, columns, split_name
 from edge_gateway.registry import Registry
 from edge_gateway.settings import Settings
@@ -44,6 +44,8 @@ DELAY_S: Final = 30.0
 MARKS_AT_ONCE: Final = 10_000
 POINTS_AT_ONCE: Final = 5000
 LONGEST_RANGE_NS: Final = 31 * 24 * HOUR_NS  # of one query
+_ALL: Final = 2**63 - 1
+_ERASED_WITHIN_S: Final = 20.0  # a job is a query or two; a database that hangs must not hold up who erases, nor the end
 FILLED_NS: Final = 7 * 24 * HOUR_NS  # so far back hours are looked at of which nothing came
 
 
@@ -90,6 +92,7 @@ class RollupSink:
         self._summing = threading.Lock()
         self._marks, self._clock = Marks(file, ZoneInfo(zone)), clock
         self._plans: Plans = {}
+        self._told = False
 
     def expect(self, registry: Registry) -> None:
         """See `Expecting.expect`. What is computed from now on says how many readings there should have been."""
@@ -122,7 +125,6 @@ class RollupSink:
         Raises:
             Unavailable, Misconfigured: what is not stored yet stays marked; call again.
         """
-        self._mark_earlier_visits()
         self._mark_expected(now_ns)
         done = 0
         while taken := self._marks.take(now_ns, int(delay_s * 1e9), MARKS_AT_ONCE):
@@ -131,6 +133,7 @@ class RollupSink:
                     self._run(job)
                 self._marks.clear(job.taken)
                 done += len(job.taken)
+        self._mark_earlier_visits()
         return done
 
     def mark(self, start_ns: int, end_ns: int) -> int:
@@ -151,15 +154,24 @@ class RollupSink:
         return count + len(hours)
 
     def _mark_earlier_visits(self) -> None:
-        """Once for each file of marks: visits that were there before anybody counted them by the day."""
+        """Once for each file of marks: visits that were there before anybody counted them by the day.
+
+        After all else, and a month at a time: what cannot be read is tried again with the next call and stops nothing.
+        """
         try:
-            if self._marks.is_known(VISIT):
+            known = self._marks.known_until(VISIT)
+            if known == _ALL:
                 return
             if span := self._reader.span(VISIT):
-                self._mark(VISIT, span[0], span[1] + 1)
-            self._marks.know(VISIT)
-        except sqlite3.Error as error:
-            raise Unavailable(f"the marks of the roll-ups cannot be written: {error}") from error
+                for start in range(span[0] if known is None else known, span[1] + 1, LONGEST_RANGE_NS):
+                    end = min(start + LONGEST_RANGE_NS, span[1] + 1)
+                    self._mark(VISIT, start, end)
+                    self._marks.know(VISIT, end)
+            self._marks.know(VISIT, _ALL)
+        except (KanhuError, sqlite3.Error) as error:
+            if not self._told:
+                log.warning("visits of before there were roll-ups of them are not counted yet: %s", error)
+            self._told = True
 
     def _mark_expected(self, now_ns: int) -> None:
         """Mark the hours that ended since the last call where something was expected, for it may not have come."""
@@ -185,13 +197,17 @@ class RollupSink:
     def erase(self, site: str, place: str, devices: Sequence[str]) -> int:
         """See `Eraser.erase`: what is stored and what was rolled up; periods of its devices are not computed any more."""
         # Between two jobs: one that had read its rows already would put sums of that place back.
-        with self._summing:
+        if not self._summing.acquire(timeout=_ERASED_WITHIN_S):
+            raise Unavailable("roll-ups are being computed, and the database takes long; nothing is erased yet, try again")
+        try:
             self._marks.forget(site, devices)
             count = 0
             for sink in self._sinks():
                 with self._turn:
                     count += sink.erase(site, place, devices)
             return count
+        finally:
+            self._summing.release()
 
     def forget(self, measurement: str, before_ns: int) -> int:
         """See `Eraser.forget`: the readings themselves; what was rolled up stays."""
@@ -289,6 +305,7 @@ def jobs(taken: Iterable[Taken]) -> list[Job]:
         last = found[-1] if found else None
         if (
             last is not None
+            and measurement != VISIT  # all its places are held at once, and a day is little to ask for
             and (last.suffix, last.measurement, last.end_ns, last.devices) == (suffix, measurement, start, devices)
             and end - last.starts[0] <= LONGEST_RANGE_NS
         ):

@@ -93,7 +93,7 @@ def _influxdb1(influx: Influx, retention_days: int, dry_run: bool) -> Iterator[S
         if name not in have:
             if not dry_run:
                 duration = f"{days}d" if days else "INF"
-                shards = "" if days else f"SHARD DURATION {ROLLUP_SHARD_D}d "
+                shards = f"SHARD DURATION {ROLLUP_SHARD_D}d " if name == rollup_database(influx.bucket) else ""
                 list(server.ask("", f'CREATE DATABASE "{name}" WITH DURATION {duration} {shards}NAME "autogen"', "POST"))
             yield Step(f"database {name}", State.WOULD_MAKE if dry_run else State.MADE, f"keeps data {wanted}")
             continue

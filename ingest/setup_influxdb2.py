@@ -107,7 +107,8 @@ class InfluxDB2:
             return found[0], Step(what, State.DIFFERS, f"keeps data {kept}, asked was {wanted}; not changed")
         if self._dry_run:
             return None, Step(what, State.WOULD_MAKE, f"keeps data {wanted}")
-        shards = {} if days else {"shard_group_duration_seconds": ROLLUP_SHARD_D * 86_400}
+        rolled = name == rollup_database(self._influx.bucket)
+        shards = {"shard_group_duration_seconds": ROLLUP_SHARD_D * 86_400} if rolled else {}
         rules = [influxdb.BucketRetentionRules(type="expire", every_seconds=days * 86_400, **shards)]
         made = client.buckets_api().create_bucket(bucket_name=name, org=org, retention_rules=rules)
         return made, Step(what, State.MADE, f"keeps data {wanted}")

@@ -107,7 +107,7 @@ def advance(watched: Watched, now_ns: int) -> bool:
     return away.advance(home, now_ns)
 
 
-def mend(home: Home, now_ns: int) -> None:
+def mend(home: Home, now_ns: int, forward: bool = False) -> None:
     """What lies ahead of the clock was written by another clock: it happened now, or it would hold for ever."""
     home.life_ns, home.since_ns = min(home.life_ns, now_ns), min(home.since_ns, now_ns)
     if home.signs and home.signs[-1].time_ns > now_ns:
@@ -124,11 +124,21 @@ def mend(home: Home, now_ns: int) -> None:
     if home.asked is not None and home.asked.asked_ns > now_ns:
         home.asked = None
     if home.away is not None:
-        home.away = dates.mended(home.away, now_ns)
+        home.away = dates.mended(home.away, now_ns, forward)
     if home.said is not None:
-        home.said = dates.mended(home.said, now_ns)
+        home.said = dates.mended(home.said, now_ns, forward)
     if home.pause is not None:
-        home.pause = dates.mended(home.pause, now_ns)
+        home.pause = dates.mended(home.pause, now_ns, forward)
+
+
+def settle(home: Home, now_ns: int) -> None:
+    """What time alone makes of ends that were written by a clock that was ahead; after `mend`."""
+    if home.away is not None:
+        home.away = dates.settled(home.away, now_ns)
+    if home.said is not None:
+        home.said = None if dates.is_over(home.said, now_ns) else dates.settled(home.said, now_ns)
+    if home.pause is not None:
+        home.pause = dates.settled(home.pause, now_ns)
 
 
 def sees(measures: Collection[str]) -> bool:

@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from edge_gateway.events import Event, Flag, TimeQuality, split_name
-from edge_gateway.homes import dates
 from edge_gateway.homes.home import Home, Pause
 from edge_gateway.homes.said import ELDER, PAUSE_SAID
 from edge_gateway.homes.setting import HomeSetting
@@ -93,8 +92,6 @@ class Pauses:
     def advance(self, home: Home, view: View) -> Iterator[Verdict]:
         """The word to the staff, and what the home is shown; called when the rules look at it."""
         now_ns, key = view.now_ns, f"{RULE.name}-by-elder/{home.site}/{home.place}"
-        if home.pause is not None and dates.is_over(home.pause, now_ns):
-            self._settle(home, home.pause, now_ns)
         pause = home.pause if runs(home, now_ns) else None
         its_own = pause is not None and pause.by == ELDER
         waits = its_own and 0 <= now_ns - home.timers.get(_TOLD, now_ns - _APART_NS) < _APART_NS
@@ -108,12 +105,6 @@ class Pauses:
         elif key in view.open and not its_own:
             yield Returned(key, now_ns, "resumed")
         self._show(home, pause, view)
-
-    def _settle(self, home: Home, pause: Pause, now_ns: int) -> None:
-        settled = dates.settled(pause)
-        if settled != pause:
-            home.pause = settled
-            self._homes.change(home.key, now_ns)
 
     def _begin(self, home: Home, setting: HomeSetting, at_ns: int, now_ns: int) -> None:
         timers, old = home.timers, home.pause

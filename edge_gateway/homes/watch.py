@@ -99,7 +99,7 @@ class HomeWatch:
         self._backlog = Backlog()
         self._failed: dict[Key, Exception] = {}  # homes with which something of ours went wrong since the last look
         self._beats = _beats(registry)
-        self._doubted: set[Key] = set()  # their times may lie ahead of the clock
+        self._doubted: dict[Key, bool] = {}  # their times may lie ahead of the clock; whether it jumped forward meanwhile
 
     def restore(self, rows: Iterable[tuple[str, str, str, bytes]]) -> int:
         """Begin from what is on disk: (site, place, part, body). How many rows cannot be read; those homes begin anew."""
@@ -116,7 +116,7 @@ class HomeWatch:
             except msgspec.MsgspecError:
                 damaged += 1
         self._fresh = set(self._registry.homes)
-        self._doubted = set(self.homes)
+        self._doubted = dict.fromkeys(self.homes, False)
         self.tests.forget()
         self.pauses.forget()
         self.told.forget()
@@ -211,7 +211,7 @@ class HomeWatch:
         self._closings = 0
         found: list[Verdict] = []
         for key in [key for key in self._doubted if not key[1]]:  # what is kept of whole sites has no turn of its own
-            self._doubted.discard(key)
+            del self._doubted[key]
             evidence.mend(self.homes[key], now_ns)
         for key, setting in self._registry.homes.items():
             if key not in fresh and abs(now_ns - self._looked.get(key, 0)) < _LOOK_NS:
@@ -295,15 +295,15 @@ class HomeWatch:
         self._heard = {key: at_ns + by_ns for key, at_ns in self._heard.items()}
         self._backlog.shift(by_ns)
         self._looked.clear()
-        self._doubted = set(self.homes)
+        self._doubted = dict.fromkeys(self.homes, by_ns > 0)
 
     def _look_at(self, setting: HomeSetting, home: Home, view: View) -> list[Verdict]:
+        before = home.pause, home.away, home.said
         if home.key in self._doubted:
-            self._doubted.discard(home.key)
-            before = home.pause, home.away, home.said
-            evidence.mend(home, view.now_ns)
-            if (home.pause, home.away, home.said) != before:
-                self.change(home.key, view.now_ns)
+            evidence.mend(home, view.now_ns, self._doubted.pop(home.key))
+        evidence.settle(home, view.now_ns)
+        if (home.pause, home.away, home.said) != before:
+            self.change(home.key, view.now_ns)
         past = self.pasts.get(home.key) or Past()
         if self._closings >= _CLOSINGS:
             self._fresh.add(home.key)

@@ -217,6 +217,51 @@ def test_a_clock_that_is_behind_for_a_moment_changes_no_date(behind: int) -> Non
     assert home.memory.away.until_ns == home.memory.said.until_ns == at("9:00", 29)
 
 
+@pytest.mark.parametrize(("ahead_h", "meant_h"), [(8, 72), (8, 24), (240, 480)])
+def test_an_end_written_by_a_clock_some_hours_ahead_stays_as_it_was_meant_whatever_restarts(ahead_h: int, meant_h: int) -> None:
+    home = WatchedHome("prewarn_s = 0")
+    ahead, meant = ahead_h * 60 * MINUTE, meant_h * 60 * MINUTE
+    home.look(at("8:59") + ahead)
+    pause(home, at("9:00") + ahead, at("9:00") + ahead + meant)
+    away.go(home.memory, "daughter", at("9:00") + ahead, at("9:00") + ahead + meant, "zhang")
+    home.homes.jumped(-ahead)
+    home.look(at("9:00"))
+    for hours in range(1, ahead_h + 3, max(1, ahead_h // 6)):
+        home = again(home)
+        home.look(at("9:00") + hours * 60 * MINUTE)
+        assert lasts(home, at("9:00") + meant)
+        for gone in (home.memory.away, home.memory.said):
+            assert gone is not None
+            assert gone.until_ns == at("9:00") + meant
+    home.homes.jumped(10 * MINUTE)
+    home.look(at("9:10") + (ahead_h + 3) * 60 * MINUTE)
+    assert lasts(home, at("9:00") + meant)
+
+
+def test_a_pause_of_a_clock_that_was_ahead_does_not_revive_while_the_gateway_was_off() -> None:
+    home = WatchedHome("prewarn_s = 0")
+    pause(home, at("9:00", 30), at("9:00", 30) + 5 * DAY)
+    away.go(home.memory, "daughter", at("9:00", 30), at("9:00", 30) + 3 * DAY, "zhang")
+    home.homes.jumped(-10 * DAY)
+    home.look(at("9:00"))
+    home = again(home)
+    home.look(at("9:00") + 11 * DAY)
+    assert home.memory.pause is not None
+    assert home.memory.pause.until_ns == at("9:00") + 5 * DAY
+    assert (home.memory.away, home.memory.said) == (None, None)
+
+
+def test_a_gateway_that_begins_in_1970_says_no_pause_since_then() -> None:
+    home = WatchedHome("prewarn_s = 0")
+    pause(home, at("9:00"), at("9:00", 22))
+    home = again(home)
+    home.look(60 * 10**9)
+    home.homes.jumped(at("10:00") - 60 * 10**9)
+    home.look(at("10:00"))
+    assert home.memory.pause is not None
+    assert (home.memory.pause.since_ns, home.memory.pause.until_ns) == (at("9:00"), at("9:00", 22))
+
+
 def test_a_pause_that_was_made_longer_by_a_clock_that_was_ahead_is_no_longer_than_was_meant() -> None:
     home = WatchedHome("prewarn_s = 0")
     home.look(at("9:00"))

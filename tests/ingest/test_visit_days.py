@@ -10,10 +10,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-import pytest
 
 from edge_gateway.errors import Unavailable
-from edge_gateway.events import VisitChange
+from edge_gateway.events import Reading, VisitChange
 from edge_gateway.settings import Settings
 from edge_gateway.visits.records import State
 from ingest.aggregate import day
@@ -22,7 +21,7 @@ from ingest.rollups import RollupSink, open_rollups, touched
 from ingest.rows import Row
 from ingest.sinks import open_sink
 from ingest.visit_days import STATES, count_visits
-from tests.ingest.test_rollups import Recorder
+from tests.ingest.test_rollups import Recorder, readings
 
 HOUR = 3_600_000_000_000
 START = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp()) * 1_000_000_000
@@ -125,6 +124,7 @@ def test_visits_of_before_there_were_sums_are_counted_by_themselves_once(setting
     sink.write(visits)
     rollups = open_rollups(settings, sink)
     try:
+        assert rollups.recompute_due(LATER, -1) == 0, "after all else"
         assert rollups.recompute_due(LATER, -1) == 36
         assert stored(settings) == by_hand(visits)
         assert rollups.recompute_due(LATER, -1) == 0
@@ -132,14 +132,32 @@ def test_visits_of_before_there_were_sums_are_counted_by_themselves_once(setting
         rollups.close()
 
 
-def test_a_database_that_is_away_at_the_first_look_is_asked_again(tmp_path: Path) -> None:
+def test_visits_that_cannot_be_read_stop_no_other_roll_up_and_are_asked_for_again(tmp_path: Path) -> None:
     database = Away()
-    rollups = RollupSink(database, database, database, tmp_path / "rollups.db", clock=lambda: LATER)
-    with pytest.raises(Unavailable):
-        rollups.recompute_due(LATER, -1)
-    database.away = False
+    rollups = RollupSink(database, database, database, tmp_path / "rollups.db", clock=lambda: START)
+    rollups.write([readings("home-1", START, Reading("temperature", 20.0))])
+    assert rollups.recompute_due(LATER, -1) == 2
+    database.asked.clear()
+    database.is_away = False
+    rollups.recompute_due(LATER, -1)
     assert rollups.recompute_due(LATER, -1) == 1
+    assert {measurement for measurement, *_ in database.asked} == {"visit"}
     assert [point.measurement for point in database.points] == ["visit_1d"]
+    rollups.close()
+
+
+def test_what_was_marked_of_earlier_visits_is_not_marked_again_when_the_rest_cannot_be_read(tmp_path: Path) -> None:
+    database = Away()
+    database.is_away, database.until = False, START + 40 * 24 * HOUR
+    rollups = RollupSink(database, database, database, tmp_path / "rollups.db", clock=lambda: START)
+    rollups.recompute_due(0, -1)
+    begun = [start for _, start, *_ in database.asked]
+    assert begun == [START, START + 31 * 24 * HOUR]
+    rollups.close()
+    database.asked.clear()
+    rollups = RollupSink(database, database, database, tmp_path / "rollups.db", clock=lambda: START)
+    rollups.recompute_due(0, -1)
+    assert database.asked == []
     rollups.close()
 
 
@@ -183,13 +201,13 @@ class Away(Recorder):
 
     def __init__(self) -> None:
         super().__init__()
-        self.away = True
+        self.is_away, self.until = True, START
         self.rows_held = [Row(START, {"site": "town", "device": "gateway", "place": "home-1"}, {"state": "late"})]
 
     def span(self, measurement: str) -> tuple[int, int] | None:
-        if self.away:
+        if self.is_away:
             raise Unavailable("away")
-        return (START, START) if measurement == "visit" else None
+        return (START, self.until) if measurement == "visit" else None
 
 
 def test_a_day_of_visits_waits_until_it_is_over_and_has_no_hours(embedded: Settings) -> None:
